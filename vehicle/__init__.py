@@ -1,0 +1,1 @@
+"""The vehicle: cameras in, one verdict for each frame out, with or without a roadside unit."""

@@ -1,0 +1,1 @@
+"""The model library: detectors, tracker, worker, scores, training; a roadside unit hosts it too."""

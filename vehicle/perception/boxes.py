@@ -1,0 +1,122 @@
+"""Geometry of (N, 4) xyxy boxes in pixels: overlap, suppression, fitting a frame to an input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32] | NDArray[np.float64]
+
+PAD_GREY = 114  # the grey that YOLO-like detectors were trained to see as "no picture"
+
+
+def area(xyxy: Floats) -> Floats:
+    """(N,) px^2; a box turned inside out has none."""
+    sides = np.clip(xyxy[:, 2:] - xyxy[:, :2], 0.0, None)
+    product: Floats = sides[:, 0] * sides[:, 1]
+    return product
+
+
+def intersection(a: Floats, b: Floats) -> Floats:
+    """(N, M) px^2 that each box of a (N, 4) shares with each box of b (M, 4)."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    sides = np.clip(high - low, 0.0, None)
+    product: Floats = sides[..., 0] * sides[..., 1]
+    return product
+
+
+def iou(a: Floats, b: Floats) -> Floats:
+    """Intersection over union of each box of a (N, 4) with each of b (M, 4), (N, M) in 0..1."""
+    shared = intersection(a, b)
+    union = area(a)[:, None] + area(b)[None, :] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def nms(
+    xyxy: NDArray[np.float32],
+    score: NDArray[np.float32],
+    class_id: NDArray[np.int16],
+    threshold: float = 0.6,
+    max_kept: int = 100,
+) -> NDArray[np.intp]:
+    """Greedy non-maximum suppression within each class.
+
+    Args:
+        xyxy: (N, 4) boxes.
+        score: (N,) the better of two overlapping boxes is the one that scores higher.
+        class_id: (N,) boxes of different classes do not suppress each other.
+        threshold: IoU above which the lower box goes. Raising it keeps cars that stand close
+            together and costs double boxes on one car.
+        max_kept: Upper bound of the answer.
+
+    Returns:
+        Indices of the kept boxes, best first; equal scores keep their order of entry.
+    """
+    order = np.argsort(-score, kind="stable")
+    boxes, classes = xyxy[order], class_id[order]
+    hides = (iou(boxes, boxes) > threshold) & (classes[:, None] == classes[None, :])
+    alive = np.ones(len(order), np.bool_)
+    for rank in range(len(order)):
+        if alive[rank]:
+            alive[rank + 1 :] &= ~hides[rank, rank + 1 :]
+    return order[alive][:max_kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """How a frame lies in a detector's input: scaled evenly, at the top left, grey elsewhere.
+
+    Attributes:
+        scale: Input pixels per frame pixel.
+        width: Of the scaled picture, input pixels.
+        height: Of the scaled picture, input pixels.
+    """
+
+    scale: float
+    width: int
+    height: int
+
+    @staticmethod
+    def fit(frame_width: int, frame_height: int, width: int, height: int) -> Letterbox:
+        """The largest scale at which the frame fits into (width, height)."""
+        scale = min(width / frame_width, height / frame_height)
+        return Letterbox(
+            scale,
+            max(1, min(width, round(frame_width * scale))),
+            max(1, min(height, round(frame_height * scale))),
+        )
+
+    def to_frame(
+        self, xyxy: NDArray[np.float32], frame_width: int, frame_height: int
+    ) -> NDArray[np.float32]:
+        """Boxes from input pixels to frame pixels, clipped to the frame; (N, 4) float32."""
+        factor = np.array([frame_width / self.width, frame_height / self.height] * 2, np.float32)
+        limit = np.array([frame_width, frame_height] * 2, np.float32)
+        clipped: NDArray[np.float32] = np.clip(xyxy * factor, np.float32(0), limit)
+        return clipped
+
+
+def letterbox(
+    frame: NDArray[np.uint8], width: int, height: int
+) -> tuple[NDArray[np.uint8], Letterbox]:
+    """Fits a frame (H, W, 3) uint8 into (height, width, 3), top left, padded with grey."""
+    fit = Letterbox.fit(frame.shape[1], frame.shape[0], width, height)
+    if (fit.width, fit.height) == (frame.shape[1], frame.shape[0]):
+        scaled = frame
+    else:
+        import cv2
+
+        is_smaller = fit.scale < 1.0
+        scaled = cv2.resize(
+            frame,
+            (fit.width, fit.height),
+            interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR,
+        )
+    if (fit.width, fit.height) == (width, height):
+        return scaled, fit
+    padded = np.full((height, width, 3), PAD_GREY, np.uint8)
+    padded[: fit.height, : fit.width] = scaled
+    return padded, fit

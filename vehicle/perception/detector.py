@@ -1,0 +1,129 @@
+"""The public seam of perception: what a detector is, and how one is found by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Protocol, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.errors import ConfigError
+from vehicle.perception.detections import Detections
+from vehicle.perception.rungs import RUNGS, Rung
+
+__all__ = ["RUNGS", "Detector", "DetectorFactory", "DetectorSpec", "Rung", "load_detector"]
+
+ENTRY_POINT_GROUP = "vdap.detectors"
+STAGES = ("pre", "infer", "post")
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds boxes in one frame; used by one thread at a time."""
+
+    name: str
+
+    def detect(self, frame: NDArray[np.uint8]) -> Detections:
+        """Boxes in pixels of `frame`, which is (H, W, 3) uint8 BGR of any size, best first."""
+        ...
+
+    @property
+    def stages_ns(self) -> Mapping[str, int]:
+        """Durations of the last `detect` by stage ("pre", "infer", "post"), nanoseconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSpec:
+    """One detector as the configuration names it.
+
+    Attributes:
+        name: How verdicts and reports call it; for kind "vdap" also the rung, unless `weights`
+            says otherwise.
+        kind: "vdap", "yolox", a name of the entry point group vdap.detectors, or "module:Class".
+        weights: Path of a model file; for kind "vdap" also the name of a rung. Empty: the rung
+            called `name`.
+        input_size: (width, height) in pixels; None takes what the model file says.
+        backend: "auto", "onnxruntime" or "torch". "auto" is ONNX Runtime where it is installed,
+            which was 2 to 4 times faster than torch on every CPU measured.
+        score_threshold: Least score of an answer. Raising it costs far and hidden objects,
+            lowering it costs false boxes. The tracker makes use of boxes below its own threshold,
+            so this one may be low.
+        max_detections: Upper bound of boxes in one answer.
+        nms_threshold: IoU above which the lower of two boxes of a class is dropped.
+        class_map: Class name of the model -> name in CLASSES; None takes the adapter's own.
+        options: Anything else, for a detector of the user's own.
+    """
+
+    name: str
+    kind: str = "vdap"
+    weights: str = ""
+    input_size: tuple[int, int] | None = None
+    backend: str = "auto"
+    score_threshold: float = 0.1
+    max_detections: int = 100
+    nms_threshold: float = 0.6
+    class_map: Mapping[str, str] | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+DetectorFactory = Callable[[DetectorSpec, int], Detector]
+
+
+def load_detector(spec: DetectorSpec, threads: int = 1) -> Detector:
+    """Makes the detector that `spec` names.
+
+    Args:
+        spec: From the configuration.
+        threads: Of inference. More than one pays only on an idle machine: with other processes
+            busy, two threads were slower than one.
+
+    Raises:
+        ConfigError: Unknown kind, missing file or missing library, in one line that says which.
+    """
+    detector = _factory(spec)(spec, threads)
+    if not isinstance(detector, Detector):
+        raise ConfigError(
+            f"detector {spec.name!r}: {spec.kind!r} made a {type(detector).__name__}, "
+            "which lacks name, detect or stages_ns"
+        )
+    return detector
+
+
+def _factory(spec: DetectorSpec) -> DetectorFactory:
+    if spec.kind == "vdap":
+        from vehicle.perception.family import load_rung
+
+        return load_rung
+    if spec.kind == "yolox":
+        from vehicle.perception.yolox import YoloxDetector
+
+        return YoloxDetector
+    if ":" in spec.kind:
+        return _from_module(spec)
+    found = metadata.entry_points(group=ENTRY_POINT_GROUP)
+    for entry_point in found:
+        if entry_point.name == spec.kind:
+            return cast(DetectorFactory, entry_point.load())
+    known = ", ".join(["vdap", "yolox", *sorted(entry_point.name for entry_point in found)])
+    raise ConfigError(
+        f"detector {spec.name!r}: unknown kind {spec.kind!r}; known: {known}, or module:Class"
+    )
+
+
+def _from_module(spec: DetectorSpec) -> DetectorFactory:
+    module_name, _, attribute = spec.kind.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ConfigError(
+            f"detector {spec.name!r}: cannot import {module_name!r}: {error}"
+        ) from error
+    factory = getattr(module, attribute, None)
+    if not callable(factory):
+        raise ConfigError(f"detector {spec.name!r}: {module_name!r} has no class {attribute!r}")
+    return cast(DetectorFactory, factory)
