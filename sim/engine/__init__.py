@@ -1,0 +1,1 @@
+"""The embedded world: town, lanes, actors, physics, lights, traffic and pictures; no protocol."""

@@ -1,0 +1,113 @@
+"""Poses and oriented rectangles of the embedded world, in its right-handed east-north-up frame."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = tuple[float, float, float]  # x, y, z; metres, m/s or rad/s as the owner says
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Where a body stands: its axes are x forward, y left, z up (ISO 8855).
+
+    Attributes:
+        x: metres east.
+        y: metres north.
+        z: metres up.
+        yaw: radians counter-clockwise from east.
+        pitch: radians, nose up positive.
+        roll: radians, right side down positive.
+    """
+
+    x: float = 0.0
+    y: float = 0.0
+    z: float = 0.0
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+
+    def rotation(self) -> NDArray[np.float64]:
+        """The (3, 3) rotation `world_from_body` = Rz(yaw) Ry(-pitch) Rx(roll)."""
+        cy, sy = math.cos(self.yaw), math.sin(self.yaw)
+        cp, sp = math.cos(self.pitch), math.sin(self.pitch)
+        cr, sr = math.cos(self.roll), math.sin(self.roll)
+        return np.array(
+            [
+                [cy * cp, -cy * sp * sr - sy * cr, -cy * sp * cr + sy * sr],
+                [sy * cp, -sy * sp * sr + cy * cr, -sy * sp * cr - cy * sr],
+                [sp, cp * sr, cp * cr],
+            ]
+        )
+
+    def matrix(self) -> NDArray[np.float64]:
+        """The (4, 4) transform `world_from_body`."""
+        world_from_body = np.eye(4)
+        world_from_body[:3, :3] = self.rotation()
+        world_from_body[:3, 3] = (self.x, self.y, self.z)
+        return world_from_body
+
+    def compose(self, local: Pose) -> Pose:
+        """The world pose of a body whose pose in this body's axes is `local`."""
+        if self.pitch == 0.0 and self.roll == 0.0:
+            cy, sy = math.cos(self.yaw), math.sin(self.yaw)
+            return Pose(
+                self.x + cy * local.x - sy * local.y,
+                self.y + sy * local.x + cy * local.y,
+                self.z + local.z,
+                wrap(self.yaw + local.yaw),
+                local.pitch,
+                local.roll,
+            )
+        return Pose.from_matrix(self.matrix() @ local.matrix())
+
+    @classmethod
+    def from_matrix(cls, world_from_body: NDArray[np.float64]) -> Pose:
+        """The pose whose `matrix()` is the given rigid (4, 4) transform."""
+        m = world_from_body
+        return cls(
+            float(m[0, 3]),
+            float(m[1, 3]),
+            float(m[2, 3]),
+            math.atan2(m[1, 0], m[0, 0]),
+            math.atan2(m[2, 0], math.hypot(m[0, 0], m[1, 0])),
+            math.atan2(m[2, 1], m[2, 2]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An oriented rectangle on the ground with a height range, for collisions and spawn checks."""
+
+    x: float
+    y: float
+    yaw: float
+    half_length: float
+    half_width: float
+    z_low: float = 0.0
+    z_high: float = 10.0
+
+    @property
+    def radius(self) -> float:
+        """Radius of the circle around it, metres."""
+        return math.hypot(self.half_length, self.half_width)
+
+    def corners(self) -> list[tuple[float, float]]:
+        """Its four corners, counter-clockwise from front left."""
+        cx, sx = math.cos(self.yaw) * self.half_length, math.sin(self.yaw) * self.half_length
+        cy, sy = -math.sin(self.yaw) * self.half_width, math.cos(self.yaw) * self.half_width
+        return [
+            (self.x + cx + cy, self.y + sx + sy),
+            (self.x - cx + cy, self.y - sx + sy),
+            (self.x - cx - cy, self.y - sx - sy),
+            (self.x + cx - cy, self.y + sx - sy),
+        ]
+
+
+def wrap(angle: float) -> float:
+    """The angle in (-pi, pi]."""
+    return math.pi - (math.pi - angle) % (2.0 * math.pi)

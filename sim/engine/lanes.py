@@ -1,0 +1,177 @@
+"""The lane graph: where vehicles drive and people walk, and which lane follows which."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.engine.geometry import Pose, wrap
+
+LaneKind = Literal["driving", "pavement"]
+CELL = 8.0  # m, side of a cell of the search grid; lanes are 3.5 m wide, so a cell holds a few
+MAX_HEADING_COST = 3.0  # m that a lane running the other way counts as farther off
+
+
+class LaneId(NamedTuple):
+    """A lane by its OpenDRIVE names; every road of ours has one lane section."""
+
+    road: int
+    lane: int
+
+
+@dataclass(slots=True)
+class Lane:
+    """One lane, its centre line sampled in the direction of travel.
+
+    Attributes:
+        id: road and OpenDRIVE lane number (negative: right of the reference line).
+        centre: (N, 3) float64, metres, samples about a metre apart in travel direction.
+        width: metres.
+        speed_limit: m/s.
+        successors: lanes that may follow; several at a junction.
+        predecessors: lanes that may come before.
+        left: neighbour on the left as seen when travelling, driving lanes of the same direction.
+        right: neighbour on the right (for a driving lane: the pavement, where there is one).
+        is_junction: it lies on a junction's connecting road.
+        kind: who uses it.
+        turn: "straight", "left" or "right" on a connecting road, else "".
+        light_id: traffic light that governs its end, or None.
+        stop_s: metres along the lane where one stops for that light.
+        lengths: (N,) metres along the centre line at each sample.
+    """
+
+    id: LaneId
+    centre: NDArray[np.float64]
+    width: float
+    speed_limit: float
+    kind: LaneKind = "driving"
+    is_junction: bool = False
+    turn: str = ""
+    successors: list[LaneId] = field(default_factory=list)
+    predecessors: list[LaneId] = field(default_factory=list)
+    left: LaneId | None = None
+    right: LaneId | None = None
+    light_id: int | None = None
+    stop_s: float = math.inf
+    lengths: list[float] = field(init=False)
+    points: list[tuple[float, float, float]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        steps = np.linalg.norm(np.diff(self.centre, axis=0), axis=1)
+        self.lengths = [0.0, *np.cumsum(steps).tolist()]
+        self.points = [(x, y, z) for x, y, z in self.centre.tolist()]
+
+    @property
+    def road_id(self) -> int:
+        """OpenDRIVE road id."""
+        return self.id.road
+
+    @property
+    def lane_id(self) -> int:
+        """OpenDRIVE lane id."""
+        return self.id.lane
+
+    @property
+    def length(self) -> float:
+        """Metres."""
+        return self.lengths[-1]
+
+    def pose_at(self, s: float, offset: float = 0.0) -> Pose:
+        """The pose `s` metres along it, `offset` metres to the left of the centre line."""
+        s = min(max(s, 0.0), self.length)
+        i = min(max(bisect_right(self.lengths, s) - 1, 0), len(self.points) - 2)
+        (x0, y0, z0), (x1, y1, z1) = self.points[i], self.points[i + 1]
+        span = self.lengths[i + 1] - self.lengths[i]
+        t = (s - self.lengths[i]) / span
+        ux, uy = (x1 - x0) / span, (y1 - y0) / span
+        return Pose(
+            x0 + t * (x1 - x0) - offset * uy,
+            y0 + t * (y1 - y0) + offset * ux,
+            z0 + t * (z1 - z0),
+            math.atan2(uy, ux),
+        )
+
+
+class LaneGraph:
+    """All lanes of a town, with a grid to find the nearest one quickly."""
+
+    def __init__(self, lanes: dict[LaneId, Lane]) -> None:
+        self.lanes = lanes
+        self._cells: dict[LaneKind, dict[tuple[int, int], list[tuple[LaneId, int]]]] = {
+            "driving": defaultdict(list),
+            "pavement": defaultdict(list),
+        }
+        for lane in lanes.values():
+            for i, (x, y, _) in enumerate(lane.points[:-1]):
+                key = (math.floor(x / CELL), math.floor(y / CELL))
+                self._cells[lane.kind][key].append((lane.id, i))
+
+    def __getitem__(self, lane_id: LaneId) -> Lane:
+        return self.lanes[lane_id]
+
+    def nearest(
+        self, x: float, y: float, yaw: float | None = None, kind: LaneKind = "driving"
+    ) -> tuple[Lane, float, float]:
+        """The lane under a point, how far along it the point is, and how far left of its centre.
+
+        Args:
+            x: metres east.
+            y: metres north.
+            yaw: heading, radians; where given, lanes that run another way count as farther off.
+            kind: which lanes to look at.
+
+        Returns:
+            (lane, s, offset): metres along the lane, metres to the left of its centre line.
+        """
+        best: tuple[float, Lane, float, float] | None = None
+        for lane_id, i in self._around(x, y, kind):
+            lane = self.lanes[lane_id]
+            s, offset, distance, heading = _project(lane, i, x, y)
+            if yaw is not None:
+                distance += MAX_HEADING_COST * abs(wrap(heading - yaw)) / math.pi
+            if best is None or distance < best[0] - 1e-9:
+                best = (distance, lane, s, offset)
+        assert best is not None  # _around always yields something: a town has lanes
+        return best[1], best[2], best[3]
+
+    def _around(self, x: float, y: float, kind: LaneKind) -> list[tuple[LaneId, int]]:
+        """Centre line pieces in the cells around a point, wider and wider until some are found."""
+        cells = self._cells[kind]
+        cx, cy = math.floor(x / CELL), math.floor(y / CELL)
+        found: list[tuple[LaneId, int]] = []
+        reach = 1
+        while not found and reach < 200:
+            for ix in range(cx - reach, cx + reach + 1):
+                for iy in range(cy - reach, cy + reach + 1):
+                    found += cells.get((ix, iy), ())
+            reach *= 2
+        return found
+
+    def advance(self, lane: Lane, s: float, distance: float) -> list[tuple[Lane, float]]:
+        """Every (lane, s) that lies `distance` metres on, one per branch taken."""
+        open_ends = [(lane, s + distance)]
+        reached: list[tuple[Lane, float]] = []
+        while open_ends:
+            here, at = open_ends.pop(0)
+            if at <= here.length:
+                reached.append((here, at))
+                continue
+            open_ends += [(self.lanes[n], at - here.length) for n in here.successors]
+        return reached
+
+
+def _project(lane: Lane, i: int, x: float, y: float) -> tuple[float, float, float, float]:
+    """(s, offset to the left, distance, heading) of a point against piece `i` of a centre line."""
+    (x0, y0, _), (x1, y1, _) = lane.points[i], lane.points[i + 1]
+    span = lane.lengths[i + 1] - lane.lengths[i]
+    ux, uy = (x1 - x0) / span, (y1 - y0) / span
+    along = min(max((x - x0) * ux + (y - y0) * uy, 0.0), span)
+    offset = (y - y0) * ux - (x - x0) * uy
+    distance = math.hypot(x - x0 - along * ux, y - y0 - along * uy)
+    return lane.lengths[i] + along, offset, distance, math.atan2(uy, ux)
