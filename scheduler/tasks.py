@@ -1,0 +1,28 @@
+"""What is placed: one frame of one camera for one service, due at one instant."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One (frame, every-frame service) that owes a verdict.
+
+    Attributes:
+        task_id: Unique within a vehicle process, increasing in order of arrival.
+        stamp_ns: When the picture was taken, on the vehicle's monotonic clock.
+        deadline_ns: Absolute, same clock; the verdict is emitted at or before it.
+        width: Pixels of the source frame.
+        height: Pixels of the source frame.
+    """
+
+    task_id: int
+    vehicle_id: str
+    camera_id: str
+    tick: int
+    sim_ns: int
+    service: str
+    stamp_ns: int
+    deadline_ns: int
+    width: int
+    height: int
+    stays_on_board: bool = False

@@ -1,0 +1,83 @@
+"""What processes publish: one table of topics, and a publisher that counts what it drops."""
+
+import logging
+from dataclasses import dataclass
+
+import zmq
+
+from scheduler import messages, transport, wire
+from scheduler.errors import WireError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One kind of published message.
+
+    Attributes:
+        prefix: Start of the topic; the ids follow, each after a slash.
+        rate_hz: How often a healthy publisher sends it; 0 = on change. Liveness follows from it.
+        is_recorded: Whether the vehicle's recorder keeps it.
+    """
+
+    prefix: str
+    message: type[wire.AnyMessage]
+    publisher: str
+    rate_hz: float
+    is_recorded: bool
+
+
+TOPICS = (
+    Topic("frame", messages.Frame, "bridge", 10.0, True),
+    Topic("pose", messages.Pose, "bridge", 10.0, True),
+    Topic("site", messages.Site, "bridge", 1.0, True),
+    Topic("world", messages.WorldStatus, "bridge", 1.0, True),
+    Topic("verdict", messages.Verdict, "vehicle", 10.0, True),
+    Topic("link", messages.LinkStatus, "vehicle", 10.0, True),
+    Topic("status", messages.VehicleStatus, "vehicle", 2.0, True),
+    Topic("unit", messages.UnitStatus, "rsu", 2.0, False),
+    Topic("channel", messages.LinkRow, "link", 10.0, True),
+    Topic("process", messages.ProcessStatus, "launcher", 1.0, False),
+    Topic("event", messages.Event, "any", 0.0, True),
+)
+BY_KIND = {topic.message.kind: topic for topic in TOPICS}
+
+
+class Publisher:
+    """The one PUB socket of a process."""
+
+    def __init__(self, socket: "zmq.Socket[bytes]", process: str) -> None:
+        self._socket = socket
+        self._process = process
+        self.dropped = 0
+
+    def publish(self, message: wire.AnyMessage, *ids: str, payload: bytes | None = None) -> None:
+        """Send a message under its topic and ids; drops when the socket is full."""
+        name = "/".join((BY_KIND[message.kind].prefix, *ids))
+        parts = [name.encode(), message.kind, wire.encode(message)]
+        if payload is not None:
+            parts.append(payload)
+        if not transport.send(self._socket, parts):
+            self.dropped += 1
+
+    def event(self, level: str, text: str) -> None:
+        """Publish and log something that a watcher wants to read."""
+        log.log(getattr(logging, level.upper()), "%s", text)
+        checked = level if level in ("info", "warning", "error") else "info"
+        self.publish(
+            messages.Event(messages.VERSION, self._process, checked, text[:300]),  # type: ignore[arg-type]
+            self._process,
+        )
+
+
+def read(parts: list[bytes]) -> tuple[str, wire.AnyMessage, list[bytes]]:
+    """Decode a published message: its topic, the message, its payload parts.
+
+    Raises:
+        WireError: not a message of the table.
+    """
+    if len(parts) < 3 or parts[1] not in BY_KIND:
+        raise WireError(f"expected [topic, kind, header, ...] of the table, got {len(parts)} parts")
+    message = wire.decode(BY_KIND[parts[1]].message, parts[2])
+    return parts[0].decode(errors="replace"), message, list(parts[3:])
