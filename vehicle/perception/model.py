@@ -1,0 +1,251 @@
+"""The detector family as a network in plain torch; only training and the torch backend import it.
+
+One stage, no anchors: a backbone of depthwise-separable blocks (Howard et al., MobileNets, 2017), a
+path-aggregation neck (Liu et al., PANet, CVPR 2018) on strides 8, 16 and 32, and for each cell a
+score of each class and the distances to the four sides of its box, as in NanoDet and YOLOX.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from scheduler.errors import ConfigError
+from vehicle.perception.classes import CLASSES
+
+STRIDES = (8, 16, 32)
+STAGE_CHANNELS = (16, 32, 64, 128, 256)  # of a width of 1, at strides 2, 4, 8, 16, 32
+STAGE_BLOCKS = (1, 2, 4, 2)
+PRIOR = 0.01  # of a score before training, so that the many empty cells do not swamp the loss
+FIRST_DISTANCE = 2.0  # strides; scale of the softplus that a distance passes through
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What sets one rung apart from another."""
+
+    width: float  # factor on STAGE_CHANNELS
+    neck: int  # channels of neck and head
+    tower: int  # blocks of the head at each stride
+    input_width: int = 640
+    input_height: int = 384
+
+
+SIZES = {
+    "small": Size(width=1.0, neck=48, tower=1),
+    "large": Size(width=2.25, neck=112, tower=2),
+}
+
+
+class ConvBlock(nn.Sequential):
+    """Convolution, batch norm, ReLU."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1
+    ) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+            nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03),
+            nn.ReLU(inplace=True),
+        )
+
+
+class SeparableBlock(nn.Module):
+    """Depthwise, then pointwise; with a shortcut where the shapes allow one."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        self.depthwise = ConvBlock(inputs, inputs, kernel, stride, inputs)
+        self.pointwise = ConvBlock(inputs, outputs, 1)
+        self.has_shortcut = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
+        y: Tensor = self.pointwise(self.depthwise(x))
+        return x + y if self.has_shortcut else y
+
+
+class Backbone(nn.Module):
+    """A picture (B, 3, H, W) to features at strides 8, 16 and 32."""
+
+    def __init__(self, width: float) -> None:
+        super().__init__()
+        channels = [max(16, int(c * width + 8) // 16 * 16) for c in STAGE_CHANNELS]
+        self.channels = channels[2:]
+        self.stem = ConvBlock(3, channels[0], 3, 2)
+        self.stages = nn.ModuleList()
+        for index, blocks in enumerate(STAGE_BLOCKS):
+            inputs, outputs = channels[index], channels[index + 1]
+            kernel = 5 if index == len(STAGE_BLOCKS) - 1 else 3
+            self.stages.append(
+                nn.Sequential(
+                    SeparableBlock(inputs, outputs, 3, 2),
+                    *[SeparableBlock(outputs, outputs, kernel) for _ in range(blocks)],
+                )
+            )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Features of a picture (B, 3, H, W), fine to coarse."""
+        x = self.stem(x)
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features[1:]
+
+
+class Neck(nn.Module):
+    """Carries meaning down to the fine features and place up to the coarse ones."""
+
+    def __init__(self, inputs: list[int], channels: int) -> None:
+        super().__init__()
+        self.lateral = nn.ModuleList(ConvBlock(c, channels, 1) for c in inputs)
+        self.down = nn.ModuleList(SeparableBlock(channels, channels, 5) for _ in range(2))
+        self.up = nn.ModuleList(SeparableBlock(channels, channels, 5) for _ in range(2))
+        self.shrink = nn.ModuleList(ConvBlock(channels, channels, 3, 2, channels) for _ in range(2))
+
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        """Three features, fine to coarse, to three of the same places and `channels` channels."""
+        fine, middle, coarse = (
+            lateral(x) for lateral, x in zip(self.lateral, features, strict=True)
+        )
+        middle = self.down[0](middle + _doubled(coarse))
+        fine = self.down[1](fine + _doubled(middle))
+        middle = self.up[0](middle + self.shrink[0](fine))
+        coarse = self.up[1](coarse + self.shrink[1](middle))
+        return [fine, middle, coarse]
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return functional.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+class Network(nn.Module):
+    """A picture to one row of numbers for each cell of each stride."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.size = size
+        self.backbone = Backbone(size.width)
+        self.neck = Neck(self.backbone.channels, size.neck)
+        self.towers = nn.ModuleList(
+            nn.Sequential(*[SeparableBlock(size.neck, size.neck, 5) for _ in range(size.tower)])
+            for _ in STRIDES
+        )
+        self.heads = nn.ModuleList(nn.Conv2d(size.neck, len(CLASSES) + 4, 1) for _ in STRIDES)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        for head in self.heads:
+            assert isinstance(head, nn.Conv2d)
+            assert head.bias is not None
+            nn.init.normal_(head.weight, std=0.01)
+            nn.init.zeros_(head.bias)
+            nn.init.constant_(head.bias[: len(CLASSES)], -math.log((1 - PRIOR) / PRIOR))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Raw rows (B, N, classes + 4): logits, then distances before their softplus.
+
+        Args:
+            x: (B, 3, H, W) in 0..1, BGR, sides multiples of 32.
+        """
+        features = self.neck(self.backbone(x))
+        rows = [
+            head(tower(feature)).flatten(2)
+            for head, tower, feature in zip(self.heads, self.towers, features, strict=True)
+        ]
+        return torch.cat(rows, 2).transpose(1, 2)
+
+
+def cells(width: int, height: int) -> tuple[Tensor, Tensor]:
+    """Centre (N, 2) and stride (N,) of each row, pixels of the input."""
+    centres, strides = [], []
+    for stride in STRIDES:
+        rows, columns = torch.meshgrid(
+            torch.arange(height // stride), torch.arange(width // stride), indexing="ij"
+        )
+        centre = torch.stack([columns, rows], -1).reshape(-1, 2) + 0.5
+        centres.append(centre * stride)
+        strides.append(torch.full((len(centre),), float(stride)))
+    return torch.cat(centres), torch.cat(strides)
+
+
+def decode(distances: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
+    """Raw distances (..., N, 4) to xyxy boxes (..., N, 4) in input pixels."""
+    sides = functional.softplus(distances) * FIRST_DISTANCE * strides[:, None]
+    return torch.cat([centres - sides[..., :2], centres + sides[..., 2:]], -1)
+
+
+class Deployed(nn.Module):
+    """A network with its input conversion and decoding, batch norm folded in: what is shipped."""
+
+    centres: Tensor
+    strides: Tensor
+
+    def __init__(self, network: Network, width: int, height: int) -> None:
+        super().__init__()
+        self.network = folded(network)
+        centres, strides = cells(width, height)
+        self.register_buffer("centres", centres)
+        self.register_buffer("strides", strides)
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """One picture (1, H, W, 3) uint8 BGR to scores (N, classes) and boxes (N, 4)."""
+        x = picture.permute(0, 3, 1, 2).float() * (1.0 / 255.0)
+        rows = self.network(x)[0]
+        count = len(CLASSES)
+        boxes = decode(rows[:, count:], self.centres, self.strides)
+        return rows[:, :count].sigmoid(), boxes
+
+
+def folded(network: Network) -> Network:
+    """A copy in evaluation mode whose batch norms are part of the convolutions."""
+    network = copy.deepcopy(network).eval()
+    for module in network.modules():
+        if isinstance(module, ConvBlock):
+            convolution, norm = module[0], module[1]
+            assert isinstance(convolution, nn.Conv2d)
+            assert isinstance(norm, nn.BatchNorm2d)
+            module[0] = fuse_conv_bn_eval(convolution, norm)
+            module[1] = nn.Identity()
+    return network
+
+
+def load_weights(path: Path) -> tuple[Network, tuple[int, int]]:
+    """The network of a .safetensors file of the family, and the (width, height) of its input.
+
+    Raises:
+        ConfigError: No such file, or not one of the family.
+    """
+    if not path.is_file():
+        raise ConfigError(f"detector weights: no file {path}")
+    try:
+        with safe_open(str(path), "pt") as file:
+            rung = (file.metadata() or {}).get("rung", "")
+            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ConfigError(f"detector weights: {path} is not a safetensors file: {error}") from error
+    if rung not in SIZES:
+        raise ConfigError(
+            f"detector weights: {path} names rung {rung!r}, expected {', '.join(SIZES)}"
+        )
+    size = SIZES[rung]
+    network = Network(size)
+    # Batch norm's count of batches is of no use after training and is not shipped.
+    counts = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
+    try:
+        network.load_state_dict(state | counts)
+    except RuntimeError as error:
+        raise ConfigError(f"detector weights: {path} does not fit rung {rung!r}") from error
+    return network, (size.input_width, size.input_height)

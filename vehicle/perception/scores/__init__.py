@@ -1,0 +1,1 @@
+"""How good an answer was, in plain numpy, written once for training, evaluation and studies."""
