@@ -1,0 +1,1 @@
+"""A roadside unit: runs the heavier detectors for the vehicles in range."""

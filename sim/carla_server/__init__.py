@@ -1,0 +1,1 @@
+"""CARLA 0.9.16's RPC and streaming protocol over the embedded world: a skin, no physics here."""

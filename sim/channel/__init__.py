@@ -1,0 +1,1 @@
+"""Radio channel models: from poses to rate, delay and loss."""

@@ -1,0 +1,1 @@
+"""Scores of a drive: joins verdicts with ground truth."""

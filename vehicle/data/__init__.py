@@ -1,0 +1,1 @@
+"""Driving data: recording and its index."""
