@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -196,13 +197,17 @@ class Deployed(nn.Module):
     def __init__(self, network: Network, width: int, height: int) -> None:
         super().__init__()
         self.network = folded(network)
+        with torch.no_grad():  # the conversion to 0..1 costs nothing inside the first weights
+            first = self.network.backbone.stem[0]
+            assert isinstance(first, nn.Conv2d)
+            first.weight.mul_(1.0 / 255.0)
         centres, strides = cells(width, height)
         self.register_buffer("centres", centres)
         self.register_buffer("strides", strides)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """One picture (1, H, W, 3) uint8 BGR to scores (N, classes) and boxes (N, 4)."""
-        x = picture.permute(0, 3, 1, 2).float() * (1.0 / 255.0)
+        x = picture.permute(0, 3, 1, 2).float()
         rows = self.network(x)[0]
         count = len(CLASSES)
         boxes = decode(rows[:, count:], self.centres, self.strides)
@@ -222,8 +227,8 @@ def folded(network: Network) -> Network:
     return network
 
 
-def load_weights(path: Path) -> tuple[Network, tuple[int, int]]:
-    """The network of a .safetensors file of the family, and the (width, height) of its input.
+def load_weights(path: Path) -> Network:
+    """The network of a .safetensors file of the family; its `size` holds the input's.
 
     Raises:
         ConfigError: No such file, or not one of the family.
@@ -232,20 +237,33 @@ def load_weights(path: Path) -> tuple[Network, tuple[int, int]]:
         raise ConfigError(f"detector weights: no file {path}")
     try:
         with safe_open(str(path), "pt") as file:
-            rung = (file.metadata() or {}).get("rung", "")
+            said = file.metadata() or {}
             state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ConfigError(f"detector weights: {path} is not a safetensors file: {error}") from error
+    rung = said.get("rung", "")
     if rung not in SIZES:
         raise ConfigError(
             f"detector weights: {path} names rung {rung!r}, expected {', '.join(SIZES)}"
         )
-    size = SIZES[rung]
-    network = Network(size)
+    width, height = int(said["width"]), int(said["height"])
+    network = Network(replace(SIZES[rung], input_width=width, input_height=height))
     # Batch norm's count of batches is of no use after training and is not shipped.
     counts = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
     try:
         network.load_state_dict(state | counts)
     except RuntimeError as error:
         raise ConfigError(f"detector weights: {path} does not fit rung {rung!r}") from error
-    return network, (size.input_width, size.input_height)
+    return network
+
+
+def save_weights(network: Network, rung: str, path: Path) -> None:
+    """Writes what `load_weights` reads, in half precision."""
+    state = {
+        name: tensor.half().contiguous()
+        for name, tensor in network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    size = network.size
+    said = {"rung": rung, "width": str(size.input_width), "height": str(size.input_height)}
+    save_file(state, str(path), metadata=said)

@@ -27,9 +27,8 @@ def open_weights(
         ConfigError: The file is missing or holds something else.
     """
     torch.set_num_threads(threads)
-    network, (width, height) = load_weights(path)
-    if input_size is not None:
-        width, height = input_size
+    network = load_weights(path)
+    width, height = input_size or (network.size.input_width, network.size.input_height)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     deployed = Deployed(network.eval(), width, height).to(device)
 

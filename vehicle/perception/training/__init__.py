@@ -1,0 +1,1 @@
+"""Trains the detector family on recorded pictures: `python -m vehicle.perception.training`."""

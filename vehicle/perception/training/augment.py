@@ -1,0 +1,139 @@
+"""Changes a training picture in the ways in which streets, cameras and codecs differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vehicle.perception.boxes import PAD_GREY
+from vehicle.perception.training.pictures import LEARN_HEIGHT_PX, LEARN_VISIBILITY, Labels
+
+MIN_WIDTH_PX = 3.0
+LEAST_REMAINDER = 0.4  # of a box's area inside the cut; with less it is ignored
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One picture as the network is shown it.
+
+    Attributes:
+        pixels: (height, width, 3) uint8 BGR.
+        xyxy: (M, 4) float32 pixels of it: objects to find.
+        class_id: (M,) int64.
+        ignored: (K, 4) float32: where an answer is neither right nor wrong.
+    """
+
+    pixels: NDArray[np.uint8]
+    xyxy: NDArray[np.float32]
+    class_id: NDArray[np.int64]
+    ignored: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What part of a picture is shown, and how large.
+
+    Attributes:
+        width: Of the sample, pixels.
+        height: Of the sample, pixels.
+        scales: Least and greatest sample pixels per picture pixel.
+    """
+
+    width: int
+    height: int
+    scales: tuple[float, float]
+
+
+def augmented(
+    pixels: NDArray[np.uint8], labels: Labels, cut: Cut, random: np.random.Generator
+) -> Sample:
+    """A random cut of a picture, mirrored, tinted, blurred, or compressed by chance."""
+    scale = float(np.exp(random.uniform(*np.log(cut.scales))))
+    left, top = _corner(pixels, labels, cut, scale, random)
+    move = np.array([[scale, 0, -left], [0, scale, -top]], np.float32)
+    size = (cut.width, cut.height)
+    shown = cv2.warpAffine(pixels, move, size, borderValue=(PAD_GREY,) * 3)
+    offset = np.array([left, top, left, top], np.float32)
+    sample = _sample(shown, labels.xyxy * np.float32(scale) - offset, labels)
+    if random.random() < 0.5:
+        sample = _mirrored(sample)
+    return Sample(_recoloured(sample.pixels, random), sample.xyxy, sample.class_id, sample.ignored)
+
+
+def _corner(
+    pixels: NDArray[np.uint8],
+    labels: Labels,
+    cut: Cut,
+    scale: float,
+    random: np.random.Generator,
+) -> tuple[float, float]:
+    """Top left of the cut in scaled pixels; half of the cuts hold a chosen object."""
+    room_x = pixels.shape[1] * scale - cut.width
+    room_y = pixels.shape[0] * scale - cut.height
+    left = random.uniform(min(0.0, room_x), max(0.0, room_x))
+    top = random.uniform(min(0.0, room_y), max(0.0, room_y))
+    if len(labels.xyxy) and random.random() < 0.5:
+        box = labels.xyxy[random.integers(len(labels.xyxy))] * scale
+        if room_x > 0:
+            centre = (box[0] + box[2]) / 2 - cut.width * random.uniform(0.2, 0.8)
+            left = float(np.clip(centre, 0.0, room_x))
+        if room_y > 0:
+            centre = (box[1] + box[3]) / 2 - cut.height * random.uniform(0.2, 0.8)
+            top = float(np.clip(centre, 0.0, room_y))
+    return left, top
+
+
+def _sample(pixels: NDArray[np.uint8], moved: NDArray[np.float32], labels: Labels) -> Sample:
+    """Clips the boxes to the picture and parts those to learn from those to ignore."""
+    height, width = pixels.shape[:2]
+    boxes = np.clip(moved, 0, np.array([width, height, width, height], np.float32))
+    whole = np.prod(moved[:, 2:] - moved[:, :2], axis=1)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    rest = np.prod(sides, axis=1)
+    is_inside = rest > 0
+    is_learnt = (
+        (labels.visibility >= LEARN_VISIBILITY)
+        & (rest >= LEAST_REMAINDER * whole)
+        & (sides[:, 0] >= MIN_WIDTH_PX)
+        & (sides[:, 1] >= LEARN_HEIGHT_PX)
+    )
+    return Sample(
+        pixels,
+        boxes[is_learnt & is_inside].astype(np.float32),
+        labels.class_id[is_learnt & is_inside].astype(np.int64),
+        boxes[~is_learnt & is_inside].astype(np.float32),
+    )
+
+
+def _mirrored(sample: Sample) -> Sample:
+    width = sample.pixels.shape[1]
+
+    def flip(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        flipped = boxes.copy()
+        flipped[:, [0, 2]] = width - boxes[:, [2, 0]]
+        return flipped
+
+    pixels = np.ascontiguousarray(sample.pixels[:, ::-1])
+    return Sample(pixels, flip(sample.xyxy), sample.class_id, flip(sample.ignored))
+
+
+def _recoloured(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    """Exposure, colour cast, blur and compression, each by chance."""
+    if random.random() < 0.6:
+        gain = random.uniform(0.7, 1.3) * random.uniform(0.92, 1.08, 3)
+        levels = np.arange(256)[:, None] * gain + random.uniform(-12, 12)
+        table = np.clip(levels, 0, 255).astype(np.uint8)[None]
+        pixels = cv2.LUT(pixels, table)
+    chance = random.random()
+    if chance < 0.08:
+        pixels = cv2.GaussianBlur(pixels, (3, 3), 0)
+    elif chance < 0.3:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(25, 90))]
+        _, packed = cv2.imencode(".jpg", pixels, quality)
+        unpacked = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+        assert unpacked is not None
+        pixels = unpacked
+    return pixels

@@ -1,0 +1,269 @@
+"""The training loop: from scratch to a shipped rung, by a count of pictures, not by the clock."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from scheduler.errors import ConfigError
+from vehicle.perception.model import SIZES, Network, Size, cells
+from vehicle.perception.training.augment import Cut, Sample, augmented
+from vehicle.perception.training.evaluate import Scores, answers, evaluate
+from vehicle.perception.training.export import export
+from vehicle.perception.training.loss import Target, detection_loss
+from vehicle.perception.training.pictures import Pictures
+
+AVERAGE_DECAY = 0.998  # of the weights that are shipped; the last 500 steps or so
+WARM_UP_STEPS = 100
+LEAST_RATE = 0.02  # share of the learning rate that the cosine ends at
+CLIP_NORM = 10.0
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """What `vdap train` was told.
+
+    Attributes:
+        rung: "small" or "large".
+        max_images: Training pictures shown, repeats counted.
+        seed: Of weights, order and augmentation.
+        batch: Pictures in one step.
+        rate: Greatest learning rate of AdamW.
+        decay: Weight decay of AdamW.
+        whole_share: Share of the pictures, the last ones, that are shown whole at full size; the
+            ones before are cuts of a quarter of that area, which cost a quarter as much.
+        evaluations: During the training, on `evaluation_images`.
+        evaluation_images: Of the validation set, for those; the last evaluation takes all.
+    """
+
+    rung: str = "small"
+    max_images: int = 100_000
+    seed: int = 1
+    batch: int = 16
+    rate: float = 2e-3
+    decay: float = 0.03
+    whole_share: float = 0.2
+    evaluations: int = 8
+    evaluation_images: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One line of the log."""
+
+    images: int
+    rate: float
+    score_loss: float
+    box_loss: float
+    scores: Scores
+
+
+Report = Callable[[Progress], None]
+
+
+class Trainer:
+    """Network, averaged network and optimiser, at a count of pictures shown."""
+
+    def __init__(self, options: TrainingOptions, size: Size | None = None) -> None:
+        if options.rung not in SIZES:
+            raise ConfigError(f"--rung {options.rung!r}: expected one of {', '.join(SIZES)}")
+        torch.manual_seed(options.seed)
+        self.options = options
+        self.size = size or SIZES[options.rung]
+        self.network = Network(self.size)
+        for weight in self.network.parameters():
+            if weight.ndim == 4:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.network).eval()
+        weights = list(self.network.parameters())
+        self.optimiser = torch.optim.AdamW(
+            [
+                {"params": [w for w in weights if w.ndim > 1], "weight_decay": options.decay},
+                {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
+            ],
+            lr=options.rate,
+        )
+        self.images = 0
+        self.steps = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether whole pictures are shown by now."""
+        return self.images >= self.options.max_images * (1 - self.options.whole_share)
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the next step: a short rise, then half a cosine."""
+        share = min(1.0, self.images / self.options.max_images)
+        cosine = LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * share))
+        return self.options.rate * min(1.0, (self.steps + 1) / WARM_UP_STEPS) * cosine
+
+    def cut(self) -> Cut:
+        """Half-sized cuts at many scales first, whole pictures at the end."""
+        width, height = self.size.input_width, self.size.input_height
+        if self.is_whole:
+            return Cut(width, height, (0.85, 1.3))
+        return Cut(width // 2, height // 2, (0.5, 1.3))
+
+    def step(self, samples: list[Sample]) -> tuple[float, float]:
+        """Learns from one batch; returns score loss and box loss."""
+        height, width = samples[0].pixels.shape[:2]
+        centres, strides = cells(width, height)
+        pixels = torch.from_numpy(np.stack([sample.pixels for sample in samples]))
+        batch = pixels.permute(0, 3, 1, 2).float().div_(255.0)
+        batch = batch.contiguous(memory_format=torch.channels_last)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate
+        self.network.train()
+        # Half precision pays on whole pictures only: on cuts its conversions cost more.
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.is_whole):
+            rows = self.network(batch)
+        loss = detection_loss(rows, [_target(sample) for sample in samples], centres, strides)
+        self.optimiser.zero_grad()
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
+        self.optimiser.step()
+        self.images += len(samples)
+        self.steps += 1
+        self._follow()
+        return loss.score, loss.box
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Moves the averaged weights towards the new ones."""
+        decay = min(AVERAGE_DECAY, (1 + self.steps) / (20 + self.steps))
+        newest: dict[str, Tensor] = self.network.state_dict()
+        for name, value in self.average.state_dict().items():
+            if value.dtype.is_floating_point:
+                value.lerp_(newest[name], 1 - decay)
+            else:
+                value.copy_(newest[name])
+
+    def save(self, path: Path) -> None:
+        """Writes all that a later run needs to go on as if it had not stopped."""
+        part = path.with_suffix(".part")
+        torch.save(
+            {
+                "options": asdict(self.options),
+                "network": self.network.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "images": self.images,
+                "steps": self.steps,
+            },
+            part,
+        )
+        part.rename(path)
+
+    def resume(self, path: Path) -> None:
+        """Takes up a checkpoint.
+
+        Raises:
+            ConfigError: It was written with other options.
+        """
+        state = torch.load(path, weights_only=True)
+        if state["options"] != asdict(self.options):
+            raise ConfigError(
+                f"{path} was written with other options ({state['options']}); "
+                "give the same ones or another --out"
+            )
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.images, self.steps = state["images"], state["steps"]
+
+
+def _target(sample: Sample) -> Target:
+    return Target(
+        torch.from_numpy(sample.xyxy),
+        torch.from_numpy(sample.class_id),
+        torch.from_numpy(sample.ignored),
+    )
+
+
+def batch_of(trainer: Trainer, pictures: Pictures) -> list[Sample]:
+    """The next batch: shuffled anew in each round, and the same whenever a run is resumed."""
+    samples = []
+    for number in range(trainer.images, trainer.images + trainer.options.batch):
+        turn, place = divmod(number, len(pictures))
+        order = np.random.default_rng((trainer.options.seed, turn)).permutation(len(pictures))
+        random = np.random.default_rng((trainer.options.seed, turn, place))
+        index = int(order[place])
+        samples.append(
+            augmented(pictures.pixels[index], pictures.labels[index], trainer.cut(), random)
+        )
+    return samples
+
+
+def train(
+    options: TrainingOptions,
+    learn: Pictures,
+    validate: Pictures,
+    out: Path,
+    report: Report,
+    size: Size | None = None,
+) -> Scores:
+    """Trains one rung and writes it into `out`; goes on where an earlier run stopped.
+
+    Args:
+        options: Size, length and seed.
+        learn: Training pictures.
+        validate: Validation pictures, of places and assets that `learn` does not hold.
+        out: Receives the checkpoint, and `rung`.safetensors, .onnx and .json at every evaluation.
+        report: Called with each evaluation.
+        size: Another network than the rung's, for tests.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(options, size)
+    if (out / CHECKPOINT).exists():
+        trainer.resume(out / CHECKPOINT)
+    marks = [
+        options.max_images * (index + 1) // options.evaluations
+        for index in range(options.evaluations)
+    ]
+    losses: list[tuple[float, float]] = []
+    while trainer.images < options.max_images:
+        before = trainer.images
+        losses.append(trainer.step(batch_of(trainer, learn)))
+        if any(before < mark <= trainer.images for mark in marks[:-1]):
+            scores = _evaluated(trainer, validate, options.evaluation_images, out)
+            _log(trainer, losses, scores, report)
+            losses = []
+    scores = _evaluated(trainer, validate, len(validate), out)
+    _log(trainer, losses, scores, report)
+    return scores
+
+
+def _evaluated(trainer: Trainer, validate: Pictures, limit: int, out: Path) -> Scores:
+    """Scores the averaged weights, and writes them and a checkpoint."""
+    scores = evaluate(answers(trainer.average, validate, limit))
+    export(trainer.average, trainer.options.rung, out)
+    trainer.save(out / CHECKPOINT)
+    row = {
+        "width": trainer.size.input_width,
+        "height": trainer.size.input_height,
+        "params": sum(weight.numel() for weight in trainer.network.parameters()),
+        "ap50": round(scores.precision.ap50, 4),
+        "ap50_by_class": scores.by_class(),
+        "streaming_f1": round(scores.f1, 4),
+        "score_threshold": scores.threshold,
+    }
+    path = out / f"{trainer.options.rung}.json"
+    path.write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
+    return scores
+
+
+def _log(
+    trainer: Trainer, losses: list[tuple[float, float]], scores: Scores, report: Report
+) -> None:
+    score_loss, box_loss = np.mean(losses, axis=0) if losses else (math.nan, math.nan)
+    report(Progress(trainer.images, trainer.rate, float(score_loss), float(box_loss), scores))
