@@ -1,0 +1,142 @@
+"""What the dispatcher asks its driver to do, and what it counts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from scheduler.placement import Placement
+from scheduler.tasks import Task
+
+AnswerKind = Literal["onboard", "offloaded", "carried"]
+
+
+@dataclass(frozen=True, slots=True)
+class Encode:
+    """Write the task's frame as JPEG; the driver owes `on_encoded`."""
+
+    task: Task
+    quality: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send the encoded frame; the driver owes `on_sent` at once.
+
+    Attributes:
+        seq: Unique among all requests of this vehicle process.
+        budget_ns: From complete receipt at the unit to the answer handed to its socket.
+    """
+
+    task: Task
+    unit_id: str
+    seq: int
+    model: str
+    budget_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunLocal:
+    """Run an onboard rung on the task's frame; the driver owes `on_local_done` or `_failed`."""
+
+    task: Task
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The task's encoding, if it did not end yet, is wanted no more."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """The verdict of a task, now; the driver fills in boxes and publishes it.
+
+    Attributes:
+        answer: What `on_result` or `on_local_done` were given; None when carried.
+        stages_ns: What is known of encode, uplink, queue, decode, infer, downlink, local.
+    """
+
+    task: Task
+    placement: Placement
+    kind: AnswerKind
+    reason: str
+    unit_id: str
+    model: str
+    answer: object | None
+    is_late: bool
+    stages_ns: Mapping[str, int]
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Correct:
+    """An answer came after its verdict: it corrects tracks and changes no verdict."""
+
+    task: Task
+    answer: object
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Close both sockets to this unit and open new ones with a new session."""
+
+    unit_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Send a ping of this number to this unit."""
+
+    unit_id: str
+    number: int
+
+
+Effect: TypeAlias = Encode | Send | RunLocal | Cancel | Emit | Correct | Reopen | Ping
+
+
+@dataclass(slots=True)
+class OffloadCounters:
+    """Every sent request ends in exactly one of the other five."""
+
+    sent: int = 0
+    ok: int = 0
+    late: int = 0
+    rejected: int = 0
+    lost: int = 0
+    reopened: int = 0
+
+
+@dataclass(slots=True)
+class Counters:
+    """`verdicts = captured x services = onboard + offloaded + carried` when no task is open."""
+
+    tasks: int = 0
+    verdicts: int = 0
+    late: int = 0
+    onboard: int = 0
+    offloaded: int = 0
+    carried: int = 0
+    duplicates: int = 0  # results that no request in flight expected
+    policy_faults: int = 0
+    local_faults: int = 0
+    offload: OffloadCounters = field(default_factory=OffloadCounters)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitReport:
+    """What a unit says beside its answer; durations in nanoseconds on its own clock."""
+
+    status: Literal["ok", "late", "reject", "bad"]
+    queue_ns: int
+    decode_ns: int
+    infer_ns: int
+    credits: int
+    retry_after_ns: int = 0
+    reason: str = ""
+
+    @property
+    def at_unit_ns(self) -> int:
+        """From complete receipt to the answer."""
+        return self.queue_ns + self.decode_ns + self.infer_ns

@@ -1,0 +1,88 @@
+"""The onboard detector as a serial resource: who gets it next, and when the fallback must start.
+
+Of the open tasks in deadline order, task i must start by
+`min over j >= i of (deadline_j - sum of q99 over i..j) - margin` for all of them to be answered in
+time. At that instant the newest task that still fits takes the largest rung that fits.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scheduler.latency import StageTimes
+from scheduler.placement import Rung
+
+
+@dataclass(frozen=True, slots=True)
+class RungSpec:
+    """A rung as declared: its expected F1 alone and a first guess of its duration."""
+
+    model: str
+    accuracy: float
+    prior_ns: int
+
+
+def latest_start_ns(deadlines_ns: Sequence[int], duration_ns: int, margin_ns: int) -> int:
+    """The latest start of the first of these tasks, run one after the other.
+
+    Args:
+        deadlines_ns: In increasing order, at least one.
+        duration_ns: q99 of the rung that each would take.
+    """
+    return (
+        min(deadline - (j + 1) * duration_ns for j, deadline in enumerate(deadlines_ns)) - margin_ns
+    )
+
+
+class Onboard:
+    """Measured durations of the rungs, and what runs now."""
+
+    def __init__(self, rungs: Sequence[RungSpec]) -> None:
+        self._specs = sorted(rungs, key=lambda rung: rung.accuracy)
+        self._times: Mapping[str, StageTimes] = {
+            rung.model: StageTimes(rung.prior_ns) for rung in self._specs
+        }
+        self.is_ready = False
+        self.running_task: int | None = None
+        self.busy_until_ns = 0
+
+    def rungs(self) -> tuple[Rung, ...]:
+        """Rungs with their quantiles as measured, least accurate first; none while not ready."""
+        if not self.is_ready:
+            return ()
+        return tuple(
+            Rung(
+                spec.model,
+                spec.accuracy,
+                self._times[spec.model].quantile_ns(0.5),
+                self._times[spec.model].quantile_ns(0.99),
+            )
+            for spec in self._specs
+        )
+
+    def fastest_ns(self) -> int | None:
+        """q99 of the cheapest rung, None while there is none."""
+        return min((rung.q99_ns for rung in self.rungs()), default=None)
+
+    def largest_fitting(self, now_ns: int, by_ns: int, preferred: str = "") -> str | None:
+        """The preferred rung if it ends by then, else the most accurate that does, else None."""
+        fitting = [rung.model for rung in self.rungs() if now_ns + rung.q99_ns <= by_ns]
+        if preferred in fitting:
+            return preferred
+        return fitting[-1] if fitting else None
+
+    def start(self, task_id: int, model: str, now_ns: int) -> None:
+        """A run begins."""
+        self.running_task = task_id
+        self.busy_until_ns = now_ns + self._times[model].quantile_ns(0.99)
+
+    def stop(self, model: str = "", duration_ns: int = 0) -> None:
+        """The run ended; a duration counts as a measurement."""
+        self.running_task = None
+        self.busy_until_ns = 0
+        if duration_ns and model in self._times:
+            self._times[model].add(duration_ns)
+
+    def measure(self, model: str, duration_ns: int) -> None:
+        """A duration from elsewhere, e.g. the worker's warm-up."""
+        if model in self._times:
+            self._times[model].add(duration_ns)

@@ -1,0 +1,145 @@
+"""Where a frame is computed, and what a policy may look at to decide it (public seam)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from scheduler.link import LinkEstimator, LinkState
+from scheduler.tasks import Task
+
+Place = Literal["onboard", "offload", "carry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One decision, with its reason.
+
+    Attributes:
+        place: `onboard` runs a rung of the ladder here, `offload` sends the frame to a unit (the
+            onboard fallback stays armed), `carry` moves the tracks to now without a model.
+        model: The detector that shall look at the frame; empty for `carry`.
+        quality: JPEG quality of an offload.
+        p_in_time: Predicted probability that the answer is back by the deadline.
+        utility: Expected utility, in units of F1.
+        reason: Why, in words that a watcher understands.
+    """
+
+    place: Place
+    model: str = ""
+    unit_id: str = ""
+    quality: int = 0
+    p_in_time: float = 1.0
+    utility: float = 0.0
+    is_probe: bool = False
+    reason: str = ""
+
+    @property
+    def label(self) -> str:
+        """Short form for tables: `rsu1/large@q60`, `onboard/small`, `carry`."""
+        if self.place == "offload":
+            return f"{self.unit_id}/{self.model}@q{self.quality}"
+        return f"onboard/{self.model}" if self.place == "onboard" else "carry"
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """An onboard detector with its measured cost.
+
+    Attributes:
+        accuracy: Expected F1 of this rung alone, 0..1.
+        q50_ns: Median of pre-processing, model and post-processing on this vehicle.
+        q99_ns: 99th percentile of the same.
+    """
+
+    model: str
+    accuracy: float
+    q50_ns: int
+    q99_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteModel:
+    """A detector that a unit serves: expected F1 alone, and its decode and inference time."""
+
+    model: str
+    accuracy: float
+    service_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """One way to write the frame as JPEG.
+
+    Attributes:
+        size_bytes: Expected size for this camera now.
+        encode_ns: Median time to encode.
+        accuracy_loss: F1 lost against the raw frame (reference perception.md 3).
+    """
+
+    quality: int
+    size_bytes: int
+    encode_ns: int
+    accuracy_loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """What is known of the link to one unit."""
+
+    unit_id: str
+    state: LinkState
+    credits_free: int
+    models: tuple[RemoteModel, ...]
+    estimate: LinkEstimator  # read only: `p_in_time`, `transfer_ns`, `quiet_ns`
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that a policy may look at.
+
+    Attributes:
+        busy_until_ns: When the onboard detector is expected to be free.
+        rungs: Onboard detectors, least accurate first.
+        encodings: Best quality first.
+        carry_accuracy: Expected F1 of moving the tracks without a model.
+        frame_interval_ns: Time between this camera's frames.
+        previous: The placement of the camera's last frame.
+        watts: Declared draw while an onboard model runs.
+    """
+
+    now_ns: int
+    busy_until_ns: int
+    rungs: tuple[Rung, ...]
+    links: tuple[LinkView, ...]
+    encodings: tuple[Encoding, ...]
+    carry_accuracy: float
+    frame_interval_ns: int
+    margin_ns: int
+    previous: Placement | None
+    watts: float
+
+    def fitting_rung(self, deadline_ns: int, not_before_ns: int) -> Rung | None:
+        """The most accurate rung that, started then, ends before the deadline with q99."""
+        start = max(self.busy_until_ns, not_before_ns)
+        fitting = [r for r in self.rungs if start + r.q99_ns + self.margin_ns <= deadline_ns]
+        return fitting[-1] if fitting else None
+
+    def usable_links(self) -> list[LinkView]:
+        """Links that are up and have a credit, in order of declaration."""
+        return [link for link in self.links if link.state == "up" and link.credits_free > 0]
+
+
+class Policy(Protocol):
+    """Decides one frame at a time. It must not block, and returns within 10 ms.
+
+    A policy is built from its YAML options, `Policy(options)`, and checks them there.
+    """
+
+    name: str
+
+    def place(self, task: Task, view: View) -> Placement:
+        """Where this frame is computed."""
+        ...
+
+
+Options = Mapping[str, object]

@@ -1,0 +1,105 @@
+"""One vehicle's end of one link: estimator, credits with leases, newest-frame slot, pings.
+
+Credits, not ZeroMQ's queues, bound what is in flight; a credit is leased, so that a lost answer
+returns it (reference network.md 3.2).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scheduler.link import LinkEstimator
+from scheduler.placement import RemoteModel
+
+MIN_LEASE_NS = 400_000_000
+PING_INTERVAL_NS = 100_000_000  # of silence; 64 B at 10 Hz is 11 kbit/s with headers
+EXPECTED_SERVICE_NS = 30_000_000  # of a model that the unit has not measured yet
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """One request in flight."""
+
+    task_id: int
+    sent_ns: int
+    lease_until_ns: int
+
+
+class Uplink:
+    """State of one (vehicle, unit) pair on the vehicle."""
+
+    def __init__(self, unit_id: str, window: int, accuracies: dict[str, float], now_ns: int):
+        self.unit_id = unit_id
+        self.estimator = LinkEstimator(now_ns)
+        self.models: tuple[RemoteModel, ...] = ()
+        self.flights: dict[int, Flight] = {}
+        self.encoding: set[int] = set()  # task ids that hold a credit and are not sent yet
+        self.waiting: int | None = None  # newest-frame slot: a task without a credit
+        self.retry_at_ns = 0
+        self._own_window = window
+        self._unit_window = window
+        self._accuracies = accuracies
+        self._next_ping_ns = now_ns
+        self._ping_number = 0
+
+    @property
+    def credits_free(self) -> int:
+        """Requests that may be placed now."""
+        window = min(self._own_window, self._unit_window)
+        return max(0, window - len(self.flights) - len(self.encoding))
+
+    @property
+    def window(self) -> int:
+        """Requests that may be in flight."""
+        return min(self._own_window, self._unit_window)
+
+    def on_welcome(self, credits: int, models: Sequence[tuple[str, int]], now_ns: int) -> None:
+        """The unit admitted us and says what it serves: (model, typical inference in ns)."""
+        self._unit_window = credits
+        self.models = tuple(
+            RemoteModel(name, self._accuracies[name], infer_ns or EXPECTED_SERVICE_NS)
+            for name, infer_ns in models
+            if name in self._accuracies
+        )
+        self.estimator.heard_ns = now_ns
+        self._next_ping_ns = now_ns
+
+    def on_report(self, model: str, credits: int, service_ns: int) -> None:
+        """A unit's answer updates its credits and the time that its model takes."""
+        self._unit_window = credits
+        if service_ns:
+            self.models = tuple(
+                RemoteModel(m.model, m.accuracy, m.service_ns + (service_ns - m.service_ns) // 8)
+                if m.model == model
+                else m
+                for m in self.models
+            )
+
+    def open(self, now_ns: int) -> None:
+        """New sockets."""
+        self.estimator.on_open(now_ns)
+        self.flights.clear()
+        self.encoding.clear()
+        self._next_ping_ns = now_ns
+        self.retry_at_ns = 0
+
+    def ping_due_ns(self) -> int:
+        """When the next ping leaves if nothing is heard until then."""
+        if self.estimator.state == "connecting":
+            return self._next_ping_ns
+        return max(self._next_ping_ns, self.estimator.heard_ns + PING_INTERVAL_NS)
+
+    def ping(self, now_ns: int) -> int:
+        """Number of the ping that leaves now."""
+        self._ping_number += 1
+        self._next_ping_ns = now_ns + PING_INTERVAL_NS
+        self.estimator.on_ping(self._ping_number, now_ns)
+        return self._ping_number
+
+    def hurry_ping(self, now_ns: int) -> None:
+        """While connecting, an answered ping is followed by the next at once."""
+        self._next_ping_ns = now_ns
+
+    def next_timer_ns(self) -> int:
+        """The earliest of ping, lease and stall."""
+        leases = (flight.lease_until_ns for flight in self.flights.values())
+        return min(self.ping_due_ns(), self.estimator.stall_ns(), *leases, 2**62)
