@@ -139,10 +139,10 @@ class Worker:
         environment.update(dict.fromkeys(THREAD_VARIABLES, str(self._setup.threads)))
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         with theirs:
+            descriptors = (theirs.fileno(), self._memory_fd)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "vehicle.perception.worker_process"]
-                + [str(theirs.fileno()), str(self._memory_fd)],
-                pass_fds=(theirs.fileno(), self._memory_fd),
+                [sys.executable, "-m", "vehicle.perception.worker_process", *map(str, descriptors)],
+                pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 stdout=2,  # our own stdout speaks to the launcher
                 env=environment,
@@ -220,8 +220,9 @@ class Worker:
         """End the process and give back its memory; jobs that it held get no answer."""
         self._start_due_ns = None
         self._close()
-        self._memory.close()
-        os.close(self._memory_fd)
+        if not self._memory.closed:
+            self._memory.close()
+            os.close(self._memory_fd)
 
     def _has_room(self) -> bool:
         return self._is_loaded and bool(self._free)

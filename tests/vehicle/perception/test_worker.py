@@ -1,0 +1,179 @@
+"""The inference worker: answers, refusals, death, hanging, slowdown and memory bounds."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scheduler.clock import MonotonicClock
+from scheduler.errors import ConfigError
+from vehicle.perception.detector import DetectorSpec
+from vehicle.perception.worker import Answer, Worker
+
+FAKE = '''
+import time
+import numpy as np
+from vehicle.perception.detections import Detections
+
+class Fake:
+    """Answers one box as wide as the frame is bright; a frame of 255 raises, of 254 hangs."""
+    stages_ns = {}
+    def __init__(self, spec, threads):
+        self.name = spec.name
+        self.burn_ns = spec.options.get("burn_ms", 0) * 1_000_000
+    def detect(self, frame):
+        value = int(frame[0, 0, 0])
+        if value == 255:
+            raise RuntimeError("too bright")
+        if value == 254:
+            time.sleep(60)
+        until = time.process_time_ns() + self.burn_ns
+        while time.process_time_ns() < until:
+            pass
+        height, width = frame.shape[:2]
+        box = np.array([[0, 0, value, 1]], np.float32)
+        return Detections(box, np.array([0.5], np.float32), np.array([0], np.int16))
+'''
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "fake_detector.py").write_text(FAKE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return "fake_detector:Fake"
+
+
+@pytest.fixture
+def worker(fake: str) -> Iterator[Worker]:
+    made = make(fake)
+    made.start()
+    made.wait_ready(30)
+    yield made
+    made.stop()
+
+
+def make(kind: str, slowdown: float = 1.0, **options: object) -> Worker:
+    spec = DetectorSpec("fake", kind=kind, options=options)
+    return Worker(
+        "test",
+        [spec],
+        threads=1,
+        slowdown=slowdown,
+        max_frame_bytes=64 * 48 * 3,
+        clock=MonotonicClock(),
+    )
+
+
+def picture(value: int) -> np.ndarray:
+    return np.full((48, 64, 3), value, np.uint8)
+
+
+def answers(worker: Worker, count: int, timeout_s: float = 10.0) -> list[Answer]:
+    found: list[Answer] = []
+    end = time.monotonic() + timeout_s
+    while len(found) < count and time.monotonic() < end:
+        if worker.fileno() >= 0:
+            import select
+
+            select.select([worker.fileno()], [], [], 0.05)
+        found += worker.poll(time.monotonic_ns())
+    return found
+
+
+def test_answers_in_order_with_durations(worker: Worker) -> None:
+    assert all(worker.detect(n, "fake", picture(10 * n)) for n in (1, 2, 3))
+    assert not worker.detect(4, "fake", picture(40)), "every slot is taken"
+    found = answers(worker, 3)
+    assert [a.job_id for a in found] == [1, 2, 3]
+    assert [a.detections.xyxy[0, 2] for a in found if a.detections] == [10, 20, 30]
+    assert all(a.total_ns >= a.infer_ns > 0 for a in found)
+    assert found[2].queue_ns >= found[0].queue_ns >= 0
+
+
+def test_jpeg_is_decoded_and_must_have_the_promised_size(worker: Worker) -> None:
+    import cv2
+
+    _, encoded = cv2.imencode(".jpg", picture(100))
+    jpeg = encoded.tobytes()
+    assert worker.detect_jpeg(1, "fake", jpeg, 64, 48)
+    assert worker.detect_jpeg(2, "fake", jpeg, 64, 64)
+    assert worker.detect_jpeg(3, "fake", b"nonsense", 64, 48)
+    good, other, nonsense = answers(worker, 3)
+    assert good.is_ok and good.detections is not None and good.decode_ns > 0
+    assert abs(good.detections.xyxy[0, 2] - 100) <= 1
+    assert not other.is_ok and "promised 64 x 64" in other.error
+    assert not nonsense.is_ok and "start-of-image" in nonsense.error
+
+
+def test_a_model_that_raises_is_an_answer_and_the_worker_lives(worker: Worker) -> None:
+    pid = worker.pid
+    worker.detect(1, "fake", picture(255))
+    worker.detect(2, "nobody", picture(1))
+    worker.detect(3, "fake", picture(7))
+    first, second, third = answers(worker, 3)
+    assert not first.is_ok and "too bright" in first.error
+    assert not second.is_ok and "nobody" in second.error
+    assert third.is_ok and worker.pid == pid and worker.restarts == 0
+
+
+def test_too_large_a_frame_is_not_taken(worker: Worker) -> None:
+    assert not worker.detect(1, "fake", np.zeros((480, 640, 3), np.uint8))
+
+
+def test_killed_worker_answers_for_its_jobs_and_is_replaced(worker: Worker) -> None:
+    pid, generation = worker.pid, worker.generation
+    worker.detect(1, "fake", picture(254))
+    worker.detect(2, "fake", picture(5))
+    os.kill(pid, signal.SIGKILL)
+    lost = answers(worker, 2)
+    assert [(a.job_id, a.is_ok, a.error) for a in lost] == [
+        (1, False, "worker died"),
+        (2, False, "worker died"),
+    ]
+    worker.wait_ready(30)
+    assert worker.pid != pid and worker.restarts == 1 and worker.generation > generation
+    assert worker.detect(3, "fake", picture(9))
+    assert answers(worker, 1)[0].is_ok
+
+
+def test_hung_job_is_killed_by_the_watchdog(worker: Worker) -> None:
+    pid = worker.pid
+    worker.detect(1, "fake", picture(254))
+    assert worker.poll(time.monotonic_ns()) == []
+    lost = worker.poll(time.monotonic_ns() + 2_500_000_000)
+    assert [a.error for a in lost] == ["worker died"]
+    assert worker.pid != pid
+
+
+def test_slowdown_holds_the_answer_without_burning(fake: str) -> None:
+    worker = make(fake, slowdown=5.0, burn_ms=10)
+    worker.start()
+    worker.wait_ready(30)
+    worker.detect(1, "fake", picture(3))
+    (answer,) = answers(worker, 1)
+    worker.stop()
+    assert answer.infer_ns >= 50_000_000
+    assert answer.total_ns >= answer.infer_ns
+    assert worker.typical_ns["fake"] >= 50_000_000
+
+
+def test_missing_model_is_one_clear_line() -> None:
+    worker = make("no_such_module:Class")
+    worker.start()
+    with pytest.raises(ConfigError, match="no_such_module"):
+        worker.wait_ready(30)
+    worker.stop()
+    assert worker.pid == 0 and worker.fileno() == -1
+
+
+def test_stop_ends_the_process_and_may_be_called_twice(worker: Worker) -> None:
+    pid = worker.pid
+    worker.stop()
+    worker.stop()
+    assert not worker.is_ready and not worker.detect(1, "fake", picture(1))
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
