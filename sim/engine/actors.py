@@ -1,4 +1,4 @@
-"""Actors: whatever in the world has an id, a pose and a life, and the controls of those that move."""
+"""Actors: whatever in the world has an id, a pose and a life, and how the movers are controlled."""
 
 from __future__ import annotations
 

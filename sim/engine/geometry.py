@@ -111,3 +111,42 @@ class Box:
 def wrap(angle: float) -> float:
     """The angle in (-pi, pi]."""
     return math.pi - (math.pi - angle) % (2.0 * math.pi)
+
+
+def boxes_touch(a: Box, b: Box, margin: float = 0.0) -> bool:
+    """Two boxes overlap, or come closer than `margin` metres on the ground."""
+    reach = a.radius + b.radius + margin
+    if abs(a.x - b.x) > reach or abs(a.y - b.y) > reach:
+        return False
+    if a.z_low > b.z_high or b.z_low > a.z_high:
+        return False
+    return overlap(a, b, margin) is not None
+
+
+def overlap(a: Box, b: Box, margin: float = 0.0) -> tuple[float, float, float] | None:
+    """How two rectangles overlap on the ground, by the separating axis test.
+
+    Returns:
+        (depth, nx, ny): the least shift, metres, and the unit direction from `b` to `a` in which
+        shifting `a` parts them; None where they are apart by more than `margin`.
+    """
+    cos_a, sin_a = math.cos(a.yaw), math.sin(a.yaw)
+    cos_b, sin_b = math.cos(b.yaw), math.sin(b.yaw)
+    dx, dy = a.x - b.x, a.y - b.y
+    cos, sin = abs(cos_a * cos_b + sin_a * sin_b), abs(sin_a * cos_b - cos_a * sin_b)
+    axes = (
+        (cos_a, sin_a, a.half_length + b.half_length * cos + b.half_width * sin),
+        (-sin_a, cos_a, a.half_width + b.half_length * sin + b.half_width * cos),
+        (cos_b, sin_b, b.half_length + a.half_length * cos + a.half_width * sin),
+        (-sin_b, cos_b, b.half_width + a.half_length * sin + a.half_width * cos),
+    )
+    best = (math.inf, 0.0, 0.0)
+    for nx, ny, reach in axes:
+        distance = dx * nx + dy * ny
+        depth = reach + margin - abs(distance)
+        if depth < 0.0:
+            return None
+        if depth < best[0]:
+            side = 1.0 if distance >= 0.0 else -1.0
+            best = (depth, nx * side, ny * side)
+    return best

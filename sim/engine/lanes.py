@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from sim.engine.geometry import Pose, wrap
 
 LaneKind = Literal["driving", "pavement"]
-CELL = 8.0  # m, side of a cell of the search grid; lanes are 3.5 m wide, so a cell holds a few
+CELL = 4.0  # m, side of a cell of the search grid, about a lane's width
+SURE_DISTANCE = 2.5  # m up to which the cell alone is sure to hold the nearest piece
+LONGEST_PIECE = 4.0  # m; no centre line has samples farther apart
 MAX_HEADING_COST = 3.0  # m that a lane running the other way counts as farther off
 
 
@@ -98,19 +100,32 @@ class Lane:
         )
 
 
+Piece = tuple[Lane, int]  # a lane and which two of its samples
+
+
 class LaneGraph:
     """All lanes of a town, with a grid to find the nearest one quickly."""
 
     def __init__(self, lanes: dict[LaneId, Lane]) -> None:
         self.lanes = lanes
-        self._cells: dict[LaneKind, dict[tuple[int, int], list[tuple[LaneId, int]]]] = {
-            "driving": defaultdict(list),
-            "pavement": defaultdict(list),
-        }
+        self._cells: dict[LaneKind, dict[tuple[int, int], list[Piece]]] = {}
+        self._pieces: dict[LaneKind, list[Piece]] = {"driving": [], "pavement": []}
         for lane in lanes.values():
-            for i, (x, y, _) in enumerate(lane.points[:-1]):
-                key = (math.floor(x / CELL), math.floor(y / CELL))
-                self._cells[lane.kind][key].append((lane.id, i))
+            self._pieces[lane.kind] += [(lane, i) for i in range(len(lane.points) - 1)]
+        self._middles: dict[LaneKind, NDArray[np.float64]] = {}
+        for kind, pieces in self._pieces.items():
+            self._middles[kind] = np.array([_middle(*piece) for piece in pieces]).reshape(-1, 2)
+            self._cells[kind] = self._grid(kind)
+
+    def _grid(self, kind: LaneKind) -> dict[tuple[int, int], list[Piece]]:
+        """Pieces by cell; each stands in its own cell and in the eight around it."""
+        cells: dict[tuple[int, int], list[Piece]] = defaultdict(list)
+        keys = np.floor(self._middles[kind] / CELL).astype(int).tolist()
+        for piece, (cx, cy) in zip(self._pieces[kind], keys, strict=True):
+            for ix in (cx - 1, cx, cx + 1):
+                for iy in (cy - 1, cy, cy + 1):
+                    cells[ix, iy].append(piece)
+        return dict(cells)
 
     def __getitem__(self, lane_id: LaneId) -> Lane:
         return self.lanes[lane_id]
@@ -129,29 +144,21 @@ class LaneGraph:
         Returns:
             (lane, s, offset): metres along the lane, metres to the left of its centre line.
         """
-        best: tuple[float, Lane, float, float] | None = None
-        for lane_id, i in self._around(x, y, kind):
-            lane = self.lanes[lane_id]
-            s, offset, distance, heading = _project(lane, i, x, y)
-            if yaw is not None:
-                distance += MAX_HEADING_COST * abs(wrap(heading - yaw)) / math.pi
-            if best is None or distance < best[0] - 1e-9:
-                best = (distance, lane, s, offset)
-        assert best is not None  # _around always yields something: a town has lanes
-        return best[1], best[2], best[3]
+        pieces = self._cells[kind].get((math.floor(x / CELL), math.floor(y / CELL)), [])
+        found = _best(pieces, x, y, yaw)
+        if found is None or found[0] > SURE_DISTANCE:
+            away = np.hypot(self._middles[kind][:, 0] - x, self._middles[kind][:, 1] - y)
+            close = np.flatnonzero(away < away.min() + LONGEST_PIECE)
+            found = _best([self._pieces[kind][i] for i in close], x, y, yaw)
+        assert found is not None
+        return found[1:]
 
-    def _around(self, x: float, y: float, kind: LaneKind) -> list[tuple[LaneId, int]]:
-        """Centre line pieces in the cells around a point, wider and wider until some are found."""
-        cells = self._cells[kind]
-        cx, cy = math.floor(x / CELL), math.floor(y / CELL)
-        found: list[tuple[LaneId, int]] = []
-        reach = 1
-        while not found and reach < 200:
-            for ix in range(cx - reach, cx + reach + 1):
-                for iy in range(cy - reach, cy + reach + 1):
-                    found += cells.get((ix, iy), ())
-            reach *= 2
-        return found
+    def is_near(self, x: float, y: float, distance: float, kind: LaneKind) -> bool:
+        """A centre line runs within `distance` metres, at most `SURE_DISTANCE`, of a point."""
+        if distance > SURE_DISTANCE:
+            raise ValueError(f"is_near sees at most {SURE_DISTANCE} m far, not {distance}")
+        pieces = self._cells[kind].get((math.floor(x / CELL), math.floor(y / CELL)), [])
+        return any(_project(lane, i, x, y)[2] < distance for lane, i in pieces)
 
     def advance(self, lane: Lane, s: float, distance: float) -> list[tuple[Lane, float]]:
         """Every (lane, s) that lies `distance` metres on, one per branch taken."""
@@ -164,6 +171,25 @@ class LaneGraph:
                 continue
             open_ends += [(self.lanes[n], at - here.length) for n in here.successors]
         return reached
+
+
+def _middle(lane: Lane, i: int) -> tuple[float, float]:
+    (x0, y0, _), (x1, y1, _) = lane.points[i], lane.points[i + 1]
+    return (x0 + x1) / 2, (y0 + y1) / 2
+
+
+def _best(
+    pieces: list[Piece], x: float, y: float, yaw: float | None
+) -> tuple[float, Lane, float, float] | None:
+    """(distance with the cost of heading, lane, s, offset) of the nearest piece."""
+    best: tuple[float, Lane, float, float] | None = None
+    for lane, i in pieces:
+        s, offset, distance, heading = _project(lane, i, x, y)
+        if yaw is not None:
+            distance += MAX_HEADING_COST * abs(wrap(heading - yaw)) / math.pi
+        if best is None or distance < best[0] - 1e-9:
+            best = (distance, lane, s, offset)
+    return best
 
 
 def _project(lane: Lane, i: int, x: float, y: float) -> tuple[float, float, float, float]:

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from sim.engine.render.renderer import CameraView, Picture
 
 
-class UnknownBlueprint(KeyError):
+class UnknownBlueprint(KeyError):  # noqa: N818 - named for what happened
     """No blueprint has that id."""
 
 
-class SpawnCollision(RuntimeError):
+class SpawnCollision(RuntimeError):  # noqa: N818 - named for what happened
     """Something already stands where an actor should spawn."""
 
 
-class UnknownActor(KeyError):
+class UnknownActor(KeyError):  # noqa: N818 - named for what happened
     """No living actor has that id."""
 
 
@@ -116,7 +116,7 @@ class Engine:
         """End that."""
 
     def apply_vehicle_control(self, actor_id: int, control: VehicleControl) -> None:
-        """Set a vehicle's pedals and wheel; they hold until the next call. Steer is left positive."""
+        """Set a vehicle's pedals and wheel, steer left positive; they hold until the next call."""
 
     def apply_walker_control(self, actor_id: int, control: WalkerControl) -> None:
         """Set where a walker goes; it holds until the next call."""

@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import random
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.geometry import Box, Pose, Vector
+from sim.engine.blocks import Building, Furniture, place_buildings, place_furniture
+from sim.engine.geometry import Pose, Vector
 from sim.engine.lanes import LaneGraph, LaneId
+from sim.engine.layout import CROSSING_WIDTH, NORTH, SOUTH, street_plan
+from sim.engine.opendrive import write_opendrive
+from sim.engine.roads import KERB_HEIGHT, LANE_WIDTH, Junction, Network, lane_offset
 from sim.engine.traffic_lights import TrafficLight
 
-
-@dataclass(frozen=True, slots=True)
-class Building:
-    """A building: a rectangle on the ground and a height, which also blocks radio and bodies.
-
-    Attributes:
-        footprint: (4, 2) float64, metres, counter-clockwise.
-        height: metres.
-        centre: pose of the middle of its ground floor; x runs along `length`, y along `width`.
-        length: metres.
-        width: metres.
-        style: which facade.
-        seed: of its looks.
-    """
-
-    footprint: NDArray[np.float64]
-    height: float
-    centre: Pose
-    length: float
-    width: float
-    style: int
-    seed: int
-
-    def box(self) -> Box:
-        """Its body."""
-        return Box(
-            self.centre.x, self.centre.y, self.centre.yaw, self.length / 2, self.width / 2,
-            -1.0, self.height,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Furniture:
-    """A thing that stands beside the road: a tree, a street lamp, a bin or a bench."""
-
-    kind: str
-    pose: Pose
-    radius: float  # m of its trunk or pole, which bodies hit
-    seed: int = 0
+SPAWN_SPACING = 20.0  # m along a lane
+SPAWN_CLEARANCE = 12.0  # m from a lane's ends, so that nobody spawns on a crossing
+SPAWN_HEIGHT = 0.3  # m over the ground, so that no wheel starts below it
+POLE_BEHIND_EDGE = 0.3  # m from the junction's far edge to a light's pole
+POLE_BESIDE_KERB = 0.6  # m from the kerb to a light's pole
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +29,32 @@ class Pavement:
     """The walkable ring round a block.
 
     Attributes:
+        lanes: the pavement lanes it consists of, in walking order.
         centre: (N, 3) float64, metres; closed, the last point is the first.
+        lengths: (N,) metres along the ring at each point.
         width: metres.
     """
 
+    lanes: tuple[LaneId, ...]
     centre: NDArray[np.float64]
+    lengths: NDArray[np.float64]
     width: float
+
+    @property
+    def length(self) -> float:
+        """Metres once round."""
+        return float(self.lengths[-1])
+
+    def at(self, s: float, offset: float = 0.0) -> Pose:
+        """The pose `s` metres along it (modulo its length), `offset` metres to the left."""
+        s %= self.length
+        i = min(int(np.searchsorted(self.lengths, s, "right")) - 1, len(self.centre) - 2)
+        (x0, y0, z0), (x1, y1, _) = self.centre[i].tolist(), self.centre[i + 1].tolist()
+        span = float(self.lengths[i + 1] - self.lengths[i])
+        ux, uy = (x1 - x0) / span, (y1 - y0) / span
+        along = s - float(self.lengths[i])
+        x, y = x0 + ux * along - uy * offset, y0 + uy * along + ux * offset
+        return Pose(x, y, z0, math.atan2(uy, ux))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +63,11 @@ class Crossing:
 
     Attributes:
         ends: world points on the two pavements' centre lines, metres.
-        pavements: indices in `Town.pavements`.
-        along: metres along each pavement where the crossing begins.
+        pavements: which pavement each end lies on, index in `Town.pavements`.
+        along: metres along that pavement.
         width: metres.
         junction_id: the junction whose lights govern it.
-        lane_road: the road it crosses.
+        road_id: the road it crosses.
     """
 
     ends: tuple[Vector, Vector]
@@ -83,7 +75,7 @@ class Crossing:
     along: tuple[float, float]
     width: float
     junction_id: int
-    lane_road: int
+    road_id: int
 
 
 @dataclass(slots=True)
@@ -94,6 +86,7 @@ class Town:
         name: as CARLA shows it, for example `Carla/Maps/VdapTown01`.
         seed: what it was generated from.
         opendrive: the roads as OpenDRIVE text; its axes are the world's.
+        network: the roads as they were written.
         lanes: the same roads as a lane graph.
         spawn_points: on driving lanes, 0.3 m over the ground, outside junctions.
         loop: a closed route of driving lanes through both junctions, for an ego vehicle.
@@ -107,6 +100,7 @@ class Town:
     name: str
     seed: int
     opendrive: str
+    network: Network
     lanes: LaneGraph
     spawn_points: list[Pose]
     loop: list[LaneId]
@@ -117,10 +111,155 @@ class Town:
     crossings: list[Crossing] = field(default_factory=list)
 
     def ground_height(self, x: float, y: float) -> float:
-        """Height of the ground under a point, metres: 0 on roads, 0.15 on pavements."""
-        raise NotImplementedError  # lands with the generator
+        """Height of the ground under a point, metres: 0 on roads, 0.15 on and beside pavements."""
+        _, _, offset = self.lanes.nearest(x, y, kind="pavement")
+        if abs(offset) <= lane_offset(2) - LANE_WIDTH:
+            return KERB_HEIGHT
+        lane, s, _ = self.lanes.nearest(x, y)
+        near = lane.pose_at(s)
+        is_on_road = math.hypot(x - near.x, y - near.y) <= LANE_WIDTH / 2 + 0.01
+        return 0.0 if is_on_road or lane.is_junction else KERB_HEIGHT
 
 
 def build_town(seed: int = 1) -> Town:
     """Generate the town; the roads are the same for every seed, buildings and trees differ."""
-    raise NotImplementedError  # lands with the generator
+    network = street_plan()
+    name = f"VdapTown{seed:02d}"
+    lanes = network.lane_graph()
+    pavements = _pavements(lanes)
+    buildings = place_buildings(lanes, random.Random(f"{seed} buildings"))
+    return Town(
+        name=f"Carla/Maps/{name}",
+        seed=seed,
+        opendrive=write_opendrive(network, name),
+        network=network,
+        lanes=lanes,
+        spawn_points=_spawn_points(lanes),
+        loop=_loop(network),
+        buildings=buildings,
+        furniture=place_furniture(lanes, buildings, random.Random(f"{seed} furniture")),
+        traffic_lights=_traffic_lights(network, lanes),
+        pavements=pavements,
+        crossings=_crossings(network, lanes, pavements),
+    )
+
+
+def _spawn_points(lanes: LaneGraph) -> list[Pose]:
+    points: list[Pose] = []
+    for lane in lanes.lanes.values():
+        if lane.kind != "driving" or lane.is_junction:
+            continue
+        room = lane.length - 2 * SPAWN_CLEARANCE
+        count = int(room // SPAWN_SPACING)
+        for k in range(count + 1):
+            at = lane.pose_at(SPAWN_CLEARANCE + room * k / max(count, 1))
+            points.append(Pose(at.x, at.y, at.z + SPAWN_HEIGHT, at.yaw))
+    return points
+
+
+def _loop(network: Network) -> list[LaneId]:
+    """Up the west side street, along the north, down the east side, back by the south."""
+    west, east = network.junctions
+    route = [
+        (west.arms[NORTH].road.id, -1),
+        (east.connections[NORTH, SOUTH].id, -1),
+        (east.arms[SOUTH].road.id, 1),
+        (west.connections[SOUTH, NORTH].id, -1),
+    ]
+    return [LaneId(*lane) for lane in route]
+
+
+def _traffic_lights(network: Network, lanes: LaneGraph) -> list[TrafficLight]:
+    """A light for every approach, its pole at the far right corner, over the crossing there."""
+    lights: list[TrafficLight] = []
+    for junction in network.junctions:
+        for direction, arm in sorted(junction.arms.items()):
+            signal = next(
+                signal
+                for signal in arm.road.signals
+                if signal.id == str(junction.id * 10 + direction)
+            )
+            lane = lanes[LaneId(arm.road.id, arm.lane_in)]
+            lane.stop_s = _along(lane.centre, *arm.road.at(signal.s, lane_offset(arm.lane_in))[:2])
+            lane.light_id = len(lights) + 1
+            lights.append(
+                TrafficLight(
+                    id=lane.light_id,
+                    signal_id=signal.id,
+                    pose=_pole(junction, direction),
+                    stop_line=lane.pose_at(lane.stop_s),
+                    lane_id=lane.id,
+                    stop_s=lane.stop_s,
+                    junction_id=junction.id,
+                    group=direction % 2,
+                )
+            )
+    return lights
+
+
+def _pole(junction: Junction, direction: int) -> Pose:
+    """The far right corner as seen from an arm; x looks back at that arm."""
+    angle = direction * math.pi / 2
+    ahead = -(junction.radius + POLE_BEHIND_EDGE)
+    left = LANE_WIDTH + POLE_BESIDE_KERB  # of someone who looks out of the junction along the arm
+    return Pose(
+        junction.x + ahead * math.cos(angle) - left * math.sin(angle),
+        junction.y + ahead * math.sin(angle) + left * math.cos(angle),
+        KERB_HEIGHT,
+        angle,
+    )
+
+
+def _along(line: NDArray[np.float64], x: float, y: float) -> float:
+    """Metres along a line (N, 3) of its point nearest to (x, y)."""
+    start, step = line[:-1, :2], np.diff(line[:, :2], axis=0)
+    square = (step**2).sum(axis=1)
+    share = np.clip((((x, y) - start) * step).sum(axis=1) / square, 0.0, 1.0)
+    away = start + share[:, None] * step - (x, y)
+    i = int((away**2).sum(axis=1).argmin())
+    spans = np.linalg.norm(np.diff(line, axis=0), axis=1)
+    return float(spans[:i].sum() + share[i] * spans[i])
+
+
+def _pavements(lanes: LaneGraph) -> list[Pavement]:
+    """The closed rings that pavement lanes form."""
+    rings: list[Pavement] = []
+    left = [lane.id for lane in lanes.lanes.values() if lane.kind == "pavement"]
+    while left:
+        chain = [left[0]]
+        while (after := lanes[chain[-1]].successors[0]) != chain[0]:
+            chain.append(after)
+        left = [lane_id for lane_id in left if lane_id not in chain]
+        pieces = [lanes[lane_id].centre[:-1] for lane_id in chain]
+        centre = np.concatenate([*pieces, pieces[0][:1]])
+        steps = np.linalg.norm(np.diff(centre, axis=0), axis=1)
+        lengths = np.concatenate([[0.0], np.cumsum(steps)])
+        rings.append(Pavement(tuple(chain), centre, lengths, lanes[chain[0]].width))
+    return rings
+
+
+def _crossings(network: Network, lanes: LaneGraph, pavements: list[Pavement]) -> list[Crossing]:
+    """A crossing over every arm of every junction, with its place on the pavements it joins."""
+    crossings: list[Crossing] = []
+    for junction in network.junctions:
+        for arm in junction.arms.values():
+            station = arm.road.crossings[0 if arm.contact == "start" else -1]
+            points, rings, along = [], [], []
+            for number in (2, -2):
+                x, y, _ = arm.road.at(station, lane_offset(number))
+                lane_id = LaneId(arm.road.id, number)
+                index = next(i for i, ring in enumerate(pavements) if lane_id in ring.lanes)
+                points.append((x, y, KERB_HEIGHT))
+                rings.append(index)
+                along.append(_along(pavements[index].centre, x, y))
+            crossings.append(
+                Crossing(
+                    ends=(points[0], points[1]),
+                    pavements=(rings[0], rings[1]),
+                    along=(along[0], along[1]),
+                    width=CROSSING_WIDTH,
+                    junction_id=junction.id,
+                    road_id=arm.road.id,
+                )
+            )
+    return crossings

@@ -1,4 +1,4 @@
-"""Traffic lights: their states, their times, and the junction that lets one axis go after another."""
+"""Traffic lights: their states and times, and the junction that lets one axis go after another."""
 
 from __future__ import annotations
 
@@ -53,3 +53,68 @@ class TrafficLight:
     yellow_time: float = 3.0
     red_time: float = 2.0
     is_frozen: bool = False
+
+
+class LightCycle:
+    """Runs one junction's lights: each group green, yellow, all red, then the pedestrians.
+
+    Attributes:
+        lights: the junction's, in any order.
+        walk_time: seconds of the pedestrians' phase, in which all lights are red; raising it makes
+            vehicles wait longer and lets slower people cross.
+    """
+
+    def __init__(self, lights: list[TrafficLight], walk_time: float = 9.0) -> None:
+        self.lights = lights
+        self.walk_time = walk_time
+        self._groups = sorted({light.group for light in lights})
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin with the first group's green."""
+        self._enter(0)
+
+    @property
+    def walk_left(self) -> float:
+        """Seconds left of the pedestrians' phase; 0 outside it."""
+        return max(self.walk_time - self._elapsed, 0.0) if self._is_walk else 0.0
+
+    @property
+    def is_frozen(self) -> bool:
+        """One frozen light stops its junction's cycle."""
+        return any(light.is_frozen for light in self.lights)
+
+    def tick(self, delta_s: float) -> None:
+        """Advance by `delta_s` seconds."""
+        for light in self.lights:
+            light.elapsed += delta_s
+        if self.is_frozen:
+            return
+        self._elapsed += delta_s
+        while self._elapsed >= (length := self._phase_time()) - 1e-9:
+            left = self._elapsed - length
+            self._enter((self._phase + 1) % (3 * len(self._groups) + 1))
+            self._elapsed = left
+            if length <= 0.0 and left <= 0.0:
+                break
+
+    @property
+    def _is_walk(self) -> bool:
+        return self._phase == 3 * len(self._groups)
+
+    def _phase_time(self) -> float:
+        if self._is_walk:
+            return self.walk_time
+        group, step = divmod(self._phase, 3)
+        light = next(one for one in self.lights if one.group == self._groups[group])
+        return (light.green_time, light.yellow_time, light.red_time)[step]
+
+    def _enter(self, phase: int) -> None:
+        self._phase, self._elapsed = phase, 0.0
+        group, step = divmod(phase, 3)
+        for light in self.lights:
+            state = LightState.RED
+            if not self._is_walk and light.group == self._groups[group]:
+                state = (LightState.GREEN, LightState.YELLOW, LightState.RED)[step]
+            if light.state != state:
+                light.state, light.elapsed = state, 0.0
