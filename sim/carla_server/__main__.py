@@ -1,0 +1,132 @@
+"""The `vdap world` command: the embedded world behind CARLA 0.9.16's protocol."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import logging
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Literal
+
+from scheduler.errors import MissingPartError
+from scheduler.processes import Stop, entry, set_up_logging
+
+if TYPE_CHECKING:
+    from sim.engine.simulation import Engine
+
+logger = logging.getLogger(__name__)
+
+STOP_POLL_S = 0.1  # how soon a signal is seen
+
+
+class Flags(argparse.Namespace):
+    """The command line."""
+
+    config: str | None
+    set: list[str]
+    host: str
+    port: int
+    streaming_port: int
+    seed: int
+    asset_seed: int
+    instance_ids: Literal["actor", "engine"]
+    shadows: bool
+    lazy_rendering: bool
+    verbose: bool
+
+
+def parse(argv: list[str] | None = None) -> Flags:
+    """Parse flags; a config file, where given, sets their defaults."""
+    parser = argparse.ArgumentParser(prog="vdap world", description=__doc__)
+    parser.add_argument("config", nargs="?", help="YAML file whose `world` section to serve")
+    parser.add_argument("--id", default="", help=argparse.SUPPRESS)  # every process gets these
+    parser.add_argument("--run-folder", help=argparse.SUPPRESS)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
+    parser.add_argument("--port", type=int, default=2000, help="RPC port; 0 takes a free one")
+    parser.add_argument("--streaming-port", type=int, default=0, help="0 takes the next one")
+    parser.add_argument("--seed", type=int, default=1, help="of the town's buildings and traffic")
+    parser.add_argument("--asset-seed", type=int, default=1, help="of what everything looks like")
+    parser.add_argument(
+        "--instance-ids",
+        choices=("actor", "engine"),
+        default="actor",
+        help="ids in instance segmentation: actors' as 0.9.16 writes, or engine objects'",
+    )
+    parser.add_argument("--no-shadows", dest="shadows", action="store_false", help="a third faster")
+    parser.add_argument(
+        "--lazy-rendering",
+        action="store_true",
+        help="prepare the renderer at the first picture: a client may time out then",
+    )
+    parser.add_argument("-v", "--verbose", action="store_true")
+    first = parser.parse_args(argv, namespace=Flags())
+    if first.config is not None:
+        parser.set_defaults(**_configured(first.config, first.set))
+    return parser.parse_args(argv, namespace=Flags())
+
+
+def _configured(path: str, overrides: list[str]) -> dict[str, object]:
+    from scheduler import config_file
+
+    config = config_file.load(path, overrides)
+    world = config.world
+    if world is None:
+        return {"seed": config.seed}
+    return {
+        "host": world.bind.host or "127.0.0.1",
+        "port": 2000 if world.bind.port is None else world.bind.port,
+        "seed": config.seed,
+        "asset_seed": world.asset_seed,
+        "instance_ids": world.instance_ids,
+        "shadows": world.shadows,
+    }
+
+
+def main() -> int:
+    """Serve until SIGINT or SIGTERM."""
+    flags = parse()
+    set_up_logging(flags.verbose)
+    stop = Stop()
+    if not flags.lazy_rendering and importlib.util.find_spec("numba") is None:
+        raise MissingPartError(
+            "pictures need numba: pip install 'vdap[engine]' (or --lazy-rendering for a world "
+            "without cameras)"
+        )
+    from sim.carla_server.server import CarlaServer, Sockets
+
+    sockets = Sockets(flags.host, flags.port, flags.streaming_port)
+    engine = _engine(flags)
+    server = CarlaServer(sockets, engine, instance_ids=flags.instance_ids)
+    server.start()
+    sys.stdout.write(f"ready {flags.host}:{server.port}\n")
+    sys.stdout.flush()
+    while not stop:
+        time.sleep(STOP_POLL_S)
+    server.close()
+    return 0
+
+
+def _engine(flags: Flags) -> Engine:
+    from sim.engine.simulation import Engine
+    from sim.engine.town import build_town
+
+    engine = Engine(
+        build_town(flags.seed), seed=flags.seed, asset_seed=flags.asset_seed, shadows=flags.shadows
+    )
+    if not flags.lazy_rendering:
+        from sim.engine.geometry import Pose
+        from sim.engine.render.renderer import CameraView
+
+        logger.info("preparing the renderer (the first start on a machine compiles it)")
+        engine.picture(CameraView(64, 48, 90.0, Pose(z=2.0).matrix()))
+    return engine
+
+
+if __name__ == "__main__":
+    code = entry(main)
+    sys.stdout.flush()
+    # A daemon thread inside a compiled kernel must not hold up the end, and its sockets are closed.
+    os._exit(code)

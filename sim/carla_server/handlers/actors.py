@@ -1,0 +1,220 @@
+"""Spawning, destroying, finding and moving actors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sim.carla_server.actors import bounding_box, wire_actor
+from sim.carla_server.axes import pose_from_transform, spin_from_carla, vector_from_carla
+from sim.carla_server.handlers.registry import length, living, missing_actor, rpc
+from sim.carla_server.layouts import (
+    ActorDescription,
+    BoundingBox,
+    Transform,
+    Vector3D,
+    WalkerControl,
+    WireActor,
+)
+from sim.carla_server.rpc import RpcFailure
+from sim.carla_server.sensors import SensorError, check_attributes
+from sim.carla_server.world import ServedWorld
+from sim.engine.actors import WalkerControl as EngineWalkerControl
+from sim.engine.simulation import SpawnCollision, UnknownActor, UnknownBlueprint
+
+
+@rpc
+def get_spectator(world: ServedWorld) -> WireActor:
+    """Return the spectator."""
+    return wire_actor(world, world.spectator)
+
+
+@rpc
+def get_actors_by_id(world: ServedWorld, ids: list[int]) -> list[WireActor]:
+    """Return the living ones of these actors."""
+    actors = world.engine.actors
+    return [wire_actor(world, actors[i]) for i in ids if i in actors]
+
+
+@rpc
+def spawn_actor(
+    world: ServedWorld, description: ActorDescription, transform: Transform
+) -> WireActor:
+    """Spawn a free actor."""
+    return spawn(world, description, transform, None)
+
+
+@rpc
+def spawn_actor_with_parent(
+    world: ServedWorld,
+    description: ActorDescription,
+    transform: Transform,
+    parent_id: int,
+    _attachment: int,
+    _socket: str,
+) -> WireActor:
+    """Spawn an attached actor; every attachment is rigid here."""
+    return spawn(world, description, transform, parent_id)
+
+
+def spawn(
+    world: ServedWorld, description: ActorDescription, transform: Transform, parent_id: int | None
+) -> WireActor:
+    """Spawn an actor and give a sensor its stream.
+
+    Raises:
+        RpcFailure: unknown blueprint or parent, a clash, or impossible attributes.
+    """
+    attributes = {attribute.id: attribute.value for attribute in description.attributes}
+    try:
+        if description.id.startswith("sensor."):
+            check_attributes(attributes)
+        actor = world.engine.spawn(
+            description.id, pose_from_transform(transform), attributes, parent_id
+        )
+    except UnknownBlueprint as error:
+        raise RpcFailure(f"unknown blueprint '{description.id}'") from error
+    except UnknownActor as error:
+        raise RpcFailure("unable to attach actor: parent actor not found") from error
+    except SpawnCollision as error:
+        raise RpcFailure("Spawn failed because of collision at spawn position") from error
+    except SensorError as error:
+        raise RpcFailure(f"{description.id}: {error}") from error
+    world.add_sensor(actor)
+    return wire_actor(world, actor)
+
+
+@rpc
+def destroy_actor(world: ServedWorld, actor_id: int) -> bool:
+    """End an actor; lights and spectator belong to the episode and stay."""
+    if actor_id == world.spectator.id or actor_id in world.engine.traffic_lights:
+        raise RpcFailure("unable to destroy actor: it is part of the level")
+    if not world.destroy(actor_id):
+        raise RpcFailure("unable to destroy actor: not found")
+    return True
+
+
+@rpc
+def get_actor_bounding_box(world: ServedWorld, actor_id: int) -> BoundingBox:
+    """Return an actor's box; of an unknown actor an empty one, as the real server does."""
+    actor = world.engine.actors.get(actor_id)
+    return BoundingBox(Vector3D(), Vector3D()) if actor is None else bounding_box(actor)
+
+
+@rpc
+def set_actor_transform(world: ServedWorld, actor_id: int, transform: Transform) -> None:
+    """Put an actor elsewhere; of an attached one the transform is relative to its parent."""
+    living(world, actor_id, "set_actor_transform")
+    world.engine.set_pose(actor_id, pose_from_transform(transform))
+
+
+@rpc
+def set_actor_location(world: ServedWorld, actor_id: int, location: Vector3D) -> None:
+    """Put an actor elsewhere without turning it."""
+    actor = living(world, actor_id, "set_actor_location")
+    x, y, z = vector_from_carla(location)
+    pose = actor.pose if actor.parent is None else actor.local_pose
+    world.engine.set_pose(actor_id, replace(pose, x=x, y=y, z=z))
+
+
+@rpc
+def set_actor_target_velocity(world: ServedWorld, actor_id: int, velocity: Vector3D) -> None:
+    """Give an actor a velocity, m/s in the world."""
+    living(world, actor_id, "set_actor_target_velocity")
+    world.engine.set_velocity(actor_id, vector_from_carla(velocity))
+
+
+@rpc
+def set_actor_target_angular_velocity(world: ServedWorld, actor_id: int, spin: Vector3D) -> None:
+    """Give an actor an angular velocity, deg/s in the world."""
+    living(world, actor_id, "set_actor_target_angular_velocity")
+    world.engine.set_angular_velocity(actor_id, spin_from_carla(spin))
+
+
+@rpc
+def enable_actor_constant_velocity(world: ServedWorld, actor_id: int, velocity: Vector3D) -> None:
+    """Hold a velocity in the actor's axes."""
+    living(world, actor_id, "enable_actor_constant_velocity")
+    world.engine.enable_constant_velocity(actor_id, vector_from_carla(velocity))
+
+
+@rpc
+def disable_actor_constant_velocity(world: ServedWorld, actor_id: int) -> None:
+    """End that."""
+    living(world, actor_id, "disable_actor_constant_velocity")
+    world.engine.disable_constant_velocity(actor_id)
+
+
+@rpc
+def set_actor_simulate_physics(world: ServedWorld, actor_id: int, is_on: bool) -> None:
+    """Let physics move an actor or not.
+
+    An unknown id is no failure: the Traffic Manager calls this for actors that others may just
+    have destroyed, and ends its process on a failure.
+    """
+    if actor_id in world.engine.actors:
+        world.engine.set_simulate_physics(actor_id, is_on)
+
+
+@rpc
+def set_actor_collisions(world: ServedWorld, actor_id: int, is_on: bool) -> None:
+    """Let an actor hit others or pass through them."""
+    living(world, actor_id, "set_actor_collisions")
+    world.engine.set_collides(actor_id, is_on)
+
+
+@rpc
+def add_actor_impulse(world: ServedWorld, actor_id: int, impulse: Vector3D) -> None:
+    """Push an actor at its middle, N s."""
+    living(world, actor_id, "add_actor_impulse")
+    if length(impulse) > 0.0:
+        world.engine.add_impulse(actor_id, vector_from_carla(impulse))
+
+
+@rpc
+def add_actor_force(world: ServedWorld, actor_id: int, force: Vector3D) -> None:
+    """Push an actor at its middle, N, for one tick."""
+    living(world, actor_id, "add_actor_force")
+    x, y, z = vector_from_carla(force)
+    delta_s = world.delta_s
+    world.engine.add_impulse(actor_id, (x * delta_s, y * delta_s, z * delta_s))
+
+
+@rpc
+def add_actor_impulse_at_location(
+    world: ServedWorld, actor_id: int, impulse: Vector3D, _location: Vector3D
+) -> None:
+    """Push an actor; where it is pushed makes no difference here."""
+    add_actor_impulse(world, actor_id, impulse)
+
+
+@rpc
+def add_actor_force_at_location(
+    world: ServedWorld, actor_id: int, force: Vector3D, _location: Vector3D
+) -> None:
+    """Push an actor for one tick; where it is pushed makes no difference here."""
+    add_actor_force(world, actor_id, force)
+
+
+@rpc
+def apply_control_to_walker(world: ServedWorld, actor_id: int, control: WalkerControl) -> None:
+    """Set where a walker goes and how fast."""
+    if living(world, actor_id, "apply_control_to_walker").kind != "walker":
+        raise missing_actor(actor_id, "apply_control_to_walker")
+    world.engine.apply_walker_control(
+        actor_id,
+        EngineWalkerControl(vector_from_carla(control.direction), control.speed, control.jump),
+    )
+
+
+@rpc
+def apply_walker_state(
+    world: ServedWorld, actor_id: int, transform: Transform, speed: float
+) -> None:
+    """Put a walker somewhere, going on at a speed in the direction it looks (batch command)."""
+    actor = living(world, actor_id, "apply_walker_state")
+    pose = pose_from_transform(transform)
+    world.engine.set_pose(actor_id, pose)
+    if actor.kind == "walker":
+        forward = pose.rotation()[:, 0]
+        direction = (float(forward[0]), float(forward[1]), 0.0)
+        world.engine.apply_walker_control(actor_id, EngineWalkerControl(direction, speed))

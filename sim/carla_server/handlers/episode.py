@@ -1,0 +1,127 @@
+"""Connection, episode, map, settings, ticks, weather."""
+
+from __future__ import annotations
+
+from sim.carla_server.actors import definitions
+from sim.carla_server.axes import transform_from_pose
+from sim.carla_server.handlers.registry import rpc, unlocked_rpc
+from sim.carla_server.layouts import ActorDefinition, EpisodeSettings, Transform
+from sim.carla_server.rpc import RpcFailure
+from sim.carla_server.world import WORLD_STREAM, ServedWorld
+
+HIDDEN_KINDS = ("spectator", "traffic_light")  # part of every episode, in no client's library
+
+
+@unlocked_rpc
+def version(world: ServedWorld) -> str:
+    """Return the version that this server speaks."""
+    return world.protocol.version
+
+
+@rpc
+def get_episode_info(world: ServedWorld) -> tuple[int, tuple[bytes]]:
+    """Return the episode's number and the token of the snapshot stream."""
+    return world.episode, (world.streams.token(WORLD_STREAM),)
+
+
+@unlocked_rpc
+def get_sensor_token(world: ServedWorld, stream_id: int) -> tuple[bytes]:
+    """Return where a stream is; its subscriber is now under way."""
+    world.streams.expect(stream_id)
+    return (world.streams.token(stream_id),)
+
+
+@unlocked_rpc
+def get_episode_settings(world: ServedWorld) -> EpisodeSettings:
+    """Return the settings; an asynchronous Traffic Manager asks thousands of times a second."""
+    return world.settings
+
+
+@rpc
+def set_episode_settings(world: ServedWorld, settings: EpisodeSettings) -> int:
+    """Take new settings, which hold from the next tick; return the present frame."""
+    world.settings = settings
+    world.settings_changed.set()
+    return world.engine.frame
+
+
+@unlocked_rpc
+def tick_cue(world: ServedWorld) -> int:
+    """Make a frame and return its number."""
+    return world.tick_when_subscribed()
+
+
+@rpc
+def get_map_info(world: ServedWorld) -> tuple[str, list[Transform]]:
+    """Return the map's name and its spawn points."""
+    town = world.engine.town
+    return town.name, [transform_from_pose(pose) for pose in town.spawn_points]
+
+
+@rpc
+def get_map_data(world: ServedWorld) -> str:
+    """Return the map as OpenDRIVE."""
+    return world.engine.town.opendrive
+
+
+@unlocked_rpc
+def get_required_files(_world: ServedWorld, _folder: str) -> list[str]:
+    """Return no file: a name here would make the client download into its home folder."""
+    return []
+
+
+@rpc
+def request_file(_world: ServedWorld, name: str) -> bytes:
+    """Refuse: no file is on offer."""
+    raise RpcFailure(f"file '{name}' not found")
+
+
+@rpc
+def get_navigation_mesh(_world: ServedWorld) -> bytes:
+    """Return no navigation mesh: walkers here follow control, not the client's walker AI."""
+    return b""
+
+
+@rpc
+def get_available_maps(world: ServedWorld) -> list[str]:
+    """Return the one map there is."""
+    return [f"/Game/{world.engine.town.name}"]
+
+
+@rpc
+def load_new_episode(world: ServedWorld, name: str, reset_settings: bool, _layers: int) -> None:
+    """Begin a new episode; "" reloads the map."""
+    present = world.engine.town.name.rsplit("/", 1)[-1]
+    if name.rsplit("/", 1)[-1] not in ("", present):
+        raise RpcFailure(f"Map '{name}' not found")
+    world.restart_episode(reset_settings=reset_settings)
+    world.settings_changed.set()
+
+
+@rpc
+def get_actor_definitions(world: ServedWorld) -> list[ActorDefinition]:
+    """Return the blueprint library."""
+    blueprints = world.engine.blueprints.values()
+    return [
+        definition
+        for definition, blueprint in zip(definitions(blueprints), blueprints, strict=True)
+        if blueprint.kind not in HIDDEN_KINDS
+    ]
+
+
+@rpc
+def get_weather_parameters(world: ServedWorld) -> list[float]:
+    """Return the weather as last set."""
+    return world.weather
+
+
+@rpc
+def set_weather_parameters(world: ServedWorld, weather: list[float]) -> None:
+    """Keep the weather; pictures show clear noon whatever it says."""
+    world.weather = weather
+
+
+@rpc
+def query_lights_state(_world: ServedWorld, _endpoint: str) -> list[object]:
+    """Return no street light: those here cannot be switched."""
+    return []

@@ -1,0 +1,97 @@
+"""The town's fixed things in CARLA's terms: building boxes and what a ray meets."""
+
+from __future__ import annotations
+
+import math
+
+from sim.carla_server.axes import vector_from_carla, vector_to_carla
+from sim.carla_server.layouts import BoundingBox, LabelledPoint, Rotation, Vector3D
+from sim.engine.blocks import Building
+from sim.engine.geometry import Box, Vector
+from sim.engine.simulation import Engine
+from sim.engine.town import Town
+
+ROADS, SIDEWALKS, BUILDINGS, TERRAIN = 1, 2, 3, 10  # CityObjectLabel
+PAVEMENT_HEIGHT = 0.15  # m
+HEIGHT_SLACK = 0.02  # m
+
+
+def building_box(building: Building) -> BoundingBox:
+    """Return a building's box in the world."""
+    centre = building.centre
+    half_height = building.height / 2
+    return BoundingBox(
+        Vector3D(*vector_to_carla((centre.x, centre.y, centre.z + half_height))),
+        Vector3D(building.length / 2, building.width / 2, half_height),
+        Rotation(yaw=math.degrees(-centre.yaw)),
+    )
+
+
+def ray_hits(engine: Engine, start: Vector3D, end: Vector3D) -> list[LabelledPoint]:
+    """Return where the straight line between two points enters things, nearest first."""
+    a, b = vector_from_carla(start), vector_from_carla(end)
+    bodies = [(building.box(), BUILDINGS) for building in engine.town.buildings]
+    bodies += [
+        (actor.box(), actor.blueprint.semantic_tag)
+        for actor in engine.actors.values()
+        if actor.has_body
+    ]
+    entries = ((_entry(box, a, b), tag) for box, tag in bodies)
+    found = [(share, tag) for share, tag in entries if share is not None]
+    if (ground := _ground(engine.town, a, b)) is not None:
+        found.append(ground)
+    return [
+        LabelledPoint(Vector3D(*vector_to_carla(_between(a, b, share))), label)
+        for share, label in sorted(found)
+    ]
+
+
+def _between(a: Vector, b: Vector, share: float) -> Vector:
+    return (
+        a[0] + share * (b[0] - a[0]),
+        a[1] + share * (b[1] - a[1]),
+        a[2] + share * (b[2] - a[2]),
+    )
+
+
+def _entry(box: Box, a: Vector, b: Vector) -> float | None:
+    """Return the share of a..b at which the line enters an upright box from outside (slabs)."""
+    cos, sin = math.cos(box.yaw), math.sin(box.yaw)
+    ax, ay = a[0] - box.x, a[1] - box.y
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    slabs = (
+        (cos * ax + sin * ay, cos * dx + sin * dy, -box.half_length, box.half_length),
+        (-sin * ax + cos * ay, -sin * dx + cos * dy, -box.half_width, box.half_width),
+        (a[2], b[2] - a[2], box.z_low, box.z_high),
+    )
+    enter, leave = -math.inf, math.inf
+    for origin, step, low, high in slabs:
+        if abs(step) < 1e-12:
+            if not low <= origin <= high:
+                return None
+            continue
+        near, far = sorted(((low - origin) / step, (high - origin) / step))
+        enter, leave = max(enter, near), min(leave, far)
+    return enter if 0.0 <= enter <= min(leave, 1.0) else None
+
+
+def _ground(town: Town, a: Vector, b: Vector) -> tuple[float, int] | None:
+    """Return where the line comes down to the ground, and what lies there."""
+    fall = a[2] - b[2]
+    if fall <= 0.0:
+        return None
+    for height in (PAVEMENT_HEIGHT, 0.0):
+        share = (a[2] - height) / fall
+        if not 0.0 <= share <= 1.0:
+            continue
+        x, y, _ = _between(a, b, share)
+        if abs(town.ground_height(x, y) - height) < HEIGHT_SLACK:
+            return share, _ground_label(town, x, y)
+    return None
+
+
+def _ground_label(town: Town, x: float, y: float) -> int:
+    if town.ground_height(x, y) > HEIGHT_SLACK:
+        return SIDEWALKS
+    lane, _, offset = town.lanes.nearest(x, y)
+    return ROADS if abs(offset) <= lane.width / 2 or lane.is_junction else TERRAIN
