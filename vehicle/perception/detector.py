@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
-from typing import Protocol, cast, runtime_checkable
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scheduler import config
 from scheduler.errors import ConfigError
 from vehicle.perception.detections import Detections
 from vehicle.perception.rungs import RUNGS, Rung
@@ -70,6 +72,64 @@ class DetectorSpec:
     class_map: Mapping[str, str] | None = None
     options: Mapping[str, object] = field(default_factory=dict)
 
+    @staticmethod
+    def of(section: config.Detector, path: Callable[[str], Path] = Path) -> DetectorSpec:
+        """The detector that a section of the drive's configuration names.
+
+        Its options `input_size: [width, height]`, `backend`, `max_detections`, `nms_threshold` and
+        `class_map: [THEIRS=OURS, ...]` set the fields of that name; all others are passed on.
+
+        Args:
+            section: Of the configuration.
+            path: Where a file named there lies, such as `Config.path`.
+
+        Raises:
+            ConfigError: One of those options has a value of the wrong kind.
+        """
+        options = dict(section.options)
+        try:
+            known = {key: read(options.pop(key)) for key, read in _READ.items() if key in options}
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"detector {section.id!r}: options: {error}") from error
+        weights = section.weights or ""
+        base = DetectorSpec(
+            section.id,
+            section.kind,
+            str(path(weights)) if Path(weights).suffix else weights,
+            score_threshold=section.score_threshold,
+            options=options,
+        )
+        return replace(base, **known)
+
+
+def _size(value: object) -> tuple[int, int]:
+    match value:
+        case [int(width), int(height)] if width > 0 and height > 0:
+            return width, height
+    raise ValueError(f"input_size {value!r}, expected [width, height] in pixels")
+
+
+def _class_map(value: object) -> dict[str, str]:
+    pairs = value if isinstance(value, list) else [value]
+    parts = [pair.split("=") for pair in pairs if isinstance(pair, str)]
+    if len(parts) != len(pairs) or any(len(part) != 2 for part in parts):
+        raise ValueError(f"class_map {value!r}, expected a list of THEIRS=OURS")
+    return dict(parts)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, (int, float)) and value > 0:
+        return value
+    raise ValueError(f"{value!r}, expected a number above 0")
+
+
+_READ: dict[str, Callable[[object], Any]] = {
+    "input_size": _size,
+    "backend": str,
+    "max_detections": lambda value: int(_number(value)),
+    "nms_threshold": lambda value: float(_number(value)),
+    "class_map": _class_map,
+}
 
 DetectorFactory = Callable[[DetectorSpec, int], Detector]
 

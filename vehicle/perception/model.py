@@ -36,7 +36,7 @@ class Size:
     width: float  # factor on STAGE_CHANNELS
     neck: int  # channels of neck and head
     tower: int  # blocks of the head at each stride
-    input_width: int = 640
+    input_width: int = 640  # both sides multiples of 64, because training halves them
     input_height: int = 384
 
 
