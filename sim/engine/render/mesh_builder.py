@@ -1,4 +1,4 @@
-"""Puts a mesh together from boxes, cylinders, blobs and lofted grids, with winding and normals right."""
+"""Puts a mesh together from boxes, cylinders, blobs and lofted grids."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What a picture is made of: meshes, their instances in the world, and the light; no renderer knows more."""
+"""What a picture is made of: meshes, their instances in the world, and the light."""
 
 from dataclasses import dataclass, field
 

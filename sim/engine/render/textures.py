@@ -5,7 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.render.patterns import PATTERNS, NoiseBank
+from sim.engine.render.noise import NoiseBank
+from sim.engine.render.patterns import PATTERNS
 
 # Metres that one repeat covers; also the table of names, in atlas order. Parts with uv of their
 # own (paint, glass, ...) stand with 1.

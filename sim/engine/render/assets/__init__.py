@@ -1,1 +1,1 @@
-"""Procedural meshes of the town: everything a street needs, from a seed, with no third-party art."""
+"""Procedural meshes of the town: all that a street needs, from a seed."""

@@ -1,0 +1,95 @@
+"""Shadow maps: what the sun sees of a square of town, still things drawn once, moving ones anew."""
+
+from collections import OrderedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.engine.render.mesh_store import MeshStore, Placed
+from sim.engine.render.passes import Pass, Rasteriser
+
+MAP_PIXELS = 1024
+MAP_METRES = 120.0  # a pixel is 0.117 m; raising it shows farther shadows with coarser edges
+CELL_METRES = 24.0  # maps stand on this grid, so that near cameras share one
+KEPT_STATIC_MAPS = 8  # 4 MiB each
+FARTHEST = -1.0e9
+# Flat ground casts nothing: Roads, Sidewalks, Terrain, RoadLines, Ground.
+NO_CASTERS = (1, 2, 10, 24, 25)
+
+
+class ShadowMaps:
+    """The maps of one scene and one sun."""
+
+    def __init__(self, sun: NDArray[np.float64], store: MeshStore, raster: Rasteriser) -> None:
+        self._store = store
+        self._raster = raster
+        self._sun = sun
+        across = np.cross([0.0, 0.0, 1.0], sun)
+        if np.linalg.norm(across) < 1e-6:
+            across = np.array([1.0, 0.0, 0.0])
+        self._across = across / np.linalg.norm(across)
+        self._up = np.cross(sun, self._across)
+        self._static: OrderedDict[tuple[int, int], NDArray[np.float32]] = OrderedDict()
+        self._tick: dict[tuple[int, int], NDArray[np.float32]] = {}
+
+    def begin_tick(self) -> None:
+        """Forget what moving things cast."""
+        self._tick.clear()
+
+    def around(
+        self, point: NDArray[np.float64], static: Placed, dynamic: Placed
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """The map whose cell holds a world point (3,), and its (3, 4) `shadow_from_world`."""
+        cell = (int(np.floor(point[0] / CELL_METRES)), int(np.floor(point[1] / CELL_METRES)))
+        shadow_from_world = self._matrix(cell)
+        if cell not in self._tick:
+            nearness = self._static_map(cell, shadow_from_world, static).copy()
+            self._draw(dynamic, shadow_from_world, nearness)
+            self._tick[cell] = nearness
+        return self._tick[cell], shadow_from_world
+
+    def _matrix(self, cell: tuple[int, int]) -> NDArray[np.float64]:
+        centre = np.array([cell[0] + 0.5, cell[1] + 0.5, 0.0]) * CELL_METRES
+        scale = MAP_PIXELS / MAP_METRES
+        matrix = np.zeros((3, 4))
+        matrix[0, :3], matrix[1, :3], matrix[2, :3] = (
+            self._across * scale,
+            self._up * scale,
+            self._sun,
+        )
+        matrix[:, 3] = -matrix[:, :3] @ centre
+        matrix[:2, 3] += MAP_PIXELS / 2
+        return matrix
+
+    def _static_map(
+        self, cell: tuple[int, int], shadow_from_world: NDArray[np.float64], static: Placed
+    ) -> NDArray[np.float32]:
+        if cell in self._static:
+            self._static.move_to_end(cell)
+            return self._static[cell]
+        nearness = np.full((MAP_PIXELS, MAP_PIXELS), FARTHEST, np.float32)
+        self._draw(static, shadow_from_world, nearness)
+        self._static[cell] = nearness
+        if len(self._static) > KEPT_STATIC_MAPS:
+            self._static.popitem(last=False)
+        return nearness
+
+    def _draw(
+        self,
+        placed: Placed,
+        shadow_from_world: NDArray[np.float64],
+        nearness: NDArray[np.float32],
+    ) -> None:
+        centre = placed.centre @ shadow_from_world[:2, :3].T + shadow_from_world[:2, 3]
+        reach = placed.radius * (MAP_PIXELS / MAP_METRES)
+        inside = ((centre > -reach[:, None]) & (centre < MAP_PIXELS + reach[:, None])).all(1)
+        chosen = np.flatnonzero(inside & ~np.isin(placed.semantic_tag, NO_CASTERS))
+        if not len(chosen):
+            return
+        pixel_from_world = np.zeros((4, 4))
+        pixel_from_world[:2] = shadow_from_world[:2]
+        pixel_from_world[2, 3] = 1.0  # W = 1: a parallel projection
+        pixel_from_world[3] = shadow_from_world[2]
+        drawn, points, triangles = self._store.draw_list(placed, chosen, pixel_from_world)
+        one = Pass(drawn, points, triangles, 0.0, 1.0e9, True)
+        self._raster.draw(one, self._store.geometry(), nearness, None)
