@@ -96,8 +96,8 @@ class LinkEstimator:
         if len(self._pings) > 64:
             del self._pings[min(self._pings)]
 
-    def on_pong(self, number: int, now_ns: int) -> None:
-        """A ping came back."""
+    def on_pong(self, number: int, now_ns: int, *, is_admitted: bool = True) -> None:
+        """A ping came back; the link goes up after some in a row once the unit admitted us."""
         sent_ns = self._pings.pop(number, None)
         if sent_ns is None:
             return
@@ -105,7 +105,7 @@ class LinkEstimator:
         self._sample_rtt(now_ns - sent_ns, now_ns)
         self._pings = {n: t for n, t in self._pings.items() if t > sent_ns}
         self._replies += 1
-        if self._replies >= REPLIES_TO_TRUST and self.state == "connecting":
+        if is_admitted and self._replies >= REPLIES_TO_TRUST and self.state == "connecting":
             self.state = "up"
 
     def on_sent(self, seq: int, size_bytes: int, now_ns: int) -> None:

@@ -37,9 +37,9 @@ class Onboard:
     """Measured durations of the rungs, and what runs now."""
 
     def __init__(self, rungs: Sequence[RungSpec]) -> None:
-        self._specs = sorted(rungs, key=lambda rung: rung.accuracy)
+        self.specs = sorted(rungs, key=lambda rung: rung.accuracy)
         self._times: Mapping[str, StageTimes] = {
-            rung.model: StageTimes(rung.prior_ns) for rung in self._specs
+            rung.model: StageTimes(rung.prior_ns) for rung in self.specs
         }
         self.is_ready = False
         self.running_task: int | None = None
@@ -56,7 +56,7 @@ class Onboard:
                 self._times[spec.model].quantile_ns(0.5),
                 self._times[spec.model].quantile_ns(0.99),
             )
-            for spec in self._specs
+            for spec in self.specs
         )
 
     def fastest_ns(self) -> int | None:

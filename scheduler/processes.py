@@ -60,6 +60,7 @@ COMMANDS = (
     ("run", "sim.launcher", "start a drive from one YAML, watch it, sum it up"),
     *((p.name, p.module, p.help) for p in PROCESSES),
     ("listen", "vehicle.listen", "print verdicts as JSON lines"),
+    ("summary", "sim.evaluation", "sum up a run folder again: table, CSV files, picture"),
     ("keygen", "scheduler.security", "write the CURVE keys of a site"),
     ("dataset", "sim.dataset", "record a training set from the world"),
     ("train", "vehicle.perception.training", "train a detector on a data set"),
@@ -94,6 +95,8 @@ def _instance(config: Config, process: str, instance_id: str) -> tuple[int, Bind
         return index, config.link.bind
     if process == "bridge":
         return 0, config.bridge.bind
+    if process == "world" and config.world is not None:
+        return 0, config.world.bind
     return 0, Bind()
 
 

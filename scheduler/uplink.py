@@ -74,6 +74,13 @@ class Uplink:
                 for m in self.models
             )
 
+    def service_budget_ns(self, size_bytes: int, due_ns: int, now_ns: int) -> int:
+        """What the unit may take: the time left, less predicted uplink (q80) and downlink."""
+        estimator = self.estimator
+        uplink_ns = int(estimator.transfer_ns(size_bytes, z=0.84))
+        downlink_ns = estimator.rtt_min_ns // 2 + int(estimator.rttvar_ns)
+        return max(0, due_ns - now_ns - uplink_ns - downlink_ns)
+
     def open(self, now_ns: int) -> None:
         """New sockets."""
         self.estimator.on_open(now_ns)
@@ -81,6 +88,7 @@ class Uplink:
         self.encoding.clear()
         self._next_ping_ns = now_ns
         self.retry_at_ns = 0
+        self.models = ()
 
     def ping_due_ns(self) -> int:
         """When the next ping leaves if nothing is heard until then."""
@@ -95,9 +103,11 @@ class Uplink:
         self.estimator.on_ping(self._ping_number, now_ns)
         return self._ping_number
 
-    def hurry_ping(self, now_ns: int) -> None:
-        """While connecting, an answered ping is followed by the next at once."""
-        self._next_ping_ns = now_ns
+    def on_pong(self, number: int, now_ns: int) -> None:
+        """A ping came back; while connecting, the next one follows at once."""
+        self.estimator.on_pong(number, now_ns, is_admitted=bool(self.models))
+        if self.estimator.state == "connecting" and self.models:
+            self._next_ping_ns = now_ns
 
     def next_timer_ns(self) -> int:
         """The earliest of ping, lease and stall."""

@@ -1,1 +1,22 @@
-"""One placement policy a file."""
+"""Placement policies, one file each, by short name, entry point or `module:Class`."""
+
+from collections.abc import Mapping
+
+from scheduler.placement import Policy
+from scheduler.plugins import load
+
+SHORT_NAMES = {
+    "local_only": "scheduler.policies.local_only:LocalOnly",
+    "always_offload": "scheduler.policies.always_offload:AlwaysOffload",
+    "deadline": "scheduler.policies.deadline:Deadline",
+}
+
+
+def load_policy(name: str, options: Mapping[str, object]) -> Policy:
+    """Build a policy from its name in the YAML.
+
+    Raises:
+        ConfigError: no such policy, or options that it refuses.
+    """
+    policy: Policy = load("policy", "vdap.policies", SHORT_NAMES, name, options)
+    return policy

@@ -1,0 +1,100 @@
+"""The tasks that still owe their verdict, and which of them the onboard detector takes next."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from scheduler.onboard import Onboard, latest_start_ns
+from scheduler.placement import Placement
+from scheduler.placer import LOCAL_MARGIN_NS
+from scheduler.tasks import Task
+
+
+@dataclass(slots=True)
+class OpenTask:
+    """A task that owes its verdict.
+
+    Attributes:
+        due_ns: When the timer emits the best answer there is.
+        wants_local: Placed on board, or its offload is over.
+        problem: Why it is not answered as placed; empty while it may be.
+        local: (model, answer) of an onboard run.
+    """
+
+    task: Task
+    placement: Placement
+    due_ns: int
+    wants_local: bool
+    problem: str = ""
+    size_bytes: int = 0
+    stages_ns: dict[str, int] = field(default_factory=dict)
+    local: tuple[str, object] | None = None
+
+    def explanation(self, why: str) -> str:
+        """The reason of a verdict that is not as placed."""
+        if self.problem:
+            return self.problem
+        if why != "deadline":
+            return why
+        if self.placement.place == "offload":
+            return f"{self.placement.unit_id}: no answer by the deadline"
+        return "no onboard rung was free in time"
+
+
+class OpenTasks:
+    """Open tasks in order of arrival."""
+
+    def __init__(self, onboard: Onboard) -> None:
+        self._onboard = onboard
+        self._entries: dict[int, OpenTask] = {}
+
+    def __iter__(self) -> Iterator[OpenTask]:
+        return iter(self._entries.values())
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, task_id: int) -> OpenTask | None:
+        """The open task of this id, None when it has its verdict."""
+        return self._entries.get(task_id)
+
+    def add(self, entry: OpenTask) -> None:
+        """One more task."""
+        self._entries[entry.task.task_id] = entry
+
+    def remove(self, task_id: int) -> None:
+        """The task has its verdict."""
+        del self._entries[task_id]
+
+    def next_local(self, now_ns: int) -> tuple[OpenTask, str] | None:
+        """The task and rung that the idle onboard detector takes now.
+
+        Newest first: what was placed on board or sent home, else, when its time has come, the
+        fallback of what is out on links.
+        """
+        if self._onboard.running_task is not None or not self._onboard.is_ready:
+            return None
+        pending = [entry for entry in self if entry.local is None]
+        pending.sort(key=lambda entry: -entry.task.deadline_ns)
+        start = self.fallback_start_ns(now_ns)
+        is_time = start is not None and start <= now_ns
+        wanting = [entry for entry in pending if entry.wants_local]
+        for entry in (*wanting, *(pending if is_time else ())):
+            preferred = entry.placement.model if entry.placement.place == "onboard" else ""
+            by_ns = entry.due_ns - LOCAL_MARGIN_NS
+            model = self._onboard.largest_fitting(now_ns, by_ns, preferred)
+            if model is not None:
+                return entry, model
+        return None
+
+    def fallback_start_ns(self, now_ns: int) -> int | None:
+        """When the fallback of what is out on links must start; None if it cannot help."""
+        duration = self._onboard.fastest_ns()
+        if duration is None:
+            return None
+        fits_until = now_ns + duration + LOCAL_MARGIN_NS
+        dues = sorted(
+            entry.due_ns
+            for entry in self
+            if entry.local is None and not entry.wants_local and entry.due_ns >= fits_until
+        )
+        return latest_start_ns(dues, duration, LOCAL_MARGIN_NS) if dues else None
