@@ -32,8 +32,6 @@ from scheduler.placer import EMIT_MARGIN_NS, Placer
 from scheduler.tasks import Task
 from scheduler.uplink import MIN_LEASE_NS, Flight, Uplink
 
-REMEMBERED_TASKS = 64  # closed ones that a late answer may still correct
-
 
 class Dispatcher:
     """All open tasks of one vehicle.
@@ -78,7 +76,6 @@ class Dispatcher:
             watts=watts,
         )
         self._open = OpenTasks(self.onboard)
-        self._closed: dict[int, Task] = {}
         self._now_ns = now_ns
         self._seq = 0
 
@@ -207,7 +204,7 @@ class Dispatcher:
         entry = self._open.get(flight.task_id)
         if entry is None:
             self.counters.offload.late += 1
-            task = self._closed.get(flight.task_id)
+            task = self._open.closed(flight.task_id)
             if task is not None:
                 effects.append(Correct(task, answer))
         else:
@@ -376,7 +373,6 @@ class Dispatcher:
     ) -> None:
         task = entry.task
         self._open.remove(task.task_id)
-        self._remember(task)
         if self._holding_credit(task.task_id) is not None:
             effects.append(Cancel(task))
         is_late = now_ns > task.deadline_ns
@@ -385,10 +381,7 @@ class Dispatcher:
             (unit_id, answer), model = remote, entry.placement.model
         elif kind == "onboard" and entry.local is not None:
             model, answer = entry.local
-        counters = self.counters
-        counters.verdicts += 1
-        counters.late += is_late
-        setattr(counters, kind, getattr(counters, kind) + 1)
+        self.counters.on_verdict(kind, is_late)
         effects.append(
             Emit(
                 task,
@@ -401,7 +394,7 @@ class Dispatcher:
                 is_late,
                 dict(entry.stages_ns),
                 entry.size_bytes,
-            )  # fmt: skip
+            )
         )
 
     def _start_local(self, effects: list[Effect], now_ns: int) -> None:
@@ -410,8 +403,3 @@ class Dispatcher:
             entry, model = chosen
             self.onboard.start(entry.task.task_id, model, now_ns)
             effects.append(RunLocal(entry.task, model))
-
-    def _remember(self, task: Task) -> None:
-        self._closed[task.task_id] = task
-        while len(self._closed) > REMEMBERED_TASKS:
-            del self._closed[next(iter(self._closed))]

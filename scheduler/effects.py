@@ -123,6 +123,14 @@ class Counters:
     local_faults: int = 0
     offload: OffloadCounters = field(default_factory=OffloadCounters)
 
+    def on_verdict(self, kind: AnswerKind, is_late: bool) -> None:
+        """One more verdict."""
+        self.verdicts += 1
+        self.late += is_late
+        self.onboard += kind == "onboard"
+        self.offloaded += kind == "offloaded"
+        self.carried += kind == "carried"
+
 
 @dataclass(frozen=True, slots=True)
 class UnitReport:

@@ -8,6 +8,8 @@ from scheduler.placement import Placement
 from scheduler.placer import LOCAL_MARGIN_NS
 from scheduler.tasks import Task
 
+REMEMBERED_TASKS = 64  # closed ones that a late answer may still correct
+
 
 @dataclass(slots=True)
 class OpenTask:
@@ -46,6 +48,7 @@ class OpenTasks:
     def __init__(self, onboard: Onboard) -> None:
         self._onboard = onboard
         self._entries: dict[int, OpenTask] = {}
+        self._closed: dict[int, Task] = {}
 
     def __iter__(self) -> Iterator[OpenTask]:
         return iter(self._entries.values())
@@ -62,8 +65,14 @@ class OpenTasks:
         self._entries[entry.task.task_id] = entry
 
     def remove(self, task_id: int) -> None:
-        """The task has its verdict."""
-        del self._entries[task_id]
+        """The task has its verdict; it is remembered for a while."""
+        self._closed[task_id] = self._entries.pop(task_id).task
+        if len(self._closed) > REMEMBERED_TASKS:
+            del self._closed[next(iter(self._closed))]
+
+    def closed(self, task_id: int) -> Task | None:
+        """A task whose verdict is out, as long as it is remembered."""
+        return self._closed.get(task_id)
 
     def next_local(self, now_ns: int) -> tuple[OpenTask, str] | None:
         """The task and rung that the idle onboard detector takes now.
