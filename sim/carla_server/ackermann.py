@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from sim.carla_server.layouts import AckermannControl
 from sim.engine.actors import Actor, VehicleControl
+from sim.engine.dynamics import steer_limit
 
-FULL_LOCK = math.radians(35.0)  # front wheels' angle at steer = 1; the bicycle model's
 THROTTLE_PER_SPEED = 0.5  # full throttle from 2 m/s too slow; more overshoots at low speed
 BRAKE_PER_SPEED = 0.25  # full brake from 4 m/s too fast
 COAST = 0.2  # m/s too fast at which drag alone is enough
@@ -16,7 +14,7 @@ COAST = 0.2  # m/s too fast at which drag alone is enough
 def pedals(target: AckermannControl, actor: Actor) -> VehicleControl:
     """Return the control that brings a vehicle towards its target speed and angle."""
     error = abs(target.speed) - actor.speed
-    steer = max(-1.0, min(1.0, -target.steer / FULL_LOCK))
+    steer = max(-1.0, min(1.0, -target.steer / steer_limit(actor.speed)))
     if target.speed == 0.0 and actor.speed < COAST:
         return VehicleControl(steer=steer, brake=1.0)
     return VehicleControl(

@@ -117,9 +117,18 @@ class RpcServer:
         self.port: int = self._listener.getsockname()[1]
         self._connections: set[socket.socket] = set()
         self._is_closed = False
+        self._on_disconnect: Callable[[], None] = lambda: None
 
-    def start(self, dispatcher: RpcDispatcher) -> None:
-        """Begin to accept; who dialled before has waited in the backlog."""
+    def start(
+        self, dispatcher: RpcDispatcher, on_disconnect: Callable[[], None] = lambda: None
+    ) -> None:
+        """Begin to accept; who dialled before has waited in the backlog.
+
+        Args:
+            dispatcher: answers requests.
+            on_disconnect: called at the end of a connection, in the thread that served it.
+        """
+        self._on_disconnect = on_disconnect
         threading.Thread(
             target=self._accept, args=(dispatcher,), name="rpc-accept", daemon=True
         ).start()
@@ -160,3 +169,4 @@ class RpcServer:
         finally:
             self._connections.discard(connection)
             connection.close()
+            self._on_disconnect()

@@ -74,7 +74,9 @@ class CarlaServer:
         """Answer clients, and tick by itself until one asks for synchronous mode."""
         self._loop.start()
         handlers = {name: self._bind(name) for name in HANDLERS}
-        self._sockets.rpc.start(RpcDispatcher(self.world.protocol, handlers))
+        self._sockets.rpc.start(
+            RpcDispatcher(self.world.protocol, handlers), self.world.forget_client
+        )
 
     def close(self) -> None:
         """Stop ticking and close all sockets."""

@@ -39,6 +39,14 @@ class VehicleExtras:
     wheel_pitches: dict[int, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class TrafficManager:
+    """Where a client's Traffic Manager listens, and the thread that serves that client."""
+
+    host: str
+    thread_id: int
+
+
 class ServedWorld:
     """An engine with everything that only the protocol needs; guard it with `lock`."""
 
@@ -62,7 +70,7 @@ class ServedWorld:
         self.weather: list[float] = list(WEATHER_NOON)
         self.sensors: dict[int, Sensor] = {}
         self.extras: dict[int, VehicleExtras] = {}
-        self.traffic_managers: dict[int, str] = {}
+        self.traffic_managers: dict[int, TrafficManager] = {}
         self.gravity = 9.81
         self.has_map_changed = True
         self._next_stream = WORLD_STREAM + 1
@@ -102,6 +110,16 @@ class ServedWorld:
             for gone in [i for i in known if i not in self.engine.actors]:
                 del known[gone]
         return is_destroyed
+
+    def forget_client(self) -> None:
+        """Strike off the Traffic Managers of the client that this thread has served.
+
+        A client that was killed never does it itself, and its port would stay taken.
+        """
+        own = threading.get_ident()
+        with self.lock:
+            kept = {p: t for p, t in self.traffic_managers.items() if t.thread_id != own}
+            self.traffic_managers = kept
 
     def restart_episode(self, *, reset_settings: bool) -> None:
         """Begin a new episode in the same town: no actors but lights and spectator."""

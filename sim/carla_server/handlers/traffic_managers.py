@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
 from sim.carla_server.handlers.registry import rpc
-from sim.carla_server.world import ServedWorld
+from sim.carla_server.world import ServedWorld, TrafficManager
 
 
 @rpc
@@ -15,8 +17,8 @@ def is_traffic_manager_running(world: ServedWorld, port: int) -> bool:
 @rpc
 def get_traffic_manager_running(world: ServedWorld, port: int) -> tuple[str, int]:
     """Return (host, port) of a registered one, ("", 0) if none."""
-    host = world.traffic_managers.get(port)
-    return ("", 0) if host is None else (host, port)
+    manager = world.traffic_managers.get(port)
+    return ("", 0) if manager is None else (manager.host, port)
 
 
 @rpc
@@ -25,7 +27,7 @@ def add_traffic_manager_running(world: ServedWorld, address: tuple[str, int]) ->
     host, port = address
     if port in world.traffic_managers:
         return False
-    world.traffic_managers[port] = host
+    world.traffic_managers[port] = TrafficManager(host, threading.get_ident())
     return True
 
 

@@ -1,0 +1,91 @@
+"""A server in a process of its own: the carla client holds the interpreter lock while it waits."""
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+SCRIPTS = Path(__file__).parent / "scripts"
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+class Server:
+    """`python -m sim.carla_server` under test."""
+
+    def __init__(self, *flags):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sim.carla_server", "--port", "0", *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=ENVIRONMENT,
+        )
+        line = self.process.stdout.readline()
+        if not line.startswith("ready "):
+            raise AssertionError(line + self.process.stderr.read())
+        self.host, port = line.split()[1].split(":")
+        self.port = int(port)
+
+    def run_script(self, name, *flags, timeout=60):
+        """Run a client script in a process of its own and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, SCRIPTS / "run_script.py", SCRIPTS / name, "--host", self.host]
+            + ["--port", str(self.port), *map(str, flags)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=ENVIRONMENT,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def stop(self):
+        """End it as a user would; return (exit code, log)."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            _, log = self.process.communicate(timeout=5)
+        finally:
+            self.process.kill()
+        return self.process.returncode, log
+
+
+@pytest.fixture(scope="session")
+def free_port():
+    def take():
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            return listener.getsockname()[1]
+
+    return take
+
+
+@pytest.fixture(scope="session")
+def server():
+    running = Server()
+    yield running
+    code, log = running.stop()
+    assert code == 0, log
+    assert "Traceback" not in log, log
+
+
+@pytest.fixture
+def lazy_server():
+    """A server that has prepared no renderer: quick to start."""
+    running = Server("--lazy-rendering")
+    yield running
+    running.stop()
+
+
+needs_carla = pytest.mark.skipif(
+    importlib.util.find_spec("carla") is None, reason="the carla wheel is not installed"
+)
+needs_numba = pytest.mark.skipif(
+    importlib.util.find_spec("numba") is None, reason="numba is not installed"
+)

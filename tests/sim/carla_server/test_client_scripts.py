@@ -1,0 +1,44 @@
+"""Plain CARLA client scripts, of the kind found in tutorials, unchanged against our server."""
+
+import importlib.util
+
+import pytest
+
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("carla") is None, reason="the carla wheel is not installed"
+    ),
+    pytest.mark.skipif(
+        importlib.util.find_spec("numba") is None, reason="pictures need the engine extra"
+    ),
+]
+
+
+def test_snapshot_and_world_queries(server):
+    assert "ok" in server.run_script("snapshot_listing.py")
+
+
+def test_spawn_autopilot_camera_save_image(server, free_port, tmp_path):
+    port = free_port()
+    out = server.run_script("tutorial.py", "--tm-port", port, "--out", tmp_path)
+    assert "pictures" in out
+    picture = sorted(tmp_path.glob("*.png"))[0]
+    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_synchronous_mode_with_five_cameras(server):
+    assert "slow camera frames" in server.run_script("synchronous_mode.py")
+
+
+def test_traffic_lights(server, free_port):
+    assert "went on" in server.run_script("traffic_lights.py", "--tm-port", free_port())
+
+
+def test_batch_of_traffic(server, free_port):
+    assert "refused: Spawn failed" in server.run_script(
+        "generate_traffic.py", "--tm-port", free_port()
+    )
+
+
+def test_instance_segmentation_and_collision(server):
+    assert "hit vehicle.audi.tt" in server.run_script("instance_segmentation.py")
