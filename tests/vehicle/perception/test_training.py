@@ -1,0 +1,256 @@
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("onnx", reason="onnx is not installed")
+
+from dataclasses import replace  # noqa: E402
+
+from scheduler.errors import ConfigError, SourceError  # noqa: E402
+from vehicle.perception.detector import DetectorSpec, load_detector  # noqa: E402
+from vehicle.perception.model import SIZES, Deployed, Network, cells, decode, folded, load_weights  # noqa: E402
+from vehicle.perception.training import __main__ as command  # noqa: E402
+from vehicle.perception.training.augment import Cut, augmented  # noqa: E402
+from vehicle.perception.training.export import export  # noqa: E402
+from vehicle.perception.training.loop import Trainer, TrainingOptions, batch_of, train  # noqa: E402
+from vehicle.perception.training.loss import Target, assign, detection_loss  # noqa: E402
+from vehicle.perception.training.pictures import Labels, Pictures  # noqa: E402
+
+from . import drawn  # noqa: E402
+
+WIDTH, HEIGHT = 192, 128
+TINY = replace(SIZES["small"], input_width=WIDTH, input_height=HEIGHT)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn") / "train"
+    drawn.write(folder, 16, 1, WIDTH, HEIGHT)
+    return Pictures(folder, WIDTH, HEIGHT)
+
+
+def lively_network():
+    """A network whose batch norms have seen something, so that folding them matters."""
+    torch.manual_seed(3)
+    network = Network(TINY).train()
+    with torch.no_grad():
+        for _ in range(3):
+            network(torch.rand(2, 3, HEIGHT, WIDTH))
+    return network.eval()
+
+
+@pytest.mark.parametrize(("rung", "millions"), [("small", 0.3), ("large", 1.6)])
+def test_rungs_have_the_promised_size(rung, millions):
+    params = sum(weight.numel() for weight in Network(SIZES[rung]).parameters())
+    assert params == pytest.approx(millions * 1e6, rel=0.1)
+
+
+def test_folding_batch_norm_changes_no_answer():
+    network = lively_network()
+    picture = torch.rand(1, 3, HEIGHT, WIDTH)
+    with torch.inference_mode():
+        assert torch.allclose(folded(network)(picture), network(picture), atol=1e-4)
+
+
+def test_rows_and_cells_agree():
+    centres, strides = cells(WIDTH, HEIGHT)
+    assert len(centres) == Network(TINY)(torch.rand(1, 3, HEIGHT, WIDTH)).shape[1]
+    assert centres[0].tolist() == [4, 4]
+    assert centres[1].tolist() == [12, 4]
+    assert sorted(set(strides.tolist())) == [8, 16, 32]
+
+
+def test_exported_files_answer_alike_in_both_runtimes(tmp_path):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    weights, model = export(lively_network(), "small", tmp_path)
+    picture = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.uint8)
+    spec = DetectorSpec("small", weights=str(model), score_threshold=0.001, backend="onnxruntime")
+    by_onnx = load_detector(spec)
+    by_torch = load_detector(replace(spec, weights=str(weights), backend="torch"))
+    assert (by_onnx.width, by_onnx.height) == (by_torch.width, by_torch.height) == (WIDTH, HEIGHT)
+    scores, boxes = by_onnx._infer(picture)
+    torch_scores, torch_boxes = by_torch._infer(picture)
+    # Two roundings to half precision: before batch norm is folded in, and after.
+    assert np.abs(scores - torch_scores).max() < 0.005
+    assert np.abs(boxes - torch_boxes).max() < 1.0
+    assert weights.stat().st_size < 0.8e6
+    assert model.stat().st_size < 1.2e6
+
+
+def test_files_of_other_things_are_refused(tmp_path):
+    (tmp_path / "bad.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0nonsense")
+    spec = DetectorSpec("a", weights=str(tmp_path / "bad.safetensors"), backend="torch")
+    with pytest.raises(ConfigError, match="not a safetensors file"):
+        load_detector(spec)
+
+
+def test_an_object_is_answered_by_cells_inside_it():
+    centres, strides = cells(WIDTH, HEIGHT)
+    target = Target(torch.tensor([[40.0, 40, 104, 88]]), torch.tensor([0]), torch.zeros(0, 4))
+    scores = torch.full((len(centres), 7), 0.1)
+    boxes = torch.cat([centres - 20, centres + 20], 1)
+    cell, owner, quality = assign(scores, boxes, target, centres, strides)
+    assert 1 <= len(cell) <= 10
+    inside = (centres[cell] > torch.tensor([40, 40])) & (centres[cell] < torch.tensor([104, 88]))
+    assert inside.all()
+    assert owner.tolist() == [0] * len(cell)
+    assert ((quality > 0) & (quality <= 1)).all()
+
+
+def test_an_object_smaller_than_a_cell_is_answered_too():
+    centres, strides = cells(WIDTH, HEIGHT)
+    target = Target(torch.tensor([[65.0, 65, 67, 67]]), torch.tensor([5]), torch.zeros(0, 4))
+    nowhere = torch.zeros(len(centres), 4)
+    cell, _, _ = assign(torch.full((len(centres), 7), 0.1), nowhere, target, centres, strides)
+    assert len(cell) >= 1
+    assert (strides[cell] == 8).any()
+
+
+def test_an_answer_in_an_ignored_place_costs_nothing():
+    centres, strides = cells(WIDTH, HEIGHT)
+    rows = torch.full((1, len(centres), 11), -6.0)
+    here = ((centres - torch.tensor([60.0, 60.0])).abs().amax(1) < 10).nonzero()[:, 0]
+    rows[0, here, 0] = 4.0
+    nothing = Target(torch.zeros(0, 4), torch.zeros(0, dtype=torch.long), torch.zeros(0, 4))
+    ignored = replace(nothing, ignored=torch.tensor([[40.0, 40, 80, 80]]))
+    held = detection_loss(rows, [nothing], centres, strides)
+    free = detection_loss(rows, [ignored], centres, strides)
+    assert free.score < 0.05 * held.score
+
+
+def test_perfect_boxes_have_no_box_loss():
+    centres, strides = cells(WIDTH, HEIGHT)
+    rows = torch.full((1, len(centres), 11), -4.0)
+    box = decode(rows[0, :, 7:], centres, strides)[200]
+    target = Target(box[None], torch.tensor([2]), torch.zeros(0, 4))
+    assert detection_loss(rows, [target], centres, strides).box < 1e-3
+
+
+def test_labels_follow_the_picture_through_augmentation():
+    pixels = np.full((HEIGHT, WIDTH, 3), 110, np.uint8)
+    pixels[40:80, 60:120] = (0, 0, 250)
+    box = np.array([[60, 40, 120, 80]], np.float32)
+    labels = Labels(box, np.zeros(1, np.int16), np.ones(1, np.float32))
+    cut = Cut(96, 64, (0.5, 1.3))
+    seen = 0
+    for seed in range(40):
+        sample = augmented(pixels, labels, cut, np.random.default_rng(seed))
+        assert sample.pixels.shape == (64, 96, 3)
+        for x1, y1, x2, y2 in sample.xyxy.round().astype(int):
+            inside = sample.pixels[y1 + 2 : y2 - 2, x1 + 2 : x2 - 2].astype(int)
+            assert (inside[..., 2] - inside[..., 0]).mean() > 80  # red within the box
+            seen += 1
+        is_red = sample.pixels[..., 2].astype(int) - sample.pixels[..., 0] > 80
+        if not len(sample.xyxy) and not len(sample.ignored):
+            assert is_red.mean() < 0.02
+    assert seen > 10
+
+
+def test_hidden_objects_are_ignored_not_learnt():
+    labels = Labels(
+        np.array([[20, 20, 60, 60], [80, 20, 120, 60]], np.float32),
+        np.zeros(2, np.int16),
+        np.array([0.1, 0.9], np.float32),
+    )
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    cut = Cut(WIDTH, HEIGHT, (1.0, 1.0001))
+    sample = augmented(pixels, labels, cut, np.random.default_rng(0))
+    assert (len(sample.xyxy), len(sample.ignored)) == (1, 1)
+
+
+def test_a_data_set_is_read_as_it_was_written(pictures):
+    assert len(pictures) == 16
+    assert pictures.pixels.shape == (16, HEIGHT, WIDTH, 3)
+    labels = pictures.labels[0]
+    assert labels.class_id.tolist() == [0, 5]
+    x1, y1, x2, y2 = labels.xyxy[0].astype(int)
+    assert (pictures.pixels[0, y1:y2, x1:x2] == drawn.COLOURS[1]).all()
+
+
+def test_a_missing_data_set_says_how_to_record_one(tmp_path):
+    with pytest.raises(SourceError, match="vdap dataset"):
+        Pictures(tmp_path, WIDTH, HEIGHT)
+    (tmp_path / "annotations.json").write_text(
+        json.dumps(
+            {
+                "images": [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}],
+                "annotations": [],
+                "categories": [],
+            }
+        )
+    )
+    with pytest.raises(SourceError, match=r"cannot read .*a\.jpg"):
+        Pictures(tmp_path, WIDTH, HEIGHT)
+
+
+def test_the_command_prints_one_line_and_exits_with_1_where_there_is_no_data(tmp_path, capsys):
+    assert command.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err.startswith("vdap train: data set: expected")
+
+
+def options(**changes) -> TrainingOptions:
+    base = TrainingOptions(max_images=48, batch=8, evaluations=1, evaluation_images=4, rate=4e-3)
+    return replace(base, **changes)
+
+
+def test_loss_falls_within_seconds(pictures):
+    trainer = Trainer(options(max_images=480), TINY)
+    losses = [sum(trainer.step(batch_of(trainer, pictures))) for _ in range(36)]
+    assert np.mean(losses[-6:]) < 0.85 * np.mean(losses[:6])
+
+
+def test_a_resumed_run_ends_where_an_unbroken_one_ends(pictures, tmp_path):
+    lines = []
+    whole = train(options(), pictures, pictures, tmp_path / "whole", lines.append, TINY)
+    assert [progress.images for progress in lines] == [48]
+    broken = Trainer(options(), TINY)
+    while broken.images < 24:
+        broken.step(batch_of(broken, pictures))
+    (tmp_path / "broken").mkdir()
+    broken.save(tmp_path / "broken" / "checkpoint.pt")
+    resumed = train(options(), pictures, pictures, tmp_path / "broken", lines.append, TINY)
+    assert resumed.precision.ap50_by_class == whole.precision.ap50_by_class
+    a = load_weights(tmp_path / "whole" / "small.safetensors").state_dict()
+    b = load_weights(tmp_path / "broken" / "small.safetensors").state_dict()
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    row = json.loads((tmp_path / "whole" / "small.json").read_text())
+    assert row["params"] == sum(weight.numel() for weight in broken.network.parameters())
+
+
+def test_a_checkpoint_of_other_options_is_refused(pictures, tmp_path):
+    trainer = Trainer(options(), TINY)
+    trainer.save(tmp_path / "checkpoint.pt")
+    with pytest.raises(ConfigError, match="other options"):
+        train(options(seed=2), pictures, pictures, tmp_path, lambda _: None, TINY)
+
+
+def test_the_deployed_network_takes_a_camera_picture():
+    deployed = Deployed(lively_network(), WIDTH, HEIGHT)
+    picture = torch.randint(0, 255, (1, HEIGHT, WIDTH, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        scores, boxes = deployed(picture)
+    assert scores.shape == (len(boxes), 7)
+    assert ((scores >= 0) & (scores <= 1)).all()
+
+
+@pytest.mark.slow
+def test_training_reaches_the_objects(pictures, tmp_path):
+    scores = train(
+        options(max_images=1600, evaluations=1, whole_share=0.3),
+        pictures,
+        pictures,
+        tmp_path,
+        lambda _: None,
+        TINY,
+    )
+    assert scores.precision.ap50 > 0.9
