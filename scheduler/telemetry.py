@@ -1,12 +1,15 @@
 """What processes publish: one table of topics, and a publisher that counts what it drops."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import zmq
 
-from scheduler import messages, transport, wire
+from scheduler import messages, processes, transport, wire
+from scheduler.config import Config
 from scheduler.errors import WireError
+from scheduler.security import Keys, Site
 
 log = logging.getLogger(__name__)
 
@@ -81,3 +84,33 @@ def read(parts: list[bytes]) -> tuple[str, wire.AnyMessage, list[bytes]]:
         raise WireError(f"expected [topic, kind, header, ...] of the table, got {len(parts)} parts")
     message = wire.decode(BY_KIND[parts[1]].message, parts[2])
     return parts[0].decode(errors="replace"), message, list(parts[3:])
+
+
+def subscribe(
+    context: "zmq.Context[zmq.Socket[bytes]]",
+    config: Config,
+    process: str,
+    instance_id: str,
+    topics: Sequence[str],
+    *,
+    name: str,
+) -> "zmq.Socket[bytes]":
+    """A SUB socket to what one process publishes; `name` is whose keys we use over TCP.
+
+    Args:
+        instance_id: A vehicle's or unit's id, else empty; the link publishes at its first pair.
+
+    Raises:
+        CertificateError: over TCP, our own keys or the publisher's are missing.
+    """
+    socket = "frames" if process == "bridge" else "telemetry"
+    if process == "link":
+        instance_id = ".".join(processes.pairs(config)[0])
+    address = processes.address(config, process, instance_id, socket)
+    keys: Keys | None = None
+    server_key: bytes | None = None
+    if address.startswith("tcp://") and not config.security.insecure_loopback:
+        site = Site(config.path(config.security.certificates))
+        keys = site.keys(name)
+        server_key = site.peer(process if process in ("bridge", "link") else instance_id).key
+    return transport.connect_subscriber(context, [address], topics, keys, server_key)

@@ -1,1 +1,1 @@
-"""Scores of a drive: joins verdicts with ground truth."""
+"""Joins what the vehicle said with what was true: summary, CSV files, picture of a run folder."""
