@@ -313,10 +313,7 @@ class Dispatcher:
         entry.wants_local = True
 
     def _holding_credit(self, task_id: int) -> Uplink | None:
-        for uplink in self.uplinks.values():
-            if task_id in uplink.encoding:
-                return uplink
-        return None
+        return next((u for u in self.uplinks.values() if task_id in u.encoding), None)
 
     # --- links -----------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from scheduler.onboard import Onboard, latest_start_ns
 from scheduler.placement import Placement
-from scheduler.placer import LOCAL_MARGIN_NS
+from scheduler.placer import LOCAL_MARGIN_NS, START_SLACK_NS
 from scheduler.tasks import Task
 
 REMEMBERED_TASKS = 64  # closed ones that a late answer may still correct
@@ -106,4 +106,4 @@ class OpenTasks:
             for entry in self
             if entry.local is None and not entry.wants_local and entry.due_ns >= fits_until
         )
-        return latest_start_ns(dues, duration, LOCAL_MARGIN_NS) if dues else None
+        return latest_start_ns(dues, duration, LOCAL_MARGIN_NS + START_SLACK_NS) if dues else None

@@ -11,6 +11,7 @@ from scheduler.uplink import Uplink
 
 EMIT_MARGIN_NS = 4_000_000  # a timer fires late by up to 1-2 ms on a busy machine, and publishing
 LOCAL_MARGIN_NS = 2_000_000  # between an onboard answer and the emission
+START_SLACK_NS = 2_000_000  # the fallback's timer may fire this late and its run still fit
 ENCODE_PRIOR_NS = 4_000_000  # 640x384 at q60 on one core
 
 

@@ -1,0 +1,236 @@
+"""Promises of the dispatcher, in virtual time."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from virtual_drive import MS, FakeLink, VirtualDrive
+
+from scheduler.effects import Correct, Emit, Reopen, RunLocal, Send, UnitReport
+from scheduler.onboard import RungSpec, latest_start_ns
+from scheduler.placement import Placement, View
+from scheduler.policies import load_policy
+from scheduler.tasks import Task
+
+
+def check_counters(drive: VirtualDrive, frames: int) -> None:
+    counters = drive.dispatcher.counters
+    assert counters.tasks == counters.verdicts == len(drive.emitted) == frames
+    assert counters.verdicts == counters.onboard + counters.offloaded + counters.carried
+    assert len({emit.task.task_id for _, emit in drive.emitted}) == frames
+    offload = counters.offload
+    in_flight = sum(len(u.flights) for u in drive.dispatcher.uplinks.values())
+    assert offload.sent == offload.ok + offload.late + offload.rejected + offload.lost + in_flight
+
+
+def test_link_dies_with_three_in_flight_and_no_verdict_is_late() -> None:
+    """30 fps, a 40 ms local model, three requests out when the link goes silent for ever."""
+    link = FakeLink(rate_bps=20e6, delay_ms=20.0, service_ms=30.0, dead=[(1500.0, 60_000.0)])
+    drive = VirtualDrive(load_policy("always_offload", {}), fps=30.0, links={"rsu": link}, window=3)
+    drive.frames(60, first_ms=500.0)
+    before = [len(u.flights) for u in drive.dispatcher.uplinks.values()]
+    assert before == [0]
+    drive.run(1505.0)
+    assert sum(len(u.flights) for u in drive.dispatcher.uplinks.values()) == 3
+    drive.run(4000.0)
+    check_counters(drive, 60)
+    assert drive.dispatcher.counters.late == 0
+    assert all(now <= emit.task.deadline_ns for now, emit in drive.emitted)
+    after = [emit for now, emit in drive.emitted if now > 1600 * MS]
+    assert not [emit for emit in after if emit.kind == "offloaded"]
+    assert [emit for emit in after if emit.kind == "onboard"], "the fallback never ran"
+    assert [e for _, e in drive.effects if isinstance(e, Reopen)]
+
+
+@pytest.mark.parametrize("policy", ["local_only", "always_offload", "deadline"])
+def test_every_frame_gets_one_verdict_in_time(policy: str) -> None:
+    drive = VirtualDrive(load_policy(policy, {}), fps=10.0)
+    drive.frames(50)
+    drive.run(7000.0)
+    check_counters(drive, 50)
+    counters = drive.dispatcher.counters
+    assert counters.late == 0
+    assert (counters.offloaded, counters.onboard)[policy == "local_only"] == 50
+
+
+def test_fallback_starts_at_the_latest_instant_and_answers_in_time() -> None:
+    link = FakeLink(dead=[(800.0, 9000.0)])
+    drive = VirtualDrive(load_policy("always_offload", {}), links={"rsu": link}, local_ms=40.0)
+    drive.frames(4)  # at 500, 600, 700, 800 ms
+    drive.run(2000.0)
+    run = next(
+        (now, e) for now, e in drive.effects if isinstance(e, RunLocal) and e.task.task_id == 4
+    )
+    # deadline 900, emitted 4 ms before it, answered 2 before that, 2 of slack, 40 of model
+    assert 852 * MS <= run[0] <= 853 * MS
+    now, emit = next((n, e) for n, e in drive.emitted if e.task.task_id == 4)
+    assert emit.kind == "onboard" and "no answer by the deadline" in emit.reason
+    assert 896 * MS <= now <= 900 * MS
+
+
+def test_latest_start_of_queued_tasks_by_hand() -> None:
+    # run one after the other, 40 each: the second must start by 133 - 40, the first 40 before
+    assert latest_start_ns([100], 40, 0) == 60
+    assert latest_start_ns([100, 133], 40, 0) == 53
+    assert latest_start_ns([100, 133, 166], 40, 0) == 46
+    assert latest_start_ns([100, 500], 40, 4) == 56
+
+
+def test_the_newest_task_that_fits_takes_the_largest_rung_that_fits() -> None:
+    rungs = [
+        RungSpec("tiny", 0.3, 10 * MS),
+        RungSpec("mid", 0.6, 30 * MS),
+        RungSpec("big", 0.9, 95 * MS),
+    ]
+    drive = VirtualDrive(load_policy("local_only", {}), links={}, rungs=rungs, local_ms=30.0)
+    drive.frames(1)
+    drive.run(900.0)
+    ((_, emit),) = drive.emitted
+    assert (emit.kind, emit.model) == ("onboard", "mid")
+
+
+def test_reject_sends_the_task_home_at_once() -> None:
+    drive = VirtualDrive(
+        load_policy("always_offload", {}), links={"rsu": FakeLink(service_ms=60.0)}
+    )
+    drive.frames(1)
+    drive.run(504.0)
+    send = next(e for _, e in drive.effects if isinstance(e, Send))
+    report = UnitReport("reject", 0, 0, 0, 2, retry_after_ns=50 * MS, reason="busy")
+    drive._do(drive.dispatcher.on_reject("rsu", send.seq, report, drive.now_ns))
+    assert isinstance(drive.effects[-1][1], RunLocal)
+    drive.run(545.0)
+    ((now, emit),) = drive.emitted
+    assert emit.kind == "onboard" and "busy" in emit.reason and now < 550 * MS
+    assert drive.dispatcher.counters.offload.rejected == 1
+    # the same answer again, or a result for it, finds nobody
+    drive._do(drive.dispatcher.on_result("rsu", send.seq, report, "boxes", drive.now_ns))
+    assert drive.dispatcher.counters.duplicates == 1
+    assert len(drive.emitted) == 1
+
+
+def test_late_result_corrects_tracks_and_changes_no_verdict() -> None:
+    link = FakeLink(service_ms=120.0)
+    drive = VirtualDrive(load_policy("always_offload", {}), links={"rsu": link})
+    drive.frames(1)
+    drive.run(2000.0)
+    check_counters(drive, 1)
+    assert drive.emitted[0][1].kind == "onboard"
+    assert [type(c) for c in drive.corrected] == [Correct]
+    assert drive.dispatcher.counters.offload.late == 1
+
+
+def test_without_credit_the_newest_frame_waits_and_the_older_goes_home() -> None:
+    link = FakeLink(
+        rate_bps=2e6, delay_ms=5.0, service_ms=20.0
+    )  # 84 ms a frame: 30 fps is too much
+    drive = VirtualDrive(
+        load_policy("always_offload", {}), fps=30.0, links={"rsu": link}, window=1, local_ms=20.0
+    )
+    drive.frames(12)
+    drive.run(3000.0)
+    check_counters(drive, 12)
+    reasons = [emit.reason for _, emit in drive.emitted]
+    assert any("newer frame took its place" in reason for reason in reasons)
+    assert drive.dispatcher.counters.late == 0
+
+
+def test_policy_that_raises_is_counted_and_the_frame_goes_on_board() -> None:
+    class Broken:
+        name = "broken"
+
+        def place(self, task: Task, view: View) -> Placement:
+            raise RuntimeError("no")
+
+    drive = VirtualDrive(Broken())
+    drive.frames(3)
+    drive.run(2000.0)
+    check_counters(drive, 3)
+    assert drive.dispatcher.counters.policy_faults == 3
+    assert {emit.kind for _, emit in drive.emitted} == {"onboard"}
+
+
+def test_a_task_that_stays_on_board_is_never_sent() -> None:
+    drive = VirtualDrive(load_policy("deadline", {}))
+    task = Task(1, "ego", "front", 1, 0, "x", 500 * MS, 600 * MS, 640, 384, stays_on_board=True)
+    drive.at(500 * MS, lambda: drive.dispatcher.on_frame(task, drive.now_ns))
+    drive.run(900.0)
+    assert drive.emitted[0][1].kind == "onboard"
+    assert not [e for _, e in drive.effects if isinstance(e, Send)]
+
+
+def test_worker_failure_is_retried_while_there_is_time() -> None:
+    drive = VirtualDrive(load_policy("local_only", {}), local_ms=20.0)
+    drive.frames(1)
+    drive.run(505.0)
+    drive._queue.clear()  # the worker dies with the frame
+    drive._do(drive.dispatcher.on_worker(False, drive.now_ns))
+    drive._do(drive.dispatcher.on_local_failed(1, "worker died", drive.now_ns))
+    drive.run(540.0)
+    assert not drive.emitted
+    drive._do(drive.dispatcher.on_worker(True, drive.now_ns))
+    drive.run(700.0)
+    ((now, emit),) = drive.emitted
+    assert emit.kind == "onboard" and "worker died" in emit.reason and now <= 600 * MS
+
+
+def test_without_any_worker_tracks_are_carried_by_the_deadline() -> None:
+    drive = VirtualDrive(load_policy("local_only", {}))
+    drive._do(drive.dispatcher.on_worker(False, 0))
+    drive.frames(5)
+    drive.run(2000.0)
+    check_counters(drive, 5)
+    assert {emit.kind for _, emit in drive.emitted} == {"carried"}
+    assert all(now <= emit.task.deadline_ns for now, emit in drive.emitted)
+
+
+def test_shutdown_closes_every_task_and_counts_flights_as_lost() -> None:
+    drive = VirtualDrive(load_policy("always_offload", {}))
+    drive.frames(1)
+    drive.run(510.0)
+    drive._do(drive.dispatcher.shutdown(drive.now_ns))
+    check_counters(drive, 1)
+    assert drive.dispatcher.counters.offload.lost == 1
+    assert drive.dispatcher.open_tasks == 0
+
+
+def test_link_is_offloading_again_within_a_second_of_its_return() -> None:
+    link = FakeLink(dead=[(1000.0, 4000.0)])
+    drive = VirtualDrive(load_policy("deadline", {}), links={"rsu": link})
+    drive.frames(80)
+    drive.run(10_000.0)
+    check_counters(drive, 80)
+    back = min(n for n, e in drive.emitted if e.kind == "offloaded" and n > 4000 * MS)
+    assert back <= 5000 * MS
+    assert drive.dispatcher.counters.late == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    fps=st.sampled_from([5.0, 10.0, 30.0]),
+    rate=st.floats(2e5, 5e7),
+    delay=st.floats(0.5, 80.0),
+    service=st.floats(2.0, 200.0),
+    local=st.floats(5.0, 150.0),
+    outage=st.tuples(st.floats(0.0, 2500.0), st.floats(0.0, 1500.0)),
+    policy=st.sampled_from(["local_only", "always_offload", "deadline"]),
+    window=st.integers(1, 4),
+)
+def test_one_verdict_per_frame_in_time_whatever_happens(
+    fps: float,
+    rate: float,
+    delay: float,
+    service: float,
+    local: float,
+    outage: tuple[float, float],
+    policy: str,
+    window: int,
+) -> None:
+    link = FakeLink(rate, delay, service, dead=[(outage[0], outage[0] + outage[1])])
+    drive = VirtualDrive(
+        load_policy(policy, {}), fps=fps, links={"rsu": link}, local_ms=local, window=window
+    )
+    drive.frames(30)
+    drive.run(12_000.0)
+    check_counters(drive, 30)
+    assert drive.dispatcher.counters.late == 0
+    assert all(isinstance(e, Emit) for _, e in drive.emitted)
