@@ -24,8 +24,6 @@ STOP_POLL_S = 0.1  # how soon a signal is seen
 class Flags(argparse.Namespace):
     """The command line."""
 
-    config: str | None
-    set: list[str]
     host: str
     port: int
     streaming_port: int
@@ -38,12 +36,8 @@ class Flags(argparse.Namespace):
 
 
 def parse(argv: list[str] | None = None) -> Flags:
-    """Parse flags; a config file, where given, sets their defaults."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="vdap world", description=__doc__)
-    parser.add_argument("config", nargs="?", help="YAML file whose `world` section to serve")
-    parser.add_argument("--id", default="", help=argparse.SUPPRESS)  # every process gets these
-    parser.add_argument("--run-folder", help=argparse.SUPPRESS)
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
     parser.add_argument("--port", type=int, default=2000, help="RPC port; 0 takes a free one")
     parser.add_argument("--streaming-port", type=int, default=0, help="0 takes the next one")
@@ -62,27 +56,7 @@ def parse(argv: list[str] | None = None) -> Flags:
         help="prepare the renderer at the first picture: a client may time out then",
     )
     parser.add_argument("-v", "--verbose", action="store_true")
-    first = parser.parse_args(argv, namespace=Flags())
-    if first.config is not None:
-        parser.set_defaults(**_configured(first.config, first.set))
     return parser.parse_args(argv, namespace=Flags())
-
-
-def _configured(path: str, overrides: list[str]) -> dict[str, object]:
-    from scheduler import config_file
-
-    config = config_file.load(path, overrides)
-    world = config.world
-    if world is None:
-        return {"seed": config.seed}
-    return {
-        "host": world.bind.host or "127.0.0.1",
-        "port": 2000 if world.bind.port is None else world.bind.port,
-        "seed": config.seed,
-        "asset_seed": world.asset_seed,
-        "instance_ids": world.instance_ids,
-        "shadows": world.shadows,
-    }
 
 
 def main() -> int:

@@ -1,6 +1,5 @@
 """A server in a process of its own: the carla client holds the interpreter lock while it waits."""
 
-import importlib.util
 import os
 import signal
 import socket
@@ -35,8 +34,10 @@ class Server:
     def run_script(self, name, *flags, timeout=60):
         """Run a client script in a process of its own and return what it printed."""
         done = subprocess.run(
-            [sys.executable, SCRIPTS / "run_script.py", SCRIPTS / name, "--host", self.host]
-            + ["--port", str(self.port), *map(str, flags)],
+            [
+                *(sys.executable, SCRIPTS / "run_script.py", SCRIPTS / name),
+                *("--host", self.host, "--port", str(self.port), *map(str, flags)),
+            ],
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -81,11 +82,3 @@ def lazy_server():
     running = Server("--lazy-rendering")
     yield running
     running.stop()
-
-
-needs_carla = pytest.mark.skipif(
-    importlib.util.find_spec("carla") is None, reason="the carla wheel is not installed"
-)
-needs_numba = pytest.mark.skipif(
-    importlib.util.find_spec("numba") is None, reason="numba is not installed"
-)
