@@ -213,8 +213,8 @@ def _lit_colour(
     red, green, blue = albedo
     nx, ny, nz = normal
     facing = max(nx * light.sun[0] + ny * light.sun[1] + nz * light.sun[2], F(0))
-    sky = F(0.38) + F(0.2) * nz
-    sun = F(0.74) * facing * lit
+    sky = F(0.46) + F(0.2) * nz
+    sun = F(0.86) * facing * lit
     red *= sky * F(0.96) + sun * F(1.06)
     green *= sky + sun
     blue *= sky * F(1.1) + sun * F(0.92)
