@@ -1,1 +1,1 @@
-"""Radio channel models: from poses to rate, delay and loss."""
+"""Radio channels: what a link between a vehicle and a roadside unit can carry, and when."""

@@ -1,0 +1,70 @@
+"""The seam of the radio: what a channel is told, and the row that it answers with."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from scheduler.messages import Metres3, Site
+
+
+class Mover(NamedTuple):
+    """A vehicle in the world frame: metres and m/s, x east, y north, z up."""
+
+    x: float
+    y: float
+    z: float
+    vx: float
+    vy: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """What one link carries from now until the next row; up = vehicle to unit.
+
+    Attributes:
+        up_bps: Goodput, bits of TCP payload a second; 0 = outage.
+        up_delay_ms: One way, without the time in the queue.
+        up_loss: Share of packets that the radio gives up on, 0..1.
+        dn_bps: As up_bps, unit to vehicle.
+        dn_delay_ms: As up_delay_ms.
+        dn_loss: As up_loss.
+        snr_db: Signal to noise; 0 where there is none to tell (a replayed trace).
+        state: LOS, NLOSv (a vehicle in between), NLOS (a building in between), trace or unknown.
+        expected_outage: The model's own probability of an outage at this place, before the dice
+            of shadowing and fading; None where there is no model.
+    """
+
+    up_bps: float
+    up_delay_ms: float
+    up_loss: float
+    dn_bps: float
+    dn_delay_ms: float
+    dn_loss: float
+    snr_db: float = 0.0
+    state: str = "trace"
+    expected_outage: float | None = None
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether nothing reaches the unit."""
+        return self.up_bps <= 0.0
+
+
+UNKNOWN = LinkState(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, state="unknown")  # before any pose is known
+
+
+class Channel(Protocol):
+    """One link's radio; it keeps the state of its fading and reads no clock.
+
+    A class of the user's own is made as `Class(options, seed=..., vehicle_id=..., unit_id=...)`.
+    """
+
+    def row(self, t_s: float, vehicle: Mover, unit: Metres3, site: Site) -> LinkState:
+        """The state of the link from `t_s` on (seconds since the start, increasing).
+
+        Args:
+            t_s: When.
+            vehicle: Where the vehicle is and how it moves.
+            unit: The antenna of the roadside unit, metres.
+            site: What stands between them.
+        """
+        ...

@@ -1,0 +1,123 @@
+"""Link traces as CSV: replayed in place of a radio model, and written by every run.
+
+Columns `t_s,up_bps,up_delay_ms,up_loss,dn_bps,dn_delay_ms,dn_loss`: a row holds from its `t_s`
+(seconds, increasing, from 0) to the next; lines that begin with # are comments. A trace that is
+shorter than the drive begins anew.
+"""
+
+import bisect
+import csv
+import math
+from pathlib import Path
+from types import TracebackType
+
+from scheduler.errors import ConfigError
+from scheduler.messages import Metres3, Site
+from sim.channel.base import LinkState, Mover
+
+COLUMNS = ("t_s", "up_bps", "up_delay_ms", "up_loss", "dn_bps", "dn_delay_ms", "dn_loss")
+ONLY_ROW_S = 0.1  # length of the last row where there is no row before it
+
+
+class Trace:
+    """A replayed link; a `Channel` that looks at nothing but the time."""
+
+    def __init__(self, path: Path) -> None:
+        """Reads a trace.
+
+        Raises:
+            ConfigError: no such file, or a line that is not a row of a trace.
+        """
+        times, self._states = _read(path)
+        step = times[-1] - times[-2] if len(times) > 1 else ONLY_ROW_S
+        self._times = times
+        self.length_s = times[-1] + step
+
+    def at(self, t_s: float) -> LinkState:
+        """What holds at `t_s` seconds after the start."""
+        index = bisect.bisect_right(self._times, t_s % self.length_s) - 1
+        return self._states[max(0, index)]
+
+    def row(self, t_s: float, vehicle: Mover, unit: Metres3, site: Site) -> LinkState:
+        """As `at`; `Channel.row`."""
+        return self.at(t_s)
+
+    def outage_share(self) -> float:
+        """Share of the trace's time without a link."""
+        ends = [*self._times[1:], self.length_s]
+        spans = zip(self._times, ends, self._states, strict=True)
+        return sum(end - start for start, end, state in spans if state.is_outage) / self.length_s
+
+
+def _read(path: Path) -> tuple[list[float], list[LinkState]]:
+    times: list[float] = []
+    states: list[LinkState] = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"link.trace: expected a CSV at {path}: {reason}") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith(("#", COLUMNS[0])):
+            continue
+        where = f"link.trace: {path} line {number}"
+        try:
+            values = [float(value) for value in line.split(",")]
+        except ValueError:
+            raise ConfigError(f"{where}: expected numbers, got {line[:60]!r}") from None
+        if len(values) != len(COLUMNS):
+            raise ConfigError(f"{where}: expected {','.join(COLUMNS)}, got {len(values)} values")
+        if not all(math.isfinite(value) and value >= 0.0 for value in values):
+            raise ConfigError(f"{where}: expected finite numbers of at least 0")
+        if times and values[0] <= times[-1]:
+            raise ConfigError(f"{where}: t_s must increase")
+        times.append(values[0])
+        up_bps, up_delay_ms, up_loss, dn_bps, dn_delay_ms, dn_loss = values[1:]
+        states.append(LinkState(up_bps, up_delay_ms, up_loss, dn_bps, dn_delay_ms, dn_loss))
+    if not times or times[0] > 0.0:
+        raise ConfigError(f"link.trace: {path}: expected rows from t_s 0 on")
+    return times, states
+
+
+class TraceWriter:
+    """Writes a trace row by row; a run that is killed leaves all but its last second."""
+
+    def __init__(self, path: Path, comment: str = "") -> None:
+        self._file = path.open("w", encoding="utf-8", newline="")
+        if comment:
+            self._file.write("".join(f"# {line}\n" for line in comment.splitlines()))
+        self._rows = csv.writer(self._file, lineterminator="\n")
+        self._rows.writerow(COLUMNS)
+
+    def write(self, t_s: float, state: LinkState) -> None:
+        """Append one row."""
+        self._rows.writerow(
+            (
+                f"{t_s:.3f}",
+                f"{state.up_bps:.0f}",
+                f"{state.up_delay_ms:.2f}",
+                f"{state.up_loss:.6f}",
+                f"{state.dn_bps:.0f}",
+                f"{state.dn_delay_ms:.2f}",
+                f"{state.dn_loss:.6f}",
+            )
+        )
+
+    def flush(self) -> None:
+        """Hand what was written to the system."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Write the rest."""
+        self._file.close()
+
+    def __enter__(self) -> "TraceWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
