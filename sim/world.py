@@ -86,6 +86,7 @@ class Ego:
         vehicle_id: the id that the config gives it.
         route: (N, 3) float64, metres: lane centres about a metre apart, from where it stands.
         is_loop: the end of the route meets its start.
+        extent: half length, half width, half height, metres.
         wheelbase: metres.
         max_steer: radians that the wheels turn at full steer.
     """
@@ -94,6 +95,7 @@ class Ego:
     vehicle_id: str
     route: NDArray[np.float64]
     is_loop: bool
+    extent: Vector
     wheelbase: float
     max_steer: float
 
