@@ -1,0 +1,166 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from scheduler.errors import ConfigError
+from sim import dataset
+from sim.engine.geometry import Pose
+from sim.ground_truth import CLASSES
+from sim.world import Body, Ego, EgoState, Picture, WorldTick
+
+EGO, CAR = 7, 9
+ROUTE = np.stack([np.arange(0.0, 400.0), np.zeros(400), np.zeros(400)], 1)
+
+
+class PaintedWorld:
+    """A plain whose only other car keeps 20 m ahead of each ego, painted as a red rectangle."""
+
+    name, town = "painted", "plain"
+
+    def __init__(self) -> None:
+        self.x, self.speed, self.ticks = 0.0, 8.0, 0
+        self.mounts = {}
+        self.is_closed = False
+
+    def spawn_ego(self, vehicle_id, spawn_index=0, route="loop"):
+        return Ego(EGO, vehicle_id, ROUTE, False, (2.0, 0.9, 0.8), 2.7, 0.6)
+
+    def place_vehicle(self, blueprint_id, pose):
+        raise NotImplementedError
+
+    def attach_camera(self, ego, mount):
+        self.mounts[len(self.mounts)] = mount
+        return len(self.mounts) - 1
+
+    def traffic(self, vehicles, pedestrians, seed):
+        return vehicles, pedestrians
+
+    def apply_control(self, actor_id, throttle, steer, brake):
+        assert 0 <= throttle <= 1
+        assert 0 <= brake <= 1
+
+    def tick(self):
+        self.ticks += 1
+        self.x += self.speed * 0.1
+        state = EgoState(Pose(self.x), (self.speed, 0, 0), self.speed, 0.0, 14.0, 0)
+        self.car = Body(CAR, 0, Pose(self.x + 20, 0, 0.75), (2.2, 0.9, 0.75))
+        return WorldTick(self.ticks, self.ticks * 10**8, {EGO: state}, [self.car], {})
+
+    def picture(self, camera):
+        mount = self.mounts[camera]
+        lens = mount.intrinsics
+        bgr = np.full((lens.height, lens.width, 3), 120, np.uint8)
+        instance = np.zeros((lens.height, lens.width), np.uint16)
+        semantic = np.zeros((lens.height, lens.width), np.uint8)
+        world_from_camera = Pose(self.x).compose(mount.camera_from_vehicle).matrix()
+        corners = np.array(
+            [
+                [self.x + 20 + 2.2 * i, 0.9 * j, 0.75 + 0.75 * k, 1.0]
+                for i in (-1, 1)
+                for j in (-1, 1)
+                for k in (-1, 1)
+            ]
+        )
+        local = (np.linalg.inv(world_from_camera) @ corners.T).T[:, :3]
+        if (local[:, 0] > 0.1).all():
+            pixels = lens.project(local)
+            low = np.clip(np.floor(pixels.min(0)), 0, [lens.width, lens.height]).astype(int)
+            high = np.clip(np.ceil(pixels.max(0)), 0, [lens.width, lens.height]).astype(int)
+            where = (slice(low[1], high[1]), slice(low[0], high[0]))
+            bgr[where], instance[where], semantic[where] = (0, 0, 220), CAR, 14
+        return Picture(bgr, instance, semantic, world_from_camera)
+
+    def buildings(self):
+        return []
+
+    def stop_lines(self):
+        return []
+
+    def close(self):
+        self.is_closed = True
+
+
+PLAN = dataset.Plan(10, (1, 2), (1, 2), seed=4, width=320, height=192, per_segment=4, egos=2)
+
+
+def recorded(out, plan=PLAN, fail_at=None):
+    worlds, reports = [], []
+
+    def open_world(segment):
+        if segment.index == fail_at:
+            raise KeyboardInterrupt
+        worlds.append(PaintedWorld())
+        return worlds[-1]
+
+    counts = dataset.record_all(plan, out, open_world, reports.append)
+    assert all(world.is_closed for world in worlds)
+    return counts, reports, len(worlds)
+
+
+def test_a_set_holds_what_was_seen_in_coco_form(tmp_path):
+    (pictures, boxes), reports, worlds = recorded(tmp_path)
+    assert (pictures, worlds, reports) == (10, 3, [0, 4, 8, 10])
+    table = json.loads((tmp_path / "annotations.json").read_text())
+    assert [category["name"] for category in table["categories"]] == list(CLASSES)
+    assert len(table["images"]) == len({image["file_name"] for image in table["images"]}) == 10
+    assert len(table["annotations"]) == boxes > 5
+    sizes = {image["id"]: (image["width"], image["height"]) for image in table["images"]}
+    for annotation in table["annotations"]:
+        x, _y, width, height = annotation["bbox"]
+        assert annotation["category_id"] == 1
+        assert width > 0
+        assert height > 0
+        assert x + width <= sizes[annotation["image_id"]][0]
+        assert 0.5 < annotation["visibility"] <= 1.0
+        assert annotation["distance_m"] == pytest.approx(19, abs=2.5)
+
+
+def test_boxes_lie_on_the_painted_car(tmp_path):
+    cv2 = pytest.importorskip("cv2")
+    recorded(tmp_path)
+    table = json.loads((tmp_path / "annotations.json").read_text())
+    names = {image["id"]: image["file_name"] for image in table["images"]}
+    for annotation in table["annotations"]:
+        pixels = cv2.imread(str(tmp_path / "images" / names[annotation["image_id"]])).astype(int)
+        x, y, width, height = (round(v) for v in annotation["bbox"])
+        inside = pixels[y + 1 : y + height - 1, x + 1 : x + width - 1]
+        assert (inside[..., 2] - inside[..., 0]).min() > 80
+
+
+def test_a_stopped_recording_goes_on_and_ends_the_same(tmp_path):
+    recorded(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        recorded(tmp_path / "broken", fail_at=1)
+    assert not (tmp_path / "broken" / "annotations.json").exists()
+    _, reports, worlds = recorded(tmp_path / "broken")
+    assert (reports[0], worlds) == (4, 2)
+    for name in ("annotations.json", "images/s0002_0001.jpg"):
+        assert (tmp_path / "broken" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_another_plan_in_the_same_folder_is_refused(tmp_path):
+    recorded(tmp_path)
+    other = dataset.Plan(10, (1, 2), (3,), seed=4, width=320, height=192, per_segment=4)
+    with pytest.raises(ConfigError, match="other options"):
+        recorded(tmp_path, other)
+
+
+def test_segments_take_turns_through_towns_and_looks():
+    plan = dataset.Plan(1000, (1, 2), (5, 6), seed=1, per_segment=100)
+    seeds = [(s.town_seed, s.asset_seed) for s in (dataset.segment_of(plan, i) for i in range(4))]
+    assert seeds == [(1, 5), (2, 5), (1, 6), (2, 6)]
+    assert dataset.segment_of(plan, 3) == dataset.segment_of(plan, 3)
+    assert dataset.segment_of(plan, 3).egos != dataset.segment_of(plan, 2).egos
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "expected"), [(10, 0, True), (10, 3, False), (-10, 0, False), (30, 0, False)]
+)
+def test_only_what_stands_in_the_lane_ahead_blocks(x, y, expected):
+    heading = math.pi / 2
+    state = EgoState(Pose(5, 5, 0, heading), (0, 8, 0), 8.0, 0.0, 14.0, 0)
+    body = Body(CAR, 0, Pose(5 - y, 5 + x), (2, 1, 1))
+    assert dataset.is_blocked(EGO, state, [body]) is expected
+    assert not dataset.is_blocked(CAR, state, [body])
