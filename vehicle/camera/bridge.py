@@ -1,0 +1,160 @@
+"""Frames and poses of a simulated vehicle, from the bridge's one publishing socket."""
+
+import logging
+
+import numpy as np
+import zmq
+from numpy.typing import NDArray
+
+from scheduler import messages, processes, telemetry, transport
+from scheduler.errors import WireError
+from scheduler.security import Keys, Site
+from vehicle.camera.base import Frame, Setup, TickGaps
+from vehicle.perception.jpeg import decode_jpeg
+
+log = logging.getLogger(__name__)
+
+HIGH_WATER = 4  # frames; more only keeps old ones
+
+
+def subscribe(
+    setup: Setup, topics: list[str], *, limit: int, high_water: int
+) -> "zmq.Socket[bytes]":
+    """A SUB socket to the bridge, with keys where it is on another machine."""
+    address = processes.address(setup.config, "bridge", "", "frames")
+    keys: Keys | None = None
+    server_key: bytes | None = None
+    if address.startswith("tcp://") and not setup.config.security.insecure_loopback:
+        site = Site(setup.config.path(setup.config.security.certificates))
+        keys, server_key = site.keys(setup.vehicle.id), site.peer("bridge").key
+    return transport.connect_subscriber(
+        setup.context, [address], topics, keys, server_key, limit=limit, high_water=high_water
+    )
+
+
+class BridgeCamera:
+    """One camera of an ego; the stamp is the receiver's clock less the frame's age.
+
+    Between hosts, half the least round trip would have to come off as well; publishing has no
+    way back to measure it, so there the stamp is late by that much.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self.missed = 0
+        self.is_finished = False
+        self.malformed = 0
+        self._setup = setup
+        self._topic = f"frame/{setup.vehicle.id}/{setup.section.id}"
+        self._gaps = TickGaps()
+        self._socket: zmq.Socket[bytes] | None = None
+
+    def open(self, now_ns: int) -> None:
+        """Subscribe."""
+        section = self._setup.section
+        self._socket = subscribe(
+            self._setup,
+            [self._topic],
+            limit=transport.frame_limit(section.width, section.height),
+            high_water=HIGH_WATER,
+        )
+
+    def pollable(self) -> "zmq.Socket[bytes] | int":
+        """The SUB socket."""
+        assert self._socket is not None
+        return self._socket
+
+    def read(self, now_ns: int) -> Frame | None:
+        """The newest frame."""
+        assert self._socket is not None
+        newest: list[bytes] | None = None
+        while (parts := transport.receive(self._socket)) is not None:
+            if parts[0] == self._topic.encode():  # `front` is a prefix of `front2`
+                newest = parts
+        if newest is None:
+            return None
+        try:
+            _, header, payload = telemetry.read(newest)
+            return self._frame(header, payload, now_ns)
+        except WireError as error:
+            self.malformed += 1
+            log.debug("camera %s: %s", self._setup.section.id, error)
+            return None
+
+    def close(self) -> None:
+        """Leave."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _frame(self, header: object, payload: list[bytes], now_ns: int) -> Frame:
+        if not isinstance(header, messages.Frame) or len(payload) != 1:
+            raise WireError("expected a frame with one picture")
+        self.missed += self._gaps.missed(header.tick)
+        return Frame(
+            vehicle_id=header.vehicle_id,
+            camera_id=header.camera_id,
+            tick=header.tick,
+            sim_ns=header.sim_ns,
+            stamp_ns=now_ns - header.age_us * 1000,
+            image=picture(header, payload[0]),
+            intrinsics=header.intrinsics,
+            distortion=tuple(header.distortion),
+            camera_from_vehicle=header.camera_from_vehicle,
+        )
+
+
+def picture(header: messages.Frame, payload: bytes) -> NDArray[np.uint8]:
+    """The payload as (H, W, 3) uint8 BGR.
+
+    Raises:
+        WireError: Its size is not what the header says.
+    """
+    if header.encoding == "jpeg":
+        return decode_jpeg(payload, header.width, header.height)
+    expected = header.width * header.height * 3
+    if len(payload) != expected:
+        raise WireError(f"expected {expected} bytes of BGR, got {len(payload)}")
+    return np.frombuffer(payload, np.uint8).reshape(header.height, header.width, 3)
+
+
+class BridgeFeed:
+    """What else the bridge says about this vehicle: its poses and, once a second, its route."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._vehicle_id = setup.vehicle.id
+        self._socket: zmq.Socket[bytes] | None = subscribe(
+            setup, [f"pose/{setup.vehicle.id}", "site"], limit=4_194_304, high_water=64
+        )
+        self.pose: messages.Pose | None = None
+        self.pose_stamp_ns = 0
+        self.route: list[tuple[float, float]] = []
+        self.malformed = 0
+
+    def pollable(self) -> "zmq.Socket[bytes]":
+        """The SUB socket."""
+        assert self._socket is not None
+        return self._socket
+
+    def read(self, now_ns: int) -> list[tuple[str, messages.Pose | messages.Site]]:
+        """Everything new, oldest first, with its topic; `pose` and `route` are the newest."""
+        assert self._socket is not None
+        found: list[tuple[str, messages.Pose | messages.Site]] = []
+        while (parts := transport.receive(self._socket)) is not None:
+            try:
+                topic, message, _ = telemetry.read(parts)
+            except WireError:
+                self.malformed += 1
+                continue
+            if isinstance(message, messages.Pose) and message.vehicle_id == self._vehicle_id:
+                self.pose, self.pose_stamp_ns = message, now_ns - message.age_us * 1000
+                found.append((topic, message))
+            elif isinstance(message, messages.Site):
+                self.route = message.routes.get(self._vehicle_id, [])
+                found.append((topic, message))
+        return found
+
+    def close(self) -> None:
+        """Leave."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None

@@ -1,0 +1,108 @@
+"""Collision warning: brakes the vehicle for what stands or drives slower in its way.
+
+For each object in the way, the deceleration that still avoids it is v^2 / (2 d): v the closing
+speed, d the gap less the distance to keep. Braking starts where it exceeds a comfortable value,
+and is as strong as needed; it is held while the vehicle stands close behind something that stands.
+"""
+
+import math
+
+import numpy as np
+
+from scheduler.messages import Verdict
+from vehicle.perception.classes import CLASSES
+from vehicle.services.base import Advisory, Scene, Setup, number, only
+from vehicle.services.ground import GroundCamera, Way, along_route, arc
+from vehicle.services.obstacles import Obstacle, Obstacles
+
+VALID_FOR_MS = 300  # three frames at 10 Hz: then the vehicle drives on by itself
+FULL_BRAKE = 8.0  # m/s^2 of a dry road, at brake 1
+GO_ON = 0.8  # m/s^2; a braking that began ends below this
+STANDING = 0.7  # m/s; objects slower than this stand
+
+
+class CollisionWarning:
+    """One camera's warning.
+
+    Options:
+        half_width: Metres to either side of the way that must be free (1.4). Raising it brakes
+            for cars of the next lane.
+        comfort: m/s^2 from which it brakes (2.2). Raising it brakes later.
+        keep: Metres to keep to what is ahead (3.5).
+        hold: Metres within which it stays behind something that stands (6.5).
+        front: Metres from the vehicle's origin to its bumper (2.4).
+        confirm: Verdicts that must see an object in the way first (3). Raising it brakes later
+            and for fewer ghosts.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        only(setup, "half_width", "comfort", "keep", "hold", "front", "confirm")
+        self.name = "collision_warning"
+        self.trigger = "after:object_detection"
+        self._comfort = number(setup, "comfort", 2.2)
+        self._keep = number(setup, "keep", 3.5)
+        self._hold = number(setup, "hold", 6.5)
+        self._front = number(setup, "front", 2.4)
+        self._confirm = number(setup, "confirm", 3)
+        self._obstacles = Obstacles(number(setup, "half_width", 1.4))
+        self._was_braking = False
+
+    def on_verdict(self, verdict: Verdict, scene: Scene) -> list[Advisory]:
+        """Brake or not, for the verdict's boxes at its `valid_ns`."""
+        if scene.pose is None:
+            return []
+        speed = max(0.0, scene.pose.speed)
+        frame = scene.frame
+        found = self._obstacles.update(
+            verdict.boxes,
+            GroundCamera(frame.intrinsics, frame.distortion, frame.camera_from_vehicle),
+            way_ahead(scene, verdict.valid_ns),
+            speed,
+            verdict.valid_ns,
+            verdict.answer != "carried",
+        )
+        strongest, cause = 0.0, None
+        for obstacle in found:
+            needed = self._needed(obstacle, speed)
+            obstacle.is_braked_for = needed > 0.0
+            if needed > strongest:
+                strongest, cause = needed, obstacle
+        if cause is None:
+            self._was_braking = False
+            return []
+        is_new, self._was_braking = not self._was_braking, True
+        gap = max(0.0, cause.s - self._front)
+        reason = f"{CLASSES[cause.class_id]} {gap:.0f} m ahead at {max(0.0, cause.speed):.0f} m/s"
+        brake = min(1.0, max(0.15, strongest / FULL_BRAKE))
+        return [Advisory(brake, VALID_FOR_MS, reason, is_new)]
+
+    def _needed(self, obstacle: Obstacle, speed: float) -> float:
+        """Deceleration to ask for now, m/s^2; 0 = none."""
+        if obstacle.hits < self._confirm:
+            return 0.0
+        gap = obstacle.s - self._front
+        its_speed = max(0.0, obstacle.speed)
+        if its_speed < STANDING and speed < 1.0 and gap < self._hold:
+            return FULL_BRAKE / 2
+        closing = speed - its_speed
+        if closing <= 0.0:
+            return 0.0
+        room = gap - self._keep
+        needed = FULL_BRAKE if room < 0.1 else closing**2 / (2.0 * room)
+        threshold = GO_ON if obstacle.is_braked_for else self._comfort
+        return min(FULL_BRAKE, needed) if needed >= threshold else 0.0
+
+
+def way_ahead(scene: Scene, now_ns: int) -> Way:
+    """The planned route where it is known and the vehicle is on it, else the arc it is driving."""
+    pose = scene.pose
+    assert pose is not None
+    dt = min(0.5, max(0.0, (now_ns - scene.pose_stamp_ns) / 1e9))
+    yaw = pose.rotation[2] + pose.yaw_rate * dt
+    if scene.route:
+        x = pose.position[0] + pose.speed * dt * math.cos(yaw)
+        y = pose.position[1] + pose.speed * dt * math.sin(yaw)
+        way = along_route(np.asarray(scene.route, dtype=np.float64), x, y, yaw)
+        if way is not None:
+            return way
+    return arc(pose.speed, pose.yaw_rate)

@@ -1,0 +1,84 @@
+"""Finds a service by its name in the configuration: short name, entry point or module:Class."""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from scheduler import config
+from scheduler.errors import ConfigError, VdapError
+from vehicle.plugins import find_entry_point, names_of, of_module
+from vehicle.services.base import AfterVerdict, EveryFrame, Service, Setup
+
+ENTRY_POINT_GROUP = "vdap.services"
+BUILT_IN = {
+    "object_detection": "vehicle.services.object_detection:ObjectDetection",
+    "collision_warning": "vehicle.services.collision_warning:CollisionWarning",
+}
+EVERY_FRAME = "every_frame"
+AFTER = "after:"
+
+
+def load_service(section: config.Service, setup: Setup) -> Service:
+    """The service that a section names, for one camera.
+
+    Raises:
+        ConfigError: unknown, not a service, or its options are wrong.
+    """
+    who = f"service {section.name!r}"
+    if section.name in BUILT_IN:
+        factory = of_module(BUILT_IN[section.name], who)
+    else:
+        found = find_entry_point(ENTRY_POINT_GROUP, section.name)
+        if found is None and ":" not in section.name:
+            known = ", ".join((*BUILT_IN, *names_of(ENTRY_POINT_GROUP)))
+            raise ConfigError(f"unknown {who}; known: {known}, or module:Class")
+        factory = found or of_module(section.name, who)
+    try:
+        made = cast(Callable[[Setup], object], factory)(setup)
+    except VdapError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{who}: {error}") from error
+    if isinstance(made, EveryFrame) and made.trigger == EVERY_FRAME:
+        return made
+    if isinstance(made, AfterVerdict) and made.trigger.startswith(AFTER):
+        return made
+    raise ConfigError(
+        f"{who}: expected name, trigger every_frame with on_answer and boxes, "
+        f"or trigger after:NAME with on_verdict; {type(made).__name__} has neither"
+    )
+
+
+class ServiceSet:
+    """The services of one camera.
+
+    Attributes:
+        every_frame: Those that owe a verdict for each frame, by name.
+    """
+
+    def __init__(self, sections: Sequence[config.Service], vehicle_id: str, camera_id: str) -> None:
+        """Loads all of them.
+
+        Raises:
+            ConfigError: one of them is wrong, or follows a service that is not there.
+        """
+        self.every_frame: dict[str, EveryFrame] = {}
+        self._followers: dict[str, list[AfterVerdict]] = {}
+        for section in sections:
+            made = load_service(section, Setup(vehicle_id, camera_id, section.options))
+            if isinstance(made, EveryFrame):
+                if made.name in self.every_frame:
+                    raise ConfigError(f"service {made.name!r} is listed twice")
+                self.every_frame[made.name] = made
+            else:
+                followed = made.trigger.removeprefix(AFTER)
+                self._followers.setdefault(followed, []).append(made)
+        missing = sorted(set(self._followers) - set(self.every_frame))
+        if missing:
+            name = self._followers[missing[0]][0].name
+            raise ConfigError(
+                f"service {name!r} follows {missing[0]!r}, which is not among the services"
+            )
+
+    def followers(self, name: str) -> list[AfterVerdict]:
+        """Those that act on the verdicts of service `name`."""
+        return self._followers.get(name, [])
