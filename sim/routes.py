@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ LaneKey = tuple[int, ...]  # OpenDRIVE road, section, lane
 
 MAX_LOOP_M = 1500.0  # longer loops are not looked for: a drive of minutes does not close them
 MAX_STEPS = 40_000  # of the search; a large town has more loops than anyone can count
+RANDOM_ROUTE_M = 5000.0  # ten minutes at 8 m/s
 SPACING_M = 1.0  # between the points of a route
 
 
@@ -105,6 +107,26 @@ def polyline(
     at = start_s + SPACING_M * np.arange(count)
     at = at[at < end_s - (SPACING_M / 2 if is_loop else 0.0)]
     return np.stack([np.interp(at, along, points[:, axis]) for axis in range(3)], axis=1)
+
+
+def plan_route(
+    lanes: Mapping[LaneKey, RouteLane],
+    start: LaneKey,
+    start_s: float,
+    kind: Literal["loop", "random"],
+    seed: int,
+) -> tuple[NDArray[np.float64], bool]:
+    """The route of an ego that stands `start_s` metres along a lane.
+
+    Returns:
+        Points as `polyline` gives them, and whether they are a loop: where the roads have none
+        from here, a `loop` becomes a random route.
+    """
+    path = closed_route(lanes, start) if kind == "loop" else None
+    if path is not None:
+        return polyline(lanes, path, start_s, is_loop=True), True
+    path = random_route(lanes, start, start_s + RANDOM_ROUTE_M, seed)
+    return polyline(lanes, path, start_s, is_loop=False), False
 
 
 class Track:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sim.calibration import Intrinsics
 from sim.engine.geometry import Pose, Vector
 
+HEAD_STEP = 1 << 20
 Light = Literal["red", "yellow", "green", "off"]
 
 
@@ -23,7 +24,8 @@ class Body:
     """A road user or the head of a traffic light, as a box, at the instant of a tick.
 
     Attributes:
-        actor_id: unique in a world's life; several heads of one traffic light share it.
+        actor_id: unique in a world's life; head k of a traffic light adds `HEAD_STEP` k to its
+            light's, so that the low 16 bits are still the light's.
         class_id: index in `sim.ground_truth.CLASSES`.
         pose: middle of its bounding box; of a traffic light x points where the lamps look.
         extent: half length, half width, half height, metres.
@@ -164,7 +166,7 @@ class World(Protocol):
         ...
 
     def place_vehicle(self, blueprint_id: str, pose: Pose) -> int:
-        """Stand a vehicle somewhere, hand brake off; returns its actor id.
+        """Stand a vehicle somewhere, engine on and braking; returns its actor id.
 
         Raises:
             WorldError: unknown blueprint, or something stands there.

@@ -1,0 +1,279 @@
+"""The embedded world inside this process: the `World` seam over the engine, no carla wheel."""
+
+import importlib.util
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.errors import MissingPartError, WorldError
+from sim.engine.actors import Actor, VehicleControl
+from sim.engine.dynamics import MAX_STEER
+from sim.engine.geometry import Pose
+from sim.engine.render.assets.street import TRAFFIC_LIGHT_HEAD_SIZE, TRAFFIC_LIGHT_HEADS
+from sim.engine.simulation import Engine, SpawnCollision, UnknownBlueprint
+from sim.engine.town import build_town
+from sim.engine.traffic_lights import LightState
+from sim.ground_truth import CLASSES, PEDESTRIAN, TRAFFIC_LIGHT
+from sim.lens import Lens
+from sim.road_users import EGO_BLUEPRINT, STEER_SHARE, Contacts, class_of_tag, draw_vehicles, spread
+from sim.routes import LaneKey, RouteLane, plan_route
+from sim.world import (
+    HEAD_STEP,
+    Body,
+    CameraMount,
+    Ego,
+    EgoState,
+    Light,
+    Picture,
+    StopLine,
+    WorldTick,
+)
+
+LIGHTS: dict[LightState, Light] = {
+    LightState.RED: "red",
+    LightState.YELLOW: "yellow",
+    LightState.GREEN: "green",
+    LightState.OFF: "off",
+}
+HEAD_EXTENT = (
+    TRAFFIC_LIGHT_HEAD_SIZE[0] / 2,
+    TRAFFIC_LIGHT_HEAD_SIZE[1] / 2 + 0.11,  # the shade behind the lenses is wider and taller
+    TRAFFIC_LIGHT_HEAD_SIZE[2] / 2 + 0.12,
+)
+
+
+@dataclass(slots=True)
+class _Camera:
+    actor: Actor
+    mount: CameraMount
+    lens: Lens | None
+
+
+class InprocessWorld:
+    """The engine in this process; see `sim.world.World` for the verbs.
+
+    Args:
+        town_seed: of buildings and trees; the roads are the same for all.
+        asset_seed: of what everything looks like.
+        seed: of the engine's traffic and of random routes.
+        fixed_delta_s: seconds of a tick.
+        shadows: cast shadows of the sun; without, a picture takes a third less time.
+        threads: cores that the renderer may use.
+    """
+
+    def __init__(
+        self,
+        *,
+        town_seed: int = 1,
+        asset_seed: int = 1,
+        seed: int = 1,
+        fixed_delta_s: float = 0.1,
+        shadows: bool = True,
+        threads: int = 1,
+    ) -> None:
+        self.engine = Engine(
+            build_town(town_seed),
+            seed=seed,
+            asset_seed=asset_seed,
+            shadows=shadows,
+            threads=threads,
+        )
+        self._seed = seed
+        self._delta_s = fixed_delta_s
+        self._tick = 0
+        self._egos: dict[int, Actor] = {}
+        self._contacts: dict[int, Contacts] = {}
+        self._cameras: list[_Camera] = []
+        self._lanes = _route_lanes(self.engine)
+        self._heads = _light_heads(self.engine)
+
+    @property
+    def name(self) -> str:
+        """The adapter."""
+        return "inprocess"
+
+    @property
+    def town(self) -> str:
+        """Name of the map."""
+        return self.engine.town.name
+
+    def spawn_ego(
+        self, vehicle_id: str, spawn_index: int = 0, route: Literal["loop", "random"] = "loop"
+    ) -> Ego:
+        """Bring an ego to life at a spawn point, or at the next free one."""
+        points = self.engine.town.spawn_points
+        actor = None
+        for step in range(len(points)):
+            pose = points[(spawn_index + step) % len(points)]
+            actor = self._try_spawn(EGO_BLUEPRINT, pose, role_name="hero")
+            if actor is not None:
+                break
+        if actor is None:
+            raise WorldError(f"no free spawn point for {vehicle_id!r}: ask for less traffic")
+        self._egos[actor.id] = actor
+        self._contacts[actor.id] = Contacts()
+        lane, s, _ = self.engine.town.lanes.nearest(actor.pose.x, actor.pose.y, actor.pose.yaw)
+        line, is_loop = plan_route(
+            self._lanes, (lane.road_id, 0, lane.lane_id), s, route, self._seed
+        )
+        steer = MAX_STEER * STEER_SHARE
+        return Ego(
+            actor.id, vehicle_id, line, is_loop, actor.extent, actor.blueprint.wheelbase, steer
+        )
+
+    def _try_spawn(self, blueprint_id: str, pose: Pose, **attributes: str) -> Actor | None:
+        try:
+            return self.engine.spawn(blueprint_id, pose, attributes)
+        except SpawnCollision:
+            return None
+
+    def place_vehicle(self, blueprint_id: str, pose: Pose) -> int:
+        """Stand a vehicle somewhere, braking."""
+        try:
+            actor = self.engine.spawn(blueprint_id, pose, {"role_name": "scenario"})
+        except (SpawnCollision, UnknownBlueprint) as error:
+            raise WorldError(f"cannot place {blueprint_id}: {error}") from None
+        self.apply_control(actor.id, 0.0, 0.0, 1.0)
+        return actor.id
+
+    def attach_camera(self, ego: Ego, mount: CameraMount) -> int:
+        """Attach a camera to an ego."""
+        if importlib.util.find_spec("numba") is None:
+            raise MissingPartError(
+                "expected numba to draw the embedded world: pip install 'vdap[engine]'"
+            )
+        lens = None if mount.intrinsics.is_plain else Lens(mount.intrinsics)
+        self._cameras.append(_Camera(self._egos[ego.actor_id], mount, lens))
+        return len(self._cameras) - 1
+
+    def traffic(self, vehicles: int, pedestrians: int, seed: int) -> tuple[int, int]:
+        """Let the engine's own traffic drive and walk."""
+        choose = random.Random(f"{seed} traffic")
+        kinds = {
+            name: class_of_tag(blueprint.semantic_tag)
+            for name, blueprint in sorted(self.engine.blueprints.items())
+            if blueprint.kind == "vehicle"
+        }
+        egos = [(actor.pose.x, actor.pose.y) for actor in self._egos.values()]
+        points = spread(self.engine.town.spawn_points, egos, choose)
+        driving = 0
+        for name, pose in draw_vehicles(kinds, points, choose):
+            if driving == vehicles:
+                break
+            actor = self._try_spawn(name, pose, role_name="traffic")
+            if actor is not None:
+                self.engine.follow_lanes(actor.id)
+                driving += 1
+        return driving, self._walkers(pedestrians, choose)
+
+    def _walkers(self, wanted: int, choose: random.Random) -> int:
+        names = sorted(n for n, b in self.engine.blueprints.items() if b.kind == "walker")
+        points = list(self.engine.town.walker_spawn_points)
+        choose.shuffle(points)
+        walking = 0
+        for pose in points:
+            if walking == wanted:
+                break
+            actor = self._try_spawn(choose.choice(names), pose)
+            if actor is not None:
+                self.engine.walk_pavement(actor.id)
+                walking += 1
+        return walking
+
+    def apply_control(self, actor_id: int, throttle: float, steer: float, brake: float) -> None:
+        """Set pedals and wheel."""
+        self.engine.apply_vehicle_control(actor_id, VehicleControl(throttle, steer, brake))
+
+    def tick(self) -> WorldTick:
+        """Advance by the fixed step and look around."""
+        self.engine.tick(self._delta_s)
+        self._tick += 1
+        sim_ns = self._tick * round(self._delta_s * 1e9)
+        begun = dict.fromkeys(self._egos, 0)
+        for collision in self.engine.collisions:
+            if collision.actor_id in begun:
+                contacts = self._contacts[collision.actor_id]
+                begun[collision.actor_id] += contacts.is_new(collision.other_id, sim_ns)
+        egos = {i: _ego_state(actor, begun[i]) for i, actor in self._egos.items()}
+        lights = {i: LIGHTS[light.state] for i, light in self.engine.traffic_lights.items()}
+        return WorldTick(self._tick, sim_ns, egos, self._bodies(), lights)
+
+    def _bodies(self) -> list[Body]:
+        bodies = []
+        for actor in self.engine.actors.values():
+            if actor.kind not in ("vehicle", "walker"):
+                continue
+            class_id = PEDESTRIAN if actor.kind == "walker" else -1
+            if class_id < 0:
+                class_id = CLASSES.index(class_of_tag(actor.blueprint.semantic_tag))
+            pose = actor.pose.compose(Pose(*actor.box_offset))
+            bodies.append(Body(actor.id, class_id, pose, actor.extent, actor.velocity))
+        return bodies + self._heads
+
+    def picture(self, camera: int) -> Picture | None:
+        """Draw what a camera sees in this tick."""
+        from sim.engine.render.renderer import CameraView
+
+        held = self._cameras[camera]
+        if self._tick % held.mount.every_ticks:
+            return None
+        intrinsics = held.mount.intrinsics if held.lens is None else held.lens.pinhole
+        pose = held.actor.pose.compose(held.mount.camera_from_vehicle)
+        view = CameraView(intrinsics.width, intrinsics.height, intrinsics.fov_deg, pose.matrix())
+        drawn = self.engine.picture(view)
+        bgr, instance, semantic = drawn.bgr, drawn.instance.astype(np.uint16), drawn.semantic
+        if held.lens is not None:
+            bgr = held.lens.bend(bgr)
+            instance, semantic = held.lens.bend_ids(instance), held.lens.bend_ids(semantic)
+        return Picture(bgr, instance, semantic, view.world_from_camera)
+
+    def buildings(self) -> list[NDArray[np.float64]]:
+        """Footprints of the town's buildings."""
+        return [building.footprint for building in self.engine.town.buildings]
+
+    def stop_lines(self) -> list[StopLine]:
+        """Where vehicles wait for the town's lights."""
+        lights = self.engine.traffic_lights
+        return [StopLine(i, light.stop_line) for i, light in lights.items()]
+
+    def close(self) -> None:
+        """Nothing to restore: the engine is ours alone."""
+        for actor_id in [*self._egos]:
+            self.engine.destroy(actor_id)
+        self._egos.clear()
+        self._cameras.clear()
+
+
+def _ego_state(actor: Actor, collisions: int) -> EgoState:
+    forward = actor.pose.rotation()[:, 0]
+    return EgoState(
+        pose=actor.pose,
+        velocity=actor.velocity,
+        speed=float(np.dot(forward, actor.velocity)),
+        yaw_rate=actor.angular_velocity[2],
+        speed_limit=actor.speed_limit,
+        collisions=collisions,
+    )
+
+
+def _route_lanes(engine: Engine) -> dict[LaneKey, RouteLane]:
+    return {
+        (lane.road_id, 0, lane.lane_id): RouteLane(
+            lane.centre, [(key.road, 0, key.lane) for key in lane.successors]
+        )
+        for lane in engine.town.lanes.lanes.values()
+        if lane.kind == "driving"
+    }
+
+
+def _light_heads(engine: Engine) -> list[Body]:
+    heads = []
+    for light_id, light in engine.traffic_lights.items():
+        for k, (x, y, z) in enumerate(TRAFFIC_LIGHT_HEADS):
+            # The mesh's lamps look to its -x, the light's pose has its x where they look.
+            pose = light.pose.compose(Pose(-x, -y, z))
+            heads.append(Body(light_id + k * HEAD_STEP, TRAFFIC_LIGHT, pose, HEAD_EXTENT))
+    return heads
