@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from scheduler.clock import NS_PER_MS, NS_PER_S
 from scheduler.messages import Verdict
-from sim.evaluation.truth import TruthFrame
+from sim.evaluation.truth import TruePicture
 from vehicle.perception.scores.matching import Truth
 from vehicle.perception.scores.streaming import Counts, count
 
@@ -61,7 +61,7 @@ class _Published:
 
 
 def f1_current(
-    verdicts: Sequence[Verdict], truth: Sequence[TruthFrame], width: int, height: int
+    verdicts: Sequence[Verdict], truth: Sequence[TruePicture], width: int, height: int
 ) -> Counts:
     """Hits, false boxes and misses over all instants of one camera and one service.
 
@@ -87,8 +87,8 @@ def f1_current(
 
 
 def on_vehicle_clock(
-    verdicts: Sequence[Verdict], truth: Sequence[TruthFrame]
-) -> tuple[list[TruthFrame], NDArray[np.int64]]:
+    verdicts: Sequence[Verdict], truth: Sequence[TruePicture]
+) -> tuple[list[TruePicture], NDArray[np.int64]]:
     """The true pictures within the verdicts' time, and when each was taken, by that clock.
 
     Both sides know the tick; a tick without a verdict lies between its neighbours by simulated
@@ -110,7 +110,7 @@ def on_vehicle_clock(
 
 
 def instants(
-    frames: Sequence[TruthFrame], at_ns: NDArray[np.int64], from_ns: int
+    frames: Sequence[TruePicture], at_ns: NDArray[np.int64], from_ns: int
 ) -> Iterator[tuple[int, Truth]]:
     """Each instant of the grid with the truth between its two pictures.
 
@@ -142,7 +142,7 @@ class _Pair:
     alone: NDArray[np.float32]  # (L, 4)
 
     @staticmethod
-    def of(before: TruthFrame, after: TruthFrame) -> "_Pair":
+    def of(before: TruePicture, after: TruePicture) -> "_Pair":
         _, left, right = np.intersect1d(before.actor_id, after.actor_id, return_indices=True)
         only_left = np.setdiff1d(np.arange(len(before.actor_id)), left)
         only_right = np.setdiff1d(np.arange(len(after.actor_id)), right)

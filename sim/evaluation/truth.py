@@ -1,13 +1,17 @@
 """The truth of one camera's picture as arrays, which scores take."""
 
+from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim import truth_file
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TruthFrame:
+class TruePicture:
     """The true boxes of one picture.
 
     Attributes:
@@ -23,3 +27,25 @@ class TruthFrame:
     class_id: NDArray[np.int16]
     xyxy: NDArray[np.float32]
     visibility: NDArray[np.float32]
+
+    @staticmethod
+    def of(frame: truth_file.TruthFrame) -> "TruePicture":
+        """The arrays of one record of the truth file."""
+        boxes = frame.boxes
+        return TruePicture(
+            frame.tick,
+            frame.sim_ns,
+            np.array([box.actor_id for box in boxes], np.int64),
+            np.array([box.class_id for box in boxes], np.int16),
+            np.array([box.xyxy for box in boxes], np.float32).reshape(-1, 4),
+            np.array([box.visibility for box in boxes], np.float32),
+        )
+
+
+def read(path: Path, vehicle_id: str) -> dict[str, list[TruePicture]]:
+    """The true pictures of each camera of a vehicle; empty without a truth file."""
+    pictures: dict[str, list[TruePicture]] = defaultdict(list)
+    if path.is_file():
+        for frame in truth_file.read(path, vehicle_id):
+            pictures[frame.camera_id].append(TruePicture.of(frame))
+    return dict(pictures)

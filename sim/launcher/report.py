@@ -56,6 +56,6 @@ def _listens(plan: Plan, instance: Instance) -> str:
 
 def show_summary(console: Console, plan: Plan, folder: Path, *, is_quick: bool) -> None:
     """Sum the run folder up, and print the table and where the files lie."""
-    from sim import evaluation
+    from sim.evaluation.report import sum_up
 
-    evaluation.sum_up(folder, console, is_quick=is_quick)
+    sum_up(folder, console, is_quick=is_quick)
