@@ -6,8 +6,10 @@ import math
 
 from sim.carla_server.axes import vector_from_carla, vector_to_carla
 from sim.carla_server.layouts import BoundingBox, LabelledPoint, Rotation, Vector3D
+from sim.engine.actors import Actor
 from sim.engine.blocks import Building
-from sim.engine.geometry import Box, Vector
+from sim.engine.geometry import Box, Pose, Vector
+from sim.engine.render.assets.street import TRAFFIC_LIGHT_HEAD_SIZE, TRAFFIC_LIGHT_HEADS
 from sim.engine.simulation import Engine
 from sim.engine.town import Town
 
@@ -24,6 +26,30 @@ def building_box(building: Building) -> BoundingBox:
         Vector3D(*vector_to_carla((centre.x, centre.y, centre.z + half_height))),
         Vector3D(building.length / 2, building.width / 2, half_height),
         Rotation(yaw=math.degrees(-centre.yaw)),
+    )
+
+
+def actor_box(actor: Actor) -> BoundingBox:
+    """Return an actor's box in the world."""
+    return _world_box(actor, actor.pose.compose(Pose(*actor.box_offset)), actor.extent)
+
+
+def light_heads(actor: Actor) -> list[BoundingBox]:
+    """Return the boxes of a traffic light's heads in the world; y looks at the drivers."""
+    mesh_pose = actor.pose.compose(Pose(yaw=math.pi))  # the mesh's lamps look along -x
+    deep, wide, tall = TRAFFIC_LIGHT_HEAD_SIZE
+    return [
+        _world_box(actor, mesh_pose.compose(Pose(*head, yaw=-math.pi / 2)), (wide, deep, tall), 0.5)
+        for head in TRAFFIC_LIGHT_HEADS
+    ]
+
+
+def _world_box(actor: Actor, centre: Pose, size: Vector, share: float = 1.0) -> BoundingBox:
+    return BoundingBox(
+        Vector3D(*vector_to_carla((centre.x, centre.y, centre.z))),
+        Vector3D(*(share * side for side in size)),
+        Rotation(yaw=math.degrees(-centre.yaw)),
+        actor.id,
     )
 
 

@@ -6,6 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+from sim.carla_server.actors import wire_pose
 from sim.carla_server.axes import spin_to_carla, transform_floats, vector_to_carla
 from sim.carla_server.layouts import (
     ACTOR_RECORD,
@@ -47,7 +48,7 @@ def snapshot(world: ServedWorld, delta_s: float) -> bytes:
             ACTOR_RECORD.pack(
                 actor.id,
                 ACTOR_STATE_ACTIVE,
-                *transform_floats(actor.pose),
+                *transform_floats(wire_pose(actor)),
                 *vector_to_carla(actor.velocity),
                 *spin_to_carla(actor.angular_velocity),
                 *vector_to_carla(actor.acceleration),

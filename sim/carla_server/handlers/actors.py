@@ -97,7 +97,7 @@ def destroy_actor(world: ServedWorld, actor_id: int) -> bool:
 def get_actor_bounding_box(world: ServedWorld, actor_id: int) -> BoundingBox:
     """Return an actor's box; of an unknown actor an empty one, as the real server does."""
     actor = world.engine.actors.get(actor_id)
-    return BoundingBox(Vector3D(), Vector3D()) if actor is None else bounding_box(actor)
+    return BoundingBox(Vector3D(), Vector3D()) if actor is None else bounding_box(world, actor)
 
 
 @rpc

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sim.carla_server.handlers.registry import rpc
-from sim.carla_server.handlers.traffic_lights import world_box
 from sim.carla_server.layouts import (
     BoundingBox,
     EnvironmentObject,
@@ -11,7 +10,7 @@ from sim.carla_server.layouts import (
     Transform,
     Vector3D,
 )
-from sim.carla_server.level import BUILDINGS, building_box, ray_hits
+from sim.carla_server.level import BUILDINGS, actor_box, building_box, light_heads, ray_hits
 from sim.carla_server.world import ServedWorld
 
 ANY = 255  # CityObjectLabel.Any
@@ -36,11 +35,14 @@ def get_environment_objects(world: ServedWorld, tag: int) -> list[EnvironmentObj
 @rpc
 def get_all_level_BBs(world: ServedWorld, tag: int) -> list[BoundingBox]:  # noqa: N802 - CARLA's
     """Return world boxes of everything with this tag: buildings, lights, actors."""
-    boxes = [
-        world_box(actor)
-        for actor in world.engine.actors.values()
-        if actor.has_body and tag in (actor.blueprint.semantic_tag, ANY)
-    ]
+    boxes: list[BoundingBox] = []
+    for actor in world.engine.actors.values():
+        if tag not in (actor.blueprint.semantic_tag, ANY):
+            continue
+        if actor.light is not None:
+            boxes += light_heads(actor)
+        elif actor.has_body:
+            boxes.append(actor_box(actor))
     if tag in (BUILDINGS, ANY):
         boxes += [building_box(building) for building in world.engine.town.buildings]
     return boxes

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
-from sim.carla_server.axes import vector_to_carla
 from sim.carla_server.handlers.registry import living, missing_actor, rpc
-from sim.carla_server.layouts import BoundingBox, Rotation, Vector3D
+from sim.carla_server.layouts import BoundingBox
+from sim.carla_server.level import light_heads
 from sim.carla_server.rpc import RpcFailure
 from sim.carla_server.world import ServedWorld
 from sim.engine.actors import Actor
-from sim.engine.geometry import Pose
 from sim.engine.traffic_lights import LightState
 
 
@@ -88,16 +85,5 @@ def get_group_traffic_lights(world: ServedWorld, actor_id: int) -> list[int]:
 
 @rpc
 def get_light_boxes(world: ServedWorld, actor_id: int) -> list[BoundingBox]:
-    """Return the box of the light's head, in the world."""
-    return [world_box(_light(world, actor_id, "get_light_boxes"))]
-
-
-def world_box(actor: Actor) -> BoundingBox:
-    """Return an actor's box with its location and rotation in the world."""
-    centre = actor.pose.compose(Pose(*actor.box_offset))
-    return BoundingBox(
-        Vector3D(*vector_to_carla((centre.x, centre.y, centre.z))),
-        Vector3D(*actor.extent),
-        Rotation(yaw=math.degrees(-centre.yaw)),
-        actor.id,
-    )
+    """Return the boxes of the light's heads, in the world."""
+    return light_heads(_light(world, actor_id, "get_light_boxes"))

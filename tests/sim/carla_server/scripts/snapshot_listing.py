@@ -108,7 +108,8 @@ def main():
     for actor in (car, walker):
         assert actor.destroy()
     world.wait_for_tick()
-    assert world.get_actor(car.id) is None or not world.get_actor(car.id).is_alive
+    assert world.wait_for_tick().find(car.id) is None
+    assert car.id not in [actor.id for actor in world.get_actors()]
     print("ok")
 
 

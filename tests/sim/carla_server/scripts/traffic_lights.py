@@ -32,6 +32,10 @@ def main():
         light = lights[0]
         group = light.get_group_traffic_lights()
         assert light.id in [other.id for other in group] and len(group) == 4
+        heads = light.get_light_boxes()
+        assert len(heads) == 2 and all(1.5 < head.location.z < 7.0 for head in heads)
+        arriving = town.get_waypoint(light.get_transform().transform(light.trigger_volume.location))
+        assert not arriving.is_junction and arriving.next(14.0)[0].is_junction
         for other in lights:
             other.set_green_time(4.0)
             other.set_yellow_time(1.0)
