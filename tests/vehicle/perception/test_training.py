@@ -10,13 +10,14 @@ from dataclasses import replace  # noqa: E402
 
 from scheduler.errors import ConfigError, SourceError  # noqa: E402
 from vehicle.perception.detector import DetectorSpec, load_detector  # noqa: E402
-from vehicle.perception.model import SIZES, Deployed, Network, cells, decode, folded, load_weights  # noqa: E402
+from vehicle.perception.model import SIZES, Deployed, Network, cells, decode, folded  # noqa: E402
+from vehicle.perception.rungs import load_rungs  # noqa: E402
 from vehicle.perception.training import __main__ as command  # noqa: E402
 from vehicle.perception.training.augment import Cut, augmented  # noqa: E402
-from vehicle.perception.training.export import export  # noqa: E402
 from vehicle.perception.training.loop import Trainer, TrainingOptions, batch_of, train  # noqa: E402
 from vehicle.perception.training.loss import Target, assign, detection_loss  # noqa: E402
 from vehicle.perception.training.pictures import Labels, Pictures  # noqa: E402
+from vehicle.perception.training.publish import publish  # noqa: E402
 
 from . import drawn  # noqa: E402
 
@@ -37,6 +38,11 @@ def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn") / "train"
     drawn.write(folder, 16, 1, WIDTH, HEIGHT)
     return Pictures(folder, WIDTH, HEIGHT)
+
+
+def options(**changes) -> TrainingOptions:
+    base = TrainingOptions(max_images=48, batch=8, evaluations=1, evaluation_images=4, rate=4e-3)
+    return replace(base, **changes)
 
 
 def lively_network():
@@ -70,9 +76,19 @@ def test_rows_and_cells_agree():
     assert sorted(set(strides.tolist())) == [8, 16, 32]
 
 
-def test_exported_files_answer_alike_in_both_runtimes(tmp_path):
+@pytest.fixture(scope="module")
+def trained(pictures, tmp_path_factory):
+    """The folder of a tiny training, and what it reported."""
+    folder = tmp_path_factory.mktemp("trained")
+    lines = []
+    torch.set_num_threads(1)
+    train(options(), pictures, pictures, folder, lines.append, TINY)
+    return folder, lines
+
+
+def test_exported_files_answer_alike_in_both_runtimes(trained):
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    weights, model = export(lively_network(), "small", tmp_path)
+    weights, model = trained[0] / "small.safetensors", trained[0] / "small.onnx"
     picture = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.uint8)
     spec = DetectorSpec("small", weights=str(model), score_threshold=0.001, backend="onnxruntime")
     by_onnx = load_detector(spec)
@@ -85,6 +101,20 @@ def test_exported_files_answer_alike_in_both_runtimes(tmp_path):
     assert np.abs(boxes - torch_boxes).max() < 1.0
     assert weights.stat().st_size < 0.8e6
     assert model.stat().st_size < 1.2e6
+
+
+def test_a_published_rung_is_found_beside_the_code(trained, tmp_path):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    folder, lines = trained
+    publish(folder, "small", tmp_path)
+    rung = load_rungs(tmp_path / "rungs.json")["small"]
+    assert (rung.width, rung.height, rung.params) == (WIDTH, HEIGHT, 327329)
+    assert rung.ap50 == pytest.approx(lines[-1].scores.precision.ap50, abs=1e-4)
+    assert set(rung.ap50_by_class) == {"car", "pedestrian"}
+    assert rung.latency_ms > 0
+    assert (tmp_path / "small.onnx").read_bytes() == (folder / "small.onnx").read_bytes()
+    with pytest.raises(ConfigError, match="vdap train --rung large"):
+        publish(folder, "large", tmp_path)
 
 
 def test_files_of_other_things_are_refused(tmp_path):
@@ -198,33 +228,35 @@ def test_the_command_prints_one_line_and_exits_with_1_where_there_is_no_data(tmp
     assert capsys.readouterr().err.startswith("vdap train: data set: expected")
 
 
-def options(**changes) -> TrainingOptions:
-    base = TrainingOptions(max_images=48, batch=8, evaluations=1, evaluation_images=4, rate=4e-3)
-    return replace(base, **changes)
-
-
 def test_loss_falls_within_seconds(pictures):
     trainer = Trainer(options(max_images=480), TINY)
     losses = [sum(trainer.step(batch_of(trainer, pictures))) for _ in range(36)]
     assert np.mean(losses[-6:]) < 0.85 * np.mean(losses[:6])
 
 
-def test_a_resumed_run_ends_where_an_unbroken_one_ends(pictures, tmp_path):
-    lines = []
-    whole = train(options(), pictures, pictures, tmp_path / "whole", lines.append, TINY)
-    assert [progress.images for progress in lines] == [48]
+def test_a_resumed_run_ends_where_an_unbroken_one_ends(pictures, trained, tmp_path):
     broken = Trainer(options(), TINY)
     while broken.images < 24:
         broken.step(batch_of(broken, pictures))
-    (tmp_path / "broken").mkdir()
-    broken.save(tmp_path / "broken" / "checkpoint.pt")
-    resumed = train(options(), pictures, pictures, tmp_path / "broken", lines.append, TINY)
-    assert resumed.precision.ap50_by_class == whole.precision.ap50_by_class
-    a = load_weights(tmp_path / "whole" / "small.safetensors").state_dict()
-    b = load_weights(tmp_path / "broken" / "small.safetensors").state_dict()
-    assert all(torch.equal(a[name], b[name]) for name in a)
-    row = json.loads((tmp_path / "whole" / "small.json").read_text())
-    assert row["params"] == sum(weight.numel() for weight in broken.network.parameters())
+    broken.save(tmp_path / "checkpoint.pt")
+    resumed = Trainer(options(seed=1), TINY)
+    resumed.resume(tmp_path / "checkpoint.pt")
+    while resumed.images < 48:
+        resumed.step(batch_of(resumed, pictures))
+    unbroken = Trainer(options(), TINY)
+    unbroken.resume(trained[0] / "checkpoint.pt")
+    assert (resumed.images, resumed.steps) == (unbroken.images, unbroken.steps) == (48, 6)
+    mine, theirs = resumed.average.state_dict(), unbroken.average.state_dict()
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def test_progress_is_reported_and_scored(trained):
+    folder, lines = trained
+    assert [progress.images for progress in lines] == [48]
+    assert 0 < lines[0].rate < options().rate
+    assert np.isfinite([lines[0].score_loss, lines[0].box_loss]).all()
+    row = json.loads((folder / "small.json").read_text())
+    assert row["ap50"] == pytest.approx(lines[-1].scores.precision.ap50, abs=1e-4)
 
 
 def test_a_checkpoint_of_other_options_is_refused(pictures, tmp_path):

@@ -16,6 +16,9 @@ def parser() -> argparse.ArgumentParser:
     it.add_argument("--seed", type=int, default=1)
     it.add_argument("--batch", type=int, default=16)
     it.add_argument("--rate", type=float, default=2e-3, help="greatest learning rate")
+    it.add_argument(
+        "--whole-share", type=float, default=0.2, help="of the pictures, the last, shown whole"
+    )
     it.add_argument("--evaluations", type=int, default=8, help="times AP50 is printed")
     it.add_argument("--threads", type=int, default=1, help="of torch")
     it.add_argument("--out", type=Path, default=Path("training"), help="a started run goes on")
@@ -74,6 +77,7 @@ def _train(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         batch=arguments.batch,
         rate=arguments.rate,
+        whole_share=arguments.whole_share,
         evaluations=arguments.evaluations,
     )
     sys.stdout.write(
