@@ -67,9 +67,12 @@ def shop(noise: NoiseBank, rng: np.random.Generator, variant: int) -> NDArray[np
         for x in range(left, right, (right - left) // 3):
             picture[top:bottom, x : x + 5] = stone * 0.55
         door = left + int((right - left) * rng.uniform(0.05, 0.7))
-        picture[top + 20 : int(0.99 * size), door : door + 62] = rgb(*rng.uniform(30, 110, 3))
+        picture[top + 20 : int(0.99 * size), door : door + 62] = rgb(
+            *(rng.uniform(40, 90) + rng.uniform(-25, 25, 3))
+        )
         picture[top + 40 : bottom - 30, door + 10 : door + 52] = rgb(64, 74, 82)
-        sign = rgb(*rng.uniform(30, 200, 3))
+        tone = rng.uniform(50, 190)
+        sign = rgb(*(tone + rng.uniform(-45, 45, 3)))
         picture[int(0.1 * size) : int(0.25 * size), left:right] = sign
         ink = 245.0 if sign.mean() < 130 else 30.0
         x = left + 20

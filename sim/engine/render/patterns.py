@@ -71,7 +71,7 @@ def _foliage(noise: NoiseBank, rng: np.random.Generator) -> Picture:
     hue = rng.uniform(-14, 20)
     leaves, clumps = noise(256, 0.5), noise(256, 1.0)
     colour = blend(leaves, rgb(30 + hue, 56, 20), rgb(112 + hue, 148, 58))
-    alpha = np.where(0.6 * clumps + 0.4 * leaves > 0.34, 255, 0)
+    alpha = np.where(0.55 * clumps + 0.45 * leaves > 0.4, 255, 0)
     return np.dstack([colour, alpha]).astype(np.float32)
 
 

@@ -211,7 +211,7 @@ class Renderer:
         self._workers.each(
             size[0],
             lambda rows: shade(
-                rows, buffers.nearness, buffers.owner, triangles, one.drawn, geometry,
+                rows, buffers.owner, buffers.nearness, triangles, one.drawn, geometry,
                 self._atlas, light, world_from_pixel, origin, seed, target,
             ),
         )  # fmt: skip

@@ -131,8 +131,8 @@ def bus_mesh(extent: Extent, rng: np.random.Generator) -> Mesh:
     front, rear = length / 2, -length / 2
     for x in (front - 2.6, rear + 3.1):
         for side in (-1, 1):
-            builder.cylinder((x, side * (width / 2 - 0.1), 0.5),
-                             (x, side * (width / 2 + 0.004), 0.5), (0.57, 0.57), DARK, sides=18)  # fmt: skip
+            inner, outer = side * (width / 2 - 0.1), side * (width / 2 + 0.004)
+            builder.cylinder((x, inner, 0.5), (x, outer, 0.5), (0.57, 0.57), DARK, sides=18)
             add_wheel(builder, (x, side * (width / 2 + 0.012)), 0.49, 0.3, side)
     add_head_lamps(builder, front - 0.03, width, 0.78, (0.1, 0.4, 0.2))
     add_tail_lamps(builder, rear + 0.04, width, 1.0, (0.12, 0.24, 0.5))

@@ -36,7 +36,7 @@ def tree_mesh(seed: int) -> Mesh:
         tone = shade * float(rng.uniform(0.88, 1.08))
         leaves = Material("foliage", (tone * autumn, tone, tone * 0.92), is_cutout=True,
                           is_two_sided=True)  # fmt: skip
-        builder.blob(centre, (size, size, size * 0.82), leaves, (11, 7), 0.07, rng, repeats=2.0)
+        builder.blob(centre, (size, size, size * 0.82), leaves, (13, 8), 0.11, rng, repeats=2.0)
     return builder.build("tree")
 
 

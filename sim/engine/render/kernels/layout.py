@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 FLAG_TWO_SIDED: Final = 1
 FLAG_CUTOUT: Final = 2
 PLANE_COLUMNS: Final = 13  # three edge functions, nearness (A, B, C each), 1 / determinant
+SKY_TAG: Final = 11  # CityObjectLabel Sky
 SKY_DEPTH_M: Final = 1000.0  # depth of a pixel that shows nothing, as CARLA's far plane
 
 

@@ -26,88 +26,82 @@ from sim.engine.render.kernels.layout import (
 @njit(cache=True, nogil=True, error_model="numpy")
 def transform(drawn: Drawn, geometry: Geometry, points: NDArray[np.float32]) -> None:
     """Write X, Y, W and nearness of every vertex of the drawn instances to points (P, 4)."""
-    for q in range(len(drawn.first_point)):
-        matrix = drawn.pixel_from_mesh[q]
-        first, count = drawn.vertex_range[q]
-        at = drawn.first_point[q]
-        for k in range(count):
-            x = geometry.vertices[first + k, 0]
-            y = geometry.vertices[first + k, 1]
-            z = geometry.vertices[first + k, 2]
-            for row in range(4):
-                points[at + k, row] = np.float32(
-                    matrix[row, 0] * x + matrix[row, 1] * y + matrix[row, 2] * z + matrix[row, 3]
-                )
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _is_outside(
-    a: NDArray[np.float32],
-    b: NDArray[np.float32],
-    c: NDArray[np.float32],
-    width: int,
-    height: int,
-) -> bool:
-    """Whether all three points lie beyond one border of the picture."""
-    if a[0] < 0 and b[0] < 0 and c[0] < 0:
-        return True
-    if a[1] < 0 and b[1] < 0 and c[1] < 0:
-        return True
-    if a[0] > width * a[2] and b[0] > width * b[2] and c[0] > width * c[2]:
-        return True
-    return bool(a[1] > height * a[2] and b[1] > height * b[2] and c[1] > height * c[2])
+    vertices, ranges = geometry.vertices, drawn.vertex_range
+    first_point, matrix = drawn.first_point, drawn.pixel_from_mesh
+    for q in range(len(first_point)):
+        first, count, at = ranges[q, 0], ranges[q, 1], first_point[q]
+        for row in range(4):
+            a, b, c, d = matrix[q, row, 0], matrix[q, row, 1], matrix[q, row, 2], matrix[q, row, 3]
+            for k in range(count):
+                x, y, z = vertices[first + k, 0], vertices[first + k, 1], vertices[first + k, 2]
+                points[at + k, row] = a * x + b * y + c * z + d
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _find_bounds(
-    a: NDArray[np.float32],
-    b: NDArray[np.float32],
-    c: NDArray[np.float32],
+    points: NDArray[np.float32],
+    corner: tuple[int, int, int],
     size: tuple[int, int],
     near_w: float,
+    count: int,
     bounds: NDArray[np.int32],
 ) -> bool:
     """Write the pixel bounds of a triangle; False where it covers no pixel centre."""
+    a, b, c = corner
     width, height = size
-    bounds[0], bounds[1], bounds[2], bounds[3] = 0, width - 1, 0, height - 1
-    if a[2] > near_w and b[2] > near_w and c[2] > near_w:
-        xa, xb, xc = a[0] / a[2], b[0] / b[2], c[0] / c[2]
-        ya, yb, yc = a[1] / a[2], b[1] / b[2], c[1] / c[2]
-        bounds[0] = max(0.0, math.ceil(min(xa, xb, xc) - 0.5))
-        bounds[1] = min(width - 1.0, math.floor(max(xa, xb, xc) - 0.5))
-        bounds[2] = max(0.0, math.ceil(min(ya, yb, yc) - 0.5))
-        bounds[3] = min(height - 1.0, math.floor(max(ya, yb, yc) - 0.5))
-    return bool(bounds[0] <= bounds[1] and bounds[2] <= bounds[3])
+    xa, xb, xc = points[a, 0], points[b, 0], points[c, 0]
+    ya, yb, yc = points[a, 1], points[b, 1], points[c, 1]
+    wa, wb, wc = points[a, 2], points[b, 2], points[c, 2]
+    if (xa < 0 and xb < 0 and xc < 0) or (ya < 0 and yb < 0 and yc < 0):
+        return False
+    if xa > width * wa and xb > width * wb and xc > width * wc:
+        return False
+    if ya > height * wa and yb > height * wb and yc > height * wc:
+        return False
+    left, right, top, bottom = 0, width - 1, 0, height - 1
+    if wa > near_w and wb > near_w and wc > near_w:
+        xa, xb, xc = xa / wa, xb / wb, xc / wc
+        ya, yb, yc = ya / wa, yb / wb, yc / wc
+        left = max(left, math.ceil(min(xa, xb, xc) - 0.5))
+        right = min(right, math.floor(max(xa, xb, xc) - 0.5))
+        top = max(top, math.ceil(min(ya, yb, yc) - 0.5))
+        bottom = min(bottom, math.floor(max(ya, yb, yc) - 0.5))
+    bounds[count, 0], bounds[count, 1] = left, right
+    bounds[count, 2], bounds[count, 3] = top, bottom
+    return left <= right and top <= bottom
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _write_planes(
-    a: NDArray[np.float32],
-    b: NDArray[np.float32],
-    c: NDArray[np.float32],
+    points: NDArray[np.float32],
+    corner: tuple[int, int, int],
     is_culled: bool,
+    count: int,
     planes: NDArray[np.float64],
 ) -> bool:
     """Write the edge functions and nearness of a triangle; False if it faces away or is flat."""
-    ax, ay, aw = np.float64(a[0]), np.float64(a[1]), np.float64(a[2])
-    bx, by, bw = np.float64(b[0]), np.float64(b[1]), np.float64(b[2])
-    cx, cy, cw = np.float64(c[0]), np.float64(c[1]), np.float64(c[2])
-    planes[0], planes[1], planes[2] = by * cw - bw * cy, bw * cx - bx * cw, bx * cy - by * cx
-    planes[3], planes[4], planes[5] = cy * aw - cw * ay, cw * ax - cx * aw, cx * ay - cy * ax
-    planes[6], planes[7], planes[8] = ay * bw - aw * by, aw * bx - ax * bw, ax * by - ay * bx
-    determinant = ax * planes[0] + ay * planes[1] + aw * planes[2]
+    a, b, c = corner
+    ax, ay, aw = float(points[a, 0]), float(points[a, 1]), float(points[a, 2])
+    bx, by, bw = float(points[b, 0]), float(points[b, 1]), float(points[b, 2])
+    cx, cy, cw = float(points[c, 0]), float(points[c, 1]), float(points[c, 2])
+    ex, ey, ew = by * cw - bw * cy, bw * cx - bx * cw, bx * cy - by * cx
+    fx, fy, fw = cy * aw - cw * ay, cw * ax - cx * aw, cx * ay - cy * ax
+    gx, gy, gw = ay * bw - aw * by, aw * bx - ax * bw, ax * by - ay * bx
+    determinant = ax * ex + ay * ey + aw * ew
     if determinant == 0.0 or (is_culled and determinant > 0.0):
         return False
-    if determinant < 0.0:
-        determinant = -determinant
-        for k in range(9):
-            planes[k] = -planes[k]
-    for edge in range(3):
-        planes[3 * edge + 2] += 0.5 * (planes[3 * edge] + planes[3 * edge + 1])
+    sign = 1.0 if determinant > 0.0 else -1.0
+    # The functions hold at pixel indices, half a pixel before the centres they stand for.
+    ew, fw, gw = ew + 0.5 * (ex + ey), fw + 0.5 * (fx + fy), gw + 0.5 * (gx + gy)
+    planes[count, 0], planes[count, 1], planes[count, 2] = sign * ex, sign * ey, sign * ew
+    planes[count, 3], planes[count, 4], planes[count, 5] = sign * fx, sign * fy, sign * fw
+    planes[count, 6], planes[count, 7], planes[count, 8] = sign * gx, sign * gy, sign * gw
     inverse = 1.0 / determinant
-    for k in range(3):
-        planes[9 + k] = inverse * (a[3] * planes[k] + b[3] * planes[3 + k] + c[3] * planes[6 + k])
-    planes[12] = inverse
+    na, nb, nc = float(points[a, 3]), float(points[b, 3]), float(points[c, 3])
+    planes[count, 9] = inverse * (na * ex + nb * fx + nc * gx)
+    planes[count, 10] = inverse * (na * ey + nb * fy + nc * gy)
+    planes[count, 11] = inverse * (na * ew + nb * fw + nc * gw)
+    planes[count, 12] = sign * inverse
     return True
 
 
@@ -122,23 +116,26 @@ def set_up(
     out: SetUp,
 ) -> int:
     """Fill `out` in instance order; returns how many triangles can touch the picture."""
+    corners, flags = geometry.triangles, geometry.flags
+    first_point, ranges = drawn.first_point, drawn.triangle_range
+    planes, bounds, source = out.planes, out.bounds, out.source
     count = 0
-    for q in range(len(drawn.first_point)):
-        at = drawn.first_point[q]
-        first, number = drawn.triangle_range[q]
-        for triangle in range(first, first + number):
-            corner = geometry.triangles[triangle]
-            a, b, c = points[at + corner[0]], points[at + corner[1]], points[at + corner[2]]
-            if a[2] <= near_w and b[2] <= near_w and c[2] <= near_w:
+    for q in range(len(first_point)):
+        at = first_point[q]
+        for triangle in range(ranges[q, 0], ranges[q, 0] + ranges[q, 1]):
+            corner = (
+                at + corners[triangle, 0],
+                at + corners[triangle, 1],
+                at + corners[triangle, 2],
+            )
+            wa, wb, wc = points[corner[0], 2], points[corner[1], 2], points[corner[2], 2]
+            if wa <= near_w and wb <= near_w and wc <= near_w:
                 continue
-            if _is_outside(a, b, c, size[0], size[1]):
+            if not _find_bounds(points, corner, size, near_w, count, bounds):
                 continue
-            if not _find_bounds(a, b, c, size, near_w, out.bounds[count]):
-                continue
-            is_culled = not keeps_back_faces and not geometry.flags[triangle] & FLAG_TWO_SIDED
-            if _write_planes(a, b, c, is_culled, out.planes[count]):
-                out.source[count, 0] = q
-                out.source[count, 1] = triangle
+            is_culled = not keeps_back_faces and not flags[triangle] & FLAG_TWO_SIDED
+            if _write_planes(points, corner, is_culled, count, planes):
+                source[count, 0], source[count, 1] = q, triangle
                 count += 1
     return count
 
@@ -176,11 +173,11 @@ def _narrow(slope: float, value: float, low: float, high: float) -> tuple[float,
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _cutout_level(uv: NDArray[np.float64], bounds: NDArray[np.int32], size: int) -> int:
+def _cutout_level(uv: NDArray[np.float64], m: int, bounds: NDArray[np.int32], size: int) -> int:
     """The mip level whose texels are about a pixel wide, guessed from the bounding boxes."""
     wide = max(uv[0, 0], uv[1, 0], uv[2, 0]) - min(uv[0, 0], uv[1, 0], uv[2, 0])
     tall = max(uv[0, 1], uv[1, 1], uv[2, 1]) - min(uv[0, 1], uv[1, 1], uv[2, 1])
-    pixels = max(1.0, (bounds[1] - bounds[0] + 1.0) * (bounds[3] - bounds[2] + 1.0))
+    pixels = (bounds[m, 1] - bounds[m, 0] + 1.0) * (bounds[m, 3] - bounds[m, 2] + 1.0)
     texels = wide * tall * size * size
     level = 0
     while texels > 4.0 * pixels and (size >> level) > 1:
@@ -192,49 +189,66 @@ def _cutout_level(uv: NDArray[np.float64], bounds: NDArray[np.int32], size: int)
 @njit(cache=True, nogil=True, error_model="numpy")
 def _is_hole(
     uv: NDArray[np.float64],
-    weight: tuple[float, float, float],
-    atlas: Atlas,
-    texture: int,
-    level: int,
+    a: float,
+    b: float,
+    c: float,
+    texels: NDArray[np.uint32],
+    base: int,
+    width: int,
 ) -> bool:
-    """Whether the texture's alpha is below one half at the point with these edge values."""
-    total = 1.0 / (weight[0] + weight[1] + weight[2])
-    u = (weight[0] * uv[0, 0] + weight[1] * uv[1, 0] + weight[2] * uv[2, 0]) * total
-    v = (weight[0] * uv[0, 1] + weight[1] * uv[1, 1] + weight[2] * uv[2, 1]) * total
-    width = atlas.size[texture] >> level
+    """Whether the texture's alpha is below one half where the edge functions are a, b, c."""
+    total = 1.0 / (a + b + c)
+    u = (a * uv[0, 0] + b * uv[1, 0] + c * uv[2, 0]) * total
+    v = (a * uv[0, 1] + b * uv[1, 1] + c * uv[2, 1]) * total
     column = math.floor(u * width) & (width - 1)
     row = math.floor(v * width) & (width - 1)
-    return bool(atlas.texels[atlas.offset[texture, level] + row * width + column] < 0x80000000)
+    return bool(texels[base + row * width + column] < 0x80000000)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill_cutout_row(
-    span: tuple[int, int],
-    edges: tuple[float, float, float, float, float, float],
-    depth: tuple[float, float],
+def _fill_triangle(
+    m: int,
+    rows: tuple[int, int],
+    planes: NDArray[np.float64],
+    bounds: NDArray[np.int32],
     uv: NDArray[np.float64],
-    atlas: Atlas,
-    texture: int,
-    level: int,
-    mark: int,
+    texels: NDArray[np.uint32],
+    base: int,
+    width: int,
     limit: float,
+    writes_owner: bool,
     nearness: NDArray[np.float32],
     owner: NDArray[np.int32],
 ) -> None:
-    slope_a, value_a, slope_b, value_b, slope_c, value_c = edges
-    for x in range(span[0], span[1] + 1):
-        near = np.float32(depth[0] * x + depth[1])
-        if near > nearness[x] and near < limit:
-            weight = (slope_a * x + value_a, slope_b * x + value_b, slope_c * x + value_c)
-            if not _is_hole(uv, weight, atlas, texture, level):
-                nearness[x] = near
-                if mark >= 0:
-                    owner[x] = mark
+    """Draw one triangle between two rows; width 0 says that it has no holes."""
+    slope_a, slope_b, slope_c, slope = planes[m, 0], planes[m, 3], planes[m, 6], planes[m, 9]
+    left, right = float(bounds[m, 0]), float(bounds[m, 1])
+    for y in range(max(bounds[m, 2], rows[0]), min(bounds[m, 3], rows[1]) + 1):
+        a = planes[m, 1] * y + planes[m, 2]
+        b = planes[m, 4] * y + planes[m, 5]
+        c = planes[m, 7] * y + planes[m, 8]
+        low, high = _narrow(slope_a, a, left, right)
+        low, high = _narrow(slope_b, b, low, high)
+        low, high = _narrow(slope_c, c, low, high)
+        if low > high:
+            continue
+        start = planes[m, 10] * y + planes[m, 11]
+        for x in range(int(low), int(high) + 1):
+            near = np.float32(slope * x + start)
+            if near <= nearness[y, x] or near >= limit:
+                continue
+            if width and _is_hole(
+                uv, slope_a * x + a, slope_b * x + b, slope_c * x + c, texels, base, width
+            ):
+                continue
+            nearness[y, x] = near
+            if writes_owner:
+                owner[y, x] = m
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def fill(
-    bands_span: tuple[int, int],
+    span: tuple[int, int],
     rows: int,
     bands: Bands,
     triangles: SetUp,
@@ -250,42 +264,24 @@ def fill(
 
     `limit` is the greatest nearness shown, 1 / near plane; `owner` gets the row of `triangles`.
     """
-    height = len(nearness)
-    uv = np.empty((3, 2), np.float64)
-    for band in range(bands_span[0], bands_span[1]):
-        top, bottom = band * rows, min(height, (band + 1) * rows) - 1
-        for e in range(bands.start[band], bands.start[band + 1]):
-            m = bands.entry[e]
-            p = triangles.planes[m]
-            bounds = triangles.bounds[m]
-            triangle = triangles.source[m, 1]
-            is_cutout = bool(geometry.flags[triangle] & FLAG_CUTOUT)
-            texture, level = geometry.texture[triangle], 0
-            if is_cutout:
-                first = drawn.vertex_range[triangles.source[m, 0], 0]
+    start, entry = bands.start, bands.entry
+    planes, bounds, source = triangles.planes, triangles.bounds, triangles.source
+    flags, textures, corners = geometry.flags, geometry.texture, geometry.triangles
+    coordinates, ranges = geometry.uv, drawn.vertex_range
+    texels, offset, size = atlas.texels, atlas.offset, atlas.size
+    uv = np.zeros((3, 2), np.float64)
+    for band in range(span[0], span[1]):
+        between = (band * rows, min(len(nearness), (band + 1) * rows) - 1)
+        for e in range(start[band], start[band + 1]):
+            m = entry[e]
+            triangle = source[m, 1]
+            base, width = 0, 0
+            if flags[triangle] & FLAG_CUTOUT:
+                first, texture = ranges[source[m, 0], 0], textures[triangle]
                 for k in range(3):
-                    uv[k, 0] = geometry.uv[first + geometry.triangles[triangle, k], 0]
-                    uv[k, 1] = geometry.uv[first + geometry.triangles[triangle, k], 1]
-                level = _cutout_level(uv, bounds, atlas.size[texture])
-            mark = m if writes_owner else -1
-            left, right = float(bounds[0]), float(bounds[1])
-            for y in range(max(bounds[2], top), min(bounds[3], bottom) + 1):
-                value_a, value_b, value_c = p[1] * y + p[2], p[4] * y + p[5], p[7] * y + p[8]
-                low, high = _narrow(p[0], value_a, left, right)
-                low, high = _narrow(p[3], value_b, low, high)
-                low, high = _narrow(p[6], value_c, low, high)
-                if low > high:
-                    continue
-                span = (int(low), int(high))
-                depth = (p[9], p[10] * y + p[11])
-                if is_cutout:
-                    edges = (p[0], value_a, p[3], value_b, p[6], value_c)
-                    _fill_cutout_row(span, edges, depth, uv, atlas, texture, level, mark, limit,
-                                     nearness[y], owner[y if writes_owner else 0])  # fmt: skip
-                    continue
-                for x in range(span[0], span[1] + 1):
-                    near = np.float32(depth[0] * x + depth[1])
-                    if near > nearness[y, x] and near < limit:
-                        nearness[y, x] = near
-                        if writes_owner:
-                            owner[y, x] = m
+                    uv[k, 0] = coordinates[first + corners[triangle, k], 0]
+                    uv[k, 1] = coordinates[first + corners[triangle, k], 1]
+                level = _cutout_level(uv, m, bounds, size[texture])
+                base, width = offset[texture, level], size[texture] >> level
+            _fill_triangle(m, between, planes, bounds, uv, texels, base, width, limit,
+                           writes_owner, nearness, owner)  # fmt: skip
