@@ -62,7 +62,10 @@ class Actor:
         steer_angle: radians the front wheels stand at now, left positive.
         lane: the driving lane under it and how far along (vehicles).
         lane_s: metres along `lane`.
+        lane_offset: metres to the left of its middle.
         walked: metres walked, which choose the phase of the step (walkers).
+        stunned_s: seconds left of sliding after a hit, in which the control does nothing (walkers).
+        does_collide: others are hit by it and it by them.
     """
 
     id: int
@@ -87,7 +90,10 @@ class Actor:
     steer_angle: float = 0.0
     lane: Lane | None = None
     lane_s: float = 0.0
+    lane_offset: float = 0.0
     walked: float = 0.0
+    stunned_s: float = 0.0
+    does_collide: bool = True
 
     @property
     def kind(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.geometry import Box, Pose, Vector, boxes_touch
+from sim.engine.geometry import Box, Pose, Vector, boxes_touch, wrap
 from sim.engine.lanes import Lane, LaneGraph
 from sim.engine.roads import PAVEMENT_WIDTH
 
@@ -17,6 +17,7 @@ FACADE_STYLES = 8  # kinds of facade to choose from
 CLEAR_OF_PAVEMENT = 0.3  # m that a building keeps from any pavement's edge
 LAMP_SPACING = 32.0  # m between street lamps on one side
 KERB_CLEARANCE = 0.45  # m from the kerb to the middle of a lamp's pole
+BEND_CLEARANCE = 9.0  # m before and after a bend kept free of furniture
 CROSSING_CLEARANCE = 6.0  # m from a street's end kept free of furniture: crossings and lights
 
 
@@ -148,17 +149,26 @@ def _lamps(lane: Lane, rng: random.Random) -> list[Furniture]:
     row: list[Furniture] = []
     at = CROSSING_CLEARANCE + rng.uniform(4.0, 10.0)
     while at < lane.length - CROSSING_CLEARANCE:
+        if _bends(lane, at):
+            at += 2.0
+            continue
         foot = lane.pose_at(at, lane.width / 2 - KERB_CLEARANCE)
         facing = Pose(foot.x, foot.y, foot.z, foot.yaw + math.pi / 2)
         row.append(Furniture("street_lamp", facing, 0.12, 6.0, rng.randrange(1 << 16)))
         kind = rng.choice(("", "bin", "bench"))
         beside = at + rng.uniform(6.0, 20.0)
-        if kind and beside < lane.length - CROSSING_CLEARANCE:
+        if kind and beside < lane.length - CROSSING_CLEARANCE and not _bends(lane, beside):
             back = lane.pose_at(beside, -(lane.width / 2 - 0.35))
             facing = Pose(back.x, back.y, back.z, back.yaw + math.pi / 2)
             row.append(Furniture(kind, facing, 0.3, 0.9, rng.randrange(1 << 16)))
         at += LAMP_SPACING
     return row
+
+
+def _bends(lane: Lane, at: float) -> bool:
+    """The kerb bends here, where long vehicles swing over it."""
+    before, after = lane.pose_at(at - BEND_CLEARANCE), lane.pose_at(at + BEND_CLEARANCE)
+    return abs(wrap(after.yaw - before.yaw)) > 0.05
 
 
 def _trees(

@@ -158,7 +158,7 @@ class LaneGraph:
         if distance > SURE_DISTANCE:
             raise ValueError(f"is_near sees at most {SURE_DISTANCE} m far, not {distance}")
         pieces = self._cells[kind].get((math.floor(x / CELL), math.floor(y / CELL)), [])
-        return any(_project(lane, i, x, y)[2] < distance for lane, i in pieces)
+        return any(project(lane, i, x, y)[2] < distance for lane, i in pieces)
 
     def advance(self, lane: Lane, s: float, distance: float) -> list[tuple[Lane, float]]:
         """Every (lane, s) that lies `distance` metres on, one per branch taken."""
@@ -184,7 +184,7 @@ def _best(
     """(distance with the cost of heading, lane, s, offset) of the nearest piece."""
     best: tuple[float, Lane, float, float] | None = None
     for lane, i in pieces:
-        s, offset, distance, heading = _project(lane, i, x, y)
+        s, offset, distance, heading = project(lane, i, x, y)
         if yaw is not None:
             distance += MAX_HEADING_COST * abs(wrap(heading - yaw)) / math.pi
         if best is None or distance < best[0] - 1e-9:
@@ -192,7 +192,7 @@ def _best(
     return best
 
 
-def _project(lane: Lane, i: int, x: float, y: float) -> tuple[float, float, float, float]:
+def project(lane: Lane, i: int, x: float, y: float) -> tuple[float, float, float, float]:
     """(s, offset to the left, distance, heading) of a point against piece `i` of a centre line."""
     (x0, y0, _), (x1, y1, _) = lane.points[i], lane.points[i + 1]
     span = lane.lengths[i + 1] - lane.lengths[i]

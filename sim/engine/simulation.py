@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sim.engine.actors import Actor, VehicleControl, WalkerControl
+from sim.engine.actors import ZERO, Actor, VehicleControl, WalkerControl
+from sim.engine.blocks import ray_hits
 from sim.engine.blueprints import Blueprint
-from sim.engine.geometry import Pose, Vector
+from sim.engine.catalogue import all_blueprints
+from sim.engine.collisions import Collision, Contacts, Level
+from sim.engine.dynamics import Body, drive, walk
+from sim.engine.geometry import Pose, Vector, boxes_touch
+from sim.engine.level_objects import level_obstacles
+from sim.engine.pedestrians import Pedestrians
+from sim.engine.pictures import Pictures
 from sim.engine.town import Town
-from sim.engine.traffic_lights import LightState, TrafficLight
+from sim.engine.traffic import Traffic
+from sim.engine.traffic_lights import LightBoard, LightState, TrafficLight
 
 if TYPE_CHECKING:
     from sim.engine.render.renderer import CameraView, Picture
+
+__all__ = ["Collision", "Engine", "SpawnCollision", "UnknownActor", "UnknownBlueprint"]
+
+SUBSTEP = 0.01  # s, longest step of the motion; CARLA's max_substep_delta_time
+TRIGGER_LENGTH = 12.0  # m before the stop line in which a vehicle's front counts as at the light
+ON_LANE = 1.75  # m from a lane's middle within which a vehicle is on it
 
 
 class UnknownBlueprint(KeyError):  # noqa: N818 - named for what happened
@@ -28,23 +42,6 @@ class UnknownActor(KeyError):  # noqa: N818 - named for what happened
     """No living actor has that id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Collision:
-    """One contact in this tick, told once for each actor in it.
-
-    Attributes:
-        actor_id: who was hit.
-        other_id: by whom; 0 for the level (buildings, trees, poles).
-        impulse: N s on `actor_id`, world axes.
-        level_tag: CityObjectLabel of what was hit where `other_id` is 0.
-    """
-
-    actor_id: int
-    other_id: int
-    impulse: Vector
-    level_tag: int = 0
-
-
 class Engine:
     """One world. Everything in it follows from (town, seed, asset_seed, the calls made).
 
@@ -53,18 +50,9 @@ class Engine:
         frame: number of ticks so far.
         elapsed_s: simulated seconds so far.
         actors: living actors by id; the town's traffic lights are actors from the start.
-        traffic_lights: the town's lights by actor id.
         collisions: contacts of the last tick.
         blueprints: what can be spawned, by id.
     """
-
-    town: Town
-    frame: int
-    elapsed_s: float
-    actors: dict[int, Actor]
-    traffic_lights: dict[int, TrafficLight]
-    collisions: list[Collision]
-    blueprints: dict[str, Blueprint]
 
     def __init__(
         self,
@@ -74,10 +62,92 @@ class Engine:
         asset_seed: int = 1,
         shadows: bool = True,
         threads: int = 1,
-    ) -> None: ...
+    ) -> None:
+        self.town = town
+        self.frame = 0
+        self.elapsed_s = 0.0
+        self.actors: dict[int, Actor] = {}
+        self.collisions: list[Collision] = []
+        self.blueprints: dict[str, Blueprint] = all_blueprints()
+        self._lights = LightBoard(town.traffic_lights)
+        self._level = Level(level_obstacles(town))
+        self._traffic = Traffic(town, seed)
+        self._pedestrians = Pedestrians(town, seed)
+        self._pictures = Pictures(town, asset_seed, shadows=shadows, threads=threads)
+        self._next_id = 1
+        for light in town.traffic_lights:
+            actor = self._enter(self.blueprints["traffic.traffic_light"], light.pose, {})
+            actor.light = light
+            actor.attributes["sign_id"] = light.signal_id
+
+    @property
+    def traffic_lights(self) -> dict[int, TrafficLight]:
+        """The town's lights by actor id."""
+        return self._lights.lights
+
+    # ---- time
 
     def tick(self, delta_s: float) -> int:
         """Advance the world by `delta_s` seconds; returns the number of the new frame."""
+        if delta_s <= 0.0:
+            raise ValueError(f"a tick must take time: delta_s > 0 expected, got {delta_s}")
+        self._lights.tick(delta_s)
+        self._traffic.guide(self.actors, self._lights.lights)
+        self._pedestrians.guide(self.actors, self._lights.cycles, delta_s)
+        self._move(delta_s)
+        for actor in self.actors.values():
+            if actor.parent is not None:
+                self._follow(actor, actor.parent)
+            elif actor.kind == "vehicle":
+                self._look_at_road(actor)
+        self.frame += 1
+        self.elapsed_s += delta_s
+        return self.frame
+
+    def _move(self, delta_s: float) -> None:
+        """Bodies under their controls, in substeps with contacts."""
+        bodies = [
+            Body(actor, self._ground_under(actor))
+            for actor in self.actors.values()
+            if actor.has_body and actor.parent is None
+        ]
+        steps = max(1, math.ceil(delta_s / SUBSTEP - 1e-9))
+        h = delta_s / steps
+        contacts = Contacts(bodies, self._level, delta_s)
+        for _ in range(steps):
+            for body in bodies:
+                if not body.is_asleep:
+                    (walk if body.actor.kind == "walker" else drive)(body, h)
+            contacts.resolve()
+        for body in bodies:
+            if body.actor.is_simulated:
+                body.write_back(delta_s)
+        self.collisions = contacts.collisions()
+
+    def _ground_under(self, actor: Actor) -> float:
+        if actor.kind == "vehicle" and actor.lane is not None and abs(actor.lane_offset) < ON_LANE:
+            return 0.0
+        return self.town.ground_height(actor.pose.x, actor.pose.y)
+
+    def _look_at_road(self, actor: Actor) -> None:
+        """Find a vehicle's lane, its speed limit and the light it stands at."""
+        pose = actor.pose
+        lane, s, offset = self.town.lanes.nearest(pose.x, pose.y, pose.yaw)
+        actor.lane, actor.lane_s, actor.lane_offset = lane, s, offset
+        actor.speed_limit = lane.speed_limit
+        actor.traffic_light = None
+        if lane.light_id is not None and abs(offset) <= ON_LANE:
+            front = s + actor.extent[0]
+            if front >= lane.stop_s - TRIGGER_LENGTH and s <= lane.stop_s:
+                actor.traffic_light = self._lights.lights[lane.light_id]
+
+    def _follow(self, actor: Actor, parent: Actor) -> None:
+        actor.pose = parent.pose.compose(actor.local_pose)
+        actor.velocity = parent.velocity
+        actor.angular_velocity = parent.angular_velocity
+        actor.acceleration = parent.acceleration
+
+    # ---- coming and going
 
     def spawn(
         self,
@@ -93,51 +163,163 @@ class Engine:
             UnknownActor: no such parent.
             SpawnCollision: its body would stand in another's.
         """
+        if blueprint_id not in self.blueprints:
+            raise UnknownBlueprint(blueprint_id)
+        parent = None if parent_id is None else self._actor(parent_id)
+        blueprint = self.blueprints[blueprint_id]
+        actor = self._shape(blueprint, pose, attributes or {}, parent)
+        if actor.has_body and parent is None and not self._is_free(actor):
+            raise SpawnCollision(f"no room for {blueprint_id} at ({pose.x:.1f}, {pose.y:.1f})")
+        self._add(actor)
+        if actor.kind == "vehicle":
+            self._look_at_road(actor)
+        return actor
+
+    def _enter(self, blueprint: Blueprint, pose: Pose, attributes: Mapping[str, str]) -> Actor:
+        actor = self._shape(blueprint, pose, attributes, None)
+        self._add(actor)
+        return actor
+
+    def _shape(
+        self,
+        blueprint: Blueprint,
+        pose: Pose,
+        attributes: Mapping[str, str],
+        parent: Actor | None,
+    ) -> Actor:
+        length, width, height = blueprint.size
+        defaults = {attribute.id: attribute.value for attribute in blueprint.attributes}
+        return Actor(
+            id=self._next_id,
+            blueprint=blueprint,
+            attributes={**defaults, **attributes},
+            pose=pose if parent is None else parent.pose.compose(pose),
+            parent=parent,
+            local_pose=pose,
+            extent=(length / 2, width / 2, height / 2),
+            box_offset=ZERO if blueprint.kind == "walker" else (0.0, 0.0, height / 2),
+        )
+
+    def _add(self, actor: Actor) -> None:
+        self.actors[actor.id] = actor
+        self._next_id += 1
+
+    def _is_free(self, actor: Actor) -> bool:
+        box = actor.box()
+        if any(
+            boxes_touch(box, obstacle.box)
+            for obstacle in self._level.near(box.x, box.y, box.radius)
+        ):
+            return False
+        return not any(
+            other.has_body and boxes_touch(box, other.box()) for other in self.actors.values()
+        )
 
     def destroy(self, actor_id: int) -> bool:
-        """End an actor and whatever is attached to it; False if there is none."""
+        """End an actor and whatever is attached to it; False if there is none to end."""
+        actor = self.actors.get(actor_id)
+        if actor is None or actor.light is not None:
+            return False
+        children = [one.id for one in self.actors.values() if one.parent is actor]
+        for child in children:
+            self.destroy(child)
+        del self.actors[actor_id]
+        self._traffic.release(actor_id)
+        self._pedestrians.release(actor_id)
+        return True
+
+    def _actor(self, actor_id: int) -> Actor:
+        if actor_id not in self.actors:
+            raise UnknownActor(actor_id)
+        return self.actors[actor_id]
+
+    # ---- what one may do to an actor; each raises UnknownActor
 
     def set_pose(self, actor_id: int, pose: Pose) -> None:
         """Put an actor elsewhere; of an attached one, `pose` is in the parent's axes."""
+        actor = self._actor(actor_id)
+        actor.local_pose = pose
+        actor.pose = pose if actor.parent is None else actor.parent.pose.compose(pose)
+        for child in self.actors.values():
+            if child.parent is actor:
+                child.pose = actor.pose.compose(child.local_pose)
+        if actor.kind == "vehicle":
+            self._look_at_road(actor)
 
     def set_velocity(self, actor_id: int, velocity: Vector) -> None:
         """Give an actor a velocity, m/s, world axes; physics goes on from there."""
+        self._actor(actor_id).velocity = velocity
 
     def set_angular_velocity(self, actor_id: int, angular_velocity: Vector) -> None:
         """Give an actor an angular velocity, rad/s, world axes."""
+        self._actor(actor_id).angular_velocity = angular_velocity
 
     def add_impulse(self, actor_id: int, impulse: Vector) -> None:
         """Push an actor at its middle, N s, world axes."""
+        actor = self._actor(actor_id)
+        if actor.blueprint.mass > 0.0:
+            share = 1.0 / actor.blueprint.mass
+            x, y, z = actor.velocity
+            actor.velocity = (
+                x + impulse[0] * share,
+                y + impulse[1] * share,
+                z + impulse[2] * share,
+            )
 
     def enable_constant_velocity(self, actor_id: int, velocity: Vector) -> None:
-        """Hold a velocity in the actor's own axes, m/s, whatever its control says."""
+        """Hold a velocity in the actor's own axes, m/s, whatever its pedals say."""
+        self._actor(actor_id).constant_velocity = velocity
 
     def disable_constant_velocity(self, actor_id: int) -> None:
         """End that."""
+        self._actor(actor_id).constant_velocity = None
 
     def apply_vehicle_control(self, actor_id: int, control: VehicleControl) -> None:
         """Set a vehicle's pedals and wheel, steer left positive; they hold until the next call."""
+        self._actor(actor_id).control = control
 
     def apply_walker_control(self, actor_id: int, control: WalkerControl) -> None:
         """Set where a walker goes; it holds until the next call."""
+        self._actor(actor_id).walker_control = control
 
     def set_simulate_physics(self, actor_id: int, is_on: bool) -> None:
         """Let physics move an actor, or leave it where it is put."""
+        actor = self._actor(actor_id)
+        actor.is_simulated = is_on
+        if not is_on:
+            actor.velocity = actor.angular_velocity = actor.acceleration = ZERO
 
     def set_collides(self, actor_id: int, is_on: bool) -> None:
         """Let an actor hit others, or pass through them."""
+        self._actor(actor_id).does_collide = is_on
 
     def set_light_flags(self, actor_id: int, flags: int) -> None:
         """Set a vehicle's lights, CARLA's bits."""
+        self._actor(actor_id).light_flags = flags
 
     def follow_lanes(self, actor_id: int, is_on: bool = True) -> None:
         """Let the engine's own traffic drive a vehicle: lane, limit, distance, lights, turns."""
+        self._actor(actor_id)
+        if is_on:
+            self._traffic.adopt(actor_id)
+        else:
+            self._traffic.release(actor_id)
 
     def walk_pavement(self, actor_id: int, is_on: bool = True) -> None:
         """Let the engine's own pedestrians guide a walker along pavements and crossings."""
+        actor = self._actor(actor_id)
+        if is_on:
+            self._pedestrians.adopt(actor)
+        else:
+            self._pedestrians.release(actor_id)
+            actor.walker_control = WalkerControl()
+
+    # ---- traffic lights, by actor id
 
     def set_light_state(self, actor_id: int, state: LightState) -> None:
         """Show a state on a traffic light until its junction goes on."""
+        light = self._light(actor_id)
+        light.state, light.elapsed = state, 0.0
 
     def set_light_times(
         self,
@@ -148,21 +330,40 @@ class Engine:
         red: float | None = None,
     ) -> None:
         """Change a traffic light's times, seconds."""
+        light = self._light(actor_id)
+        light.green_time = light.green_time if green is None else green
+        light.yellow_time = light.yellow_time if yellow is None else yellow
+        light.red_time = light.red_time if red is None else red
 
     def freeze_light(self, actor_id: int, is_frozen: bool) -> None:
         """Stop or restart the cycle of a traffic light's junction."""
+        self._light(actor_id)
+        self._lights.freeze(actor_id, is_frozen)
 
     def freeze_all_lights(self, is_frozen: bool) -> None:
         """Stop or restart all cycles."""
+        self._lights.freeze(None, is_frozen)
 
     def reset_lights(self, actor_id: int | None = None) -> None:
         """Begin the cycle anew, of one light's junction or of all."""
+        self._lights.reset(actor_id)
 
     def light_group(self, actor_id: int) -> list[int]:
         """Ids of all lights of that light's junction, itself among them, as CARLA's groups."""
+        self._light(actor_id)
+        return self._lights.group(actor_id)
+
+    def _light(self, actor_id: int) -> TrafficLight:
+        if actor_id not in self._lights.lights:
+            raise UnknownActor(actor_id)
+        return self._lights.lights[actor_id]
+
+    # ---- what can be seen
 
     def picture(self, view: CameraView) -> Picture:
         """What a camera sees now; the same view in the same tick is drawn once."""
+        return self._pictures.take(view, self.actors, self.frame)
 
     def ray_hits_building(self, a: Vector, b: Vector) -> bool:
         """A building stands in the straight line between two points, metres."""
+        return any(ray_hits(building.box(), a, b) for building in self.town.buildings)

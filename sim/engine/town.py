@@ -14,12 +14,22 @@ from sim.engine.geometry import Pose, Vector
 from sim.engine.lanes import LaneGraph, LaneId
 from sim.engine.layout import CROSSING_WIDTH, NORTH, SOUTH, street_plan
 from sim.engine.opendrive import write_opendrive
-from sim.engine.roads import KERB_HEIGHT, LANE_WIDTH, Junction, Network, lane_offset
+from sim.engine.roads import (
+    KERB_HEIGHT,
+    LANE_WIDTH,
+    PAVEMENT_WIDTH,
+    Junction,
+    Network,
+    lane_offset,
+)
 from sim.engine.traffic_lights import TrafficLight
 
 SPAWN_SPACING = 20.0  # m along a lane
 SPAWN_CLEARANCE = 12.0  # m from a lane's ends, so that nobody spawns on a crossing
 SPAWN_HEIGHT = 0.3  # m over the ground, so that no wheel starts below it
+LAWN_HEIGHT = -0.05  # m of the ground behind the verge
+WALKER_SPACING = 15.0  # m between spawn points on pavements
+WALKER_HEIGHT = 0.93  # m from the ground to the middle of a walker's body
 POLE_BEHIND_EDGE = 0.3  # m from the junction's far edge to a light's pole
 POLE_BESIDE_KERB = 0.6  # m from the kerb to a light's pole
 
@@ -89,6 +99,7 @@ class Town:
         network: the roads as they were written.
         lanes: the same roads as a lane graph.
         spawn_points: on driving lanes, 0.3 m over the ground, outside junctions.
+        walker_spawn_points: on pavements, where a walker's middle is.
         loop: a closed route of driving lanes through both junctions, for an ego vehicle.
         buildings: with footprints and heights.
         furniture: trees, lamps, bins, benches.
@@ -103,6 +114,7 @@ class Town:
     network: Network
     lanes: LaneGraph
     spawn_points: list[Pose]
+    walker_spawn_points: list[Pose]
     loop: list[LaneId]
     buildings: list[Building] = field(default_factory=list)
     furniture: list[Furniture] = field(default_factory=list)
@@ -112,13 +124,14 @@ class Town:
 
     def ground_height(self, x: float, y: float) -> float:
         """Height of the ground under a point, metres: 0 on roads, 0.15 on and beside pavements."""
-        _, _, offset = self.lanes.nearest(x, y, kind="pavement")
-        if abs(offset) <= lane_offset(2) - LANE_WIDTH:
+        lanes = self.lanes
+        if lanes.is_near(x, y, PAVEMENT_WIDTH / 2, "pavement"):
             return KERB_HEIGHT
-        lane, s, _ = self.lanes.nearest(x, y)
-        near = lane.pose_at(s)
-        is_on_road = math.hypot(x - near.x, y - near.y) <= LANE_WIDTH / 2 + 0.01
-        return 0.0 if is_on_road or lane.is_junction else KERB_HEIGHT
+        if lanes.is_near(x, y, LANE_WIDTH / 2 + 0.01, "driving"):
+            return 0.0
+        if any(math.hypot(x - j.x, y - j.y) < j.radius for j in self.network.junctions):
+            return 0.0
+        return KERB_HEIGHT if lanes.is_near(x, y, 2.5, "pavement") else LAWN_HEIGHT
 
 
 def build_town(seed: int = 1) -> Town:
@@ -135,6 +148,7 @@ def build_town(seed: int = 1) -> Town:
         network=network,
         lanes=lanes,
         spawn_points=_spawn_points(lanes),
+        walker_spawn_points=_walker_points(pavements),
         loop=_loop(network),
         buildings=buildings,
         furniture=place_furniture(lanes, buildings, random.Random(f"{seed} furniture")),
@@ -154,6 +168,16 @@ def _spawn_points(lanes: LaneGraph) -> list[Pose]:
         for k in range(count + 1):
             at = lane.pose_at(SPAWN_CLEARANCE + room * k / max(count, 1))
             points.append(Pose(at.x, at.y, at.z + SPAWN_HEIGHT, at.yaw))
+    return points
+
+
+def _walker_points(pavements: list[Pavement]) -> list[Pose]:
+    points: list[Pose] = []
+    for ring in pavements:
+        count = int(ring.length // WALKER_SPACING)
+        for k in range(count):
+            at = ring.at(ring.length * k / count)
+            points.append(Pose(at.x, at.y, at.z + WALKER_HEIGHT, at.yaw))
     return points
 
 

@@ -64,10 +64,12 @@ class LightCycle:
             vehicles wait longer and lets slower people cross.
     """
 
-    def __init__(self, lights: list[TrafficLight], walk_time: float = 9.0) -> None:
+    def __init__(self, lights: list[TrafficLight], walk_time: float = 11.0) -> None:
         self.lights = lights
         self.walk_time = walk_time
         self._groups = sorted({light.group for light in lights})
+        self._phase = 0
+        self._elapsed = 0.0
         self.reset()
 
     def reset(self) -> None:
@@ -95,8 +97,6 @@ class LightCycle:
             left = self._elapsed - length
             self._enter((self._phase + 1) % (3 * len(self._groups) + 1))
             self._elapsed = left
-            if length <= 0.0 and left <= 0.0:
-                break
 
     @property
     def _is_walk(self) -> bool:
@@ -118,3 +118,37 @@ class LightCycle:
                 state = (LightState.GREEN, LightState.YELLOW, LightState.RED)[step]
             if light.state != state:
                 light.state, light.elapsed = state, 0.0
+
+
+class LightBoard:
+    """All lights of a town, and what one may do to them."""
+
+    def __init__(self, lights: list[TrafficLight]) -> None:
+        self.lights = {light.id: light for light in lights}
+        junctions = sorted({light.junction_id for light in lights})
+        self.cycles = {
+            junction: LightCycle([light for light in lights if light.junction_id == junction])
+            for junction in junctions
+        }
+        self.freeze(None, False)
+
+    def tick(self, delta_s: float) -> None:
+        """Advance all cycles."""
+        for cycle in self.cycles.values():
+            cycle.tick(delta_s)
+
+    def group(self, light_id: int) -> list[int]:
+        """Ids of the lights of one light's junction, itself among them."""
+        junction = self.lights[light_id].junction_id
+        return [light.id for light in self.lights.values() if light.junction_id == junction]
+
+    def freeze(self, light_id: int | None, is_frozen: bool) -> None:
+        """Stop or restart one light's junction, or all."""
+        for one in self.lights if light_id is None else self.group(light_id):
+            self.lights[one].is_frozen = is_frozen
+
+    def reset(self, light_id: int | None) -> None:
+        """Begin anew the cycle of one light's junction, or of all."""
+        for junction, cycle in self.cycles.items():
+            if light_id is None or self.lights[light_id].junction_id == junction:
+                cycle.reset()

@@ -1,0 +1,290 @@
+"""The engine's own traffic: drivers who keep lane, limit and distance, and obey lights.
+
+Following is the intelligent driver model of Treiber, Hennecke and Helbing (Phys. Rev. E 62, 2000);
+steering is pure pursuit (Coulter, CMU-RI-TR-92-01, 1992).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import defaultdict
+from dataclasses import dataclass
+
+from sim.engine.actors import Actor, VehicleControl
+from sim.engine.dynamics import pedals, steer_limit
+from sim.engine.junction_rules import JunctionRules, Occupant
+from sim.engine.lane_path import LaneMarks, LanePath
+from sim.engine.lanes import Lane, LaneId
+from sim.engine.town import Town
+from sim.engine.traffic_lights import LightState, TrafficLight
+
+ACCELERATION = 1.8  # m/s^2, of the driver model
+COMFORT_BRAKE = 2.5  # m/s^2
+HARDEST_BRAKE = -8.0  # m/s^2
+HEADWAY = 1.3  # s; raising it makes gaps longer and streets emptier
+STANDING_GAP = 2.0  # m between bumpers
+LINE_GAP = 0.8  # m between bumper and stop line
+YELLOW_BRAKE = 3.5  # m/s^2 beyond which one goes on at yellow
+SIDE_MARGIN = 0.3  # m that one keeps from what one passes
+KNOWN_AHEAD = 70.0  # m of path that is always chosen
+DECISION_DISTANCE = 22.0  # m before the line at which one asks whether the junction is free
+PATIENCE = 12.0  # s of standing before one drives round what stands in the corner of one's eye
+RIGHT_BLINKER, LEFT_BLINKER, BRAKE_LAMP = 16, 32, 8
+DRIVING_LAMPS = RIGHT_BLINKER | LEFT_BLINKER | BRAKE_LAMP
+
+
+@dataclass(slots=True)
+class Driver:
+    """One driver.
+
+    Attributes:
+        actor_id: the vehicle.
+        rng: chooses its turns.
+        haste: share of the speed limit at which it drives.
+        path: where it goes, None before its first tick.
+        granted: the junction lane it has been let onto.
+    """
+
+    actor_id: int
+    rng: random.Random
+    haste: float
+    path: LanePath | None = None
+    granted: LaneId | None = None
+
+
+class Traffic:
+    """All drivers of a world."""
+
+    def __init__(self, town: Town, seed: int) -> None:
+        self._town = town
+        self._seed = seed
+        self._marks = LaneMarks(town.lanes)
+        self._rules = JunctionRules(town)
+        self._drivers: dict[int, Driver] = {}
+
+    def adopt(self, actor_id: int) -> None:
+        """Drive a vehicle from now on."""
+        rng = random.Random(f"{self._seed} driver {actor_id}")
+        self._drivers.setdefault(actor_id, Driver(actor_id, rng, rng.uniform(0.85, 1.0)))
+
+    def release(self, actor_id: int) -> None:
+        """Drive it no more; its pedals stay as they are."""
+        self._drivers.pop(actor_id, None)
+
+    def guide(self, actors: dict[int, Actor], lights: dict[int, TrafficLight]) -> None:
+        """Set pedals, wheel and blinkers of every driver's vehicle for the next tick."""
+        if not self._drivers:
+            return
+        drivers = [(driver, actors[driver.actor_id]) for driver in self._drivers.values()]
+        for driver, actor in drivers:
+            self._find_place(driver, actor)
+        bodies = [one for one in actors.values() if one.has_body and one.parent is None]
+        occupants = self._occupants(bodies)
+        claims = self._claims(bodies)
+        for driver, actor in drivers:
+            self._drive(driver, actor, bodies, lights, occupants, claims)
+
+    def _find_place(self, driver: Driver, actor: Actor) -> None:
+        pose = actor.pose
+        if driver.path is None:
+            lane, s, _ = self._town.lanes.nearest(pose.x, pose.y, pose.yaw)
+            driver.path = LanePath(self._marks, driver.rng, lane, s)
+        driver.path.locate(pose.x, pose.y, pose.yaw)
+        driver.path.extend(KNOWN_AHEAD)
+        if driver.granted is not None and driver.granted not in driver.path.lane_ids()[:2]:
+            driver.granted = None
+
+    def _place(self, actor: Actor) -> tuple[Lane, float] | None:
+        driver = self._drivers.get(actor.id)
+        if driver is not None and driver.path is not None:
+            return driver.path.lanes[0], driver.path.s
+        return None if actor.lane is None else (actor.lane, actor.lane_s)
+
+    def _turn(self, actor_id: int) -> str:
+        driver = self._drivers.get(actor_id)
+        ahead = driver.path.next_junction() if driver and driver.path else None
+        return ahead[1].turn if ahead else ""
+
+    def _occupants(self, bodies: list[Actor]) -> dict[LaneId, list[Occupant]]:
+        """Who is on which lane."""
+        found: dict[LaneId, list[Occupant]] = defaultdict(list)
+        for actor in bodies:
+            place = self._place(actor) if actor.kind == "vehicle" else None
+            if place is not None:
+                turn = self._turn(actor.id)
+                found[place[0].id].append(
+                    Occupant(actor.id, place[1], actor.extent[0], actor.speed, turn)
+                )
+        return found
+
+    def _claims(self, bodies: list[Actor]) -> dict[LaneId, set[int]]:
+        """Who is on a junction lane, or past the line before it, or was let onto it."""
+        claims: dict[LaneId, set[int]] = defaultdict(set)
+        for actor in bodies:
+            place = self._place(actor) if actor.kind == "vehicle" else None
+            if place is None:
+                continue
+            lane, s = place
+            driver = self._drivers.get(actor.id)
+            if lane.is_junction:
+                claims[lane.id].add(actor.id)
+            elif driver is not None:
+                if driver.granted is not None:
+                    claims[driver.granted].add(actor.id)
+            elif s + actor.extent[0] > lane.stop_s:
+                for after in lane.successors:
+                    claims[after].add(actor.id)
+            # the rear is in the junction until the whole vehicle has left it
+            for before in lane.predecessors:
+                if s < actor.extent[0] and self._town.lanes[before].is_junction:
+                    if driver is None or not driver.path:
+                        continue
+                    claims[before].add(actor.id)
+        return claims
+
+    def _drive(
+        self,
+        driver: Driver,
+        actor: Actor,
+        bodies: list[Actor],
+        lights: dict[int, TrafficLight],
+        occupants: dict[LaneId, list[Occupant]],
+        claims: dict[LaneId, set[int]],
+    ) -> None:
+        path = driver.path
+        assert path is not None
+        pose = actor.pose
+        speed = actor.velocity[0] * math.cos(pose.yaw) + actor.velocity[1] * math.sin(pose.yaw)
+        speed = max(speed, 0.0)
+        wanted = path.speed_limit(driver.haste)
+        wish = _free_acceleration(speed, wanted)
+        gap, pace = self._obstacle(actor, path, bodies, speed)
+        wish = min(wish, _following(speed, gap, pace, STANDING_GAP))
+        line = self._line_gap(driver, actor, speed, lights, occupants, claims)
+        if line is not None:
+            wish = min(wish, _following(speed, line, 0.0, LINE_GAP))
+        throttle, brake = pedals(actor, max(wish, HARDEST_BRAKE), speed)
+        if speed < 0.1 and wish <= 0.0:
+            throttle, brake = 0.0, 1.0
+        steer = _pursuit(actor, path, speed)
+        actor.control = VehicleControl(throttle=throttle, steer=steer, brake=brake)
+        actor.light_flags = _lamps(actor.light_flags, path, brake)
+
+    def _obstacle(
+        self, actor: Actor, path: LanePath, bodies: list[Actor], speed: float
+    ) -> tuple[float, float]:
+        """(gap in metres, its speed along the path) of the nearest body in the way."""
+        reach = 12.0 + 3.0 * speed
+        x, y, half_width = actor.pose.x, actor.pose.y, actor.extent[1]
+        cos, sin = math.cos(actor.pose.yaw), math.sin(actor.pose.yaw)
+        near = []
+        for other in bodies:
+            dx, dy = other.pose.x - x, other.pose.y - y
+            if dx * dx + dy * dy < reach * reach and dx * cos + dy * sin > -2.0:
+                near.append(other)
+        if len(near) < 2:  # oneself is always near
+            return math.inf, 0.0
+        marks = list(path.ahead(reach))
+        best = (math.inf, 0.0)
+        for other in near:
+            if other is actor:
+                continue
+            px, py, yaw = other.pose.x, other.pose.y, other.pose.yaw
+            oc, os = math.cos(yaw), math.sin(yaw)
+            length, width = other.extent[0], other.extent[1]
+            for distance, (_, mx, my, mc, ms, _) in marks:
+                dx, dy = px - mx, py - my
+                along = dx * mc + dy * ms
+                if along > 2.0 + length or along < -2.0 - length:
+                    continue
+                turned, straight = abs(oc * ms - os * mc), abs(oc * mc + os * ms)
+                aside = abs(dy * mc - dx * ms) - length * turned - width * straight
+                if aside > half_width + SIDE_MARGIN:
+                    continue
+                gap = distance + along - length * straight - width * turned - actor.extent[0]
+                if gap < best[0] and distance + along > 0.0:
+                    vx, vy, _ = other.velocity
+                    best = (gap, vx * mc + vy * ms)
+        return best
+
+    def _line_gap(
+        self,
+        driver: Driver,
+        actor: Actor,
+        speed: float,
+        lights: dict[int, TrafficLight],
+        occupants: dict[LaneId, list[Occupant]],
+        claims: dict[LaneId, set[int]],
+    ) -> float | None:
+        """Metres to a stop line where one has to stop, or None."""
+        path = driver.path
+        assert path is not None
+        lane = path.lanes[0]
+        if lane.light_id is None:
+            return None
+        gap = lane.stop_s - path.s - actor.extent[0]
+        if gap < -0.5 and driver.granted is not None:
+            return None
+        if gap < -lane.width:
+            return None
+        state = lights[lane.light_id].state
+        must_brake = speed * speed / (2 * max(gap, 0.1))
+        if state == LightState.RED or (state == LightState.YELLOW and must_brake < YELLOW_BRAKE):
+            driver.granted = None
+            return max(gap, 0.05)
+        if driver.granted is not None or gap > max(DECISION_DISTANCE, 2.0 * speed):
+            return None
+        queue = occupants.get(lane.id, [])
+        if any(path.s < one.s <= lane.stop_s - one.half_length for one in queue):
+            return None  # whoever is first in the queue asks first
+        turn, leave = path.lanes[1], path.lanes[2]
+        is_free = self._rules.may_enter(actor.id, turn, claims, occupants)
+        if is_free and _has_room(actor, occupants.get(leave.id, [])):
+            driver.granted = turn.id
+            claims[turn.id].add(actor.id)
+            return None
+        return max(gap, 0.05)
+
+
+def _has_room(actor: Actor, leaving: list[Occupant]) -> bool:
+    """Behind those that stand on the lane one leaves by there is room for oneself."""
+    room = 2 * actor.extent[0] + STANDING_GAP
+    return not any(one.s - one.half_length < room and one.speed < 2.0 for one in leaving)
+
+
+def _free_acceleration(speed: float, wanted: float) -> float:
+    if speed > wanted:
+        return -min(1.5 * (speed - wanted), COMFORT_BRAKE)
+    return ACCELERATION * (1.0 - (speed / wanted) ** 4)
+
+
+def _following(speed: float, gap: float, pace: float, standing_gap: float) -> float:
+    """Acceleration that the gap to something ahead allows, m/s^2."""
+    if gap == math.inf:
+        return math.inf
+    closing = speed * (speed - pace) / (2.0 * math.sqrt(ACCELERATION * COMFORT_BRAKE))
+    wanted_gap = standing_gap + max(0.0, speed * HEADWAY * min(1.0, pace + 0.5) + closing)
+    return ACCELERATION * (1.0 - (wanted_gap / max(gap, 0.1)) ** 2)
+
+
+def _pursuit(actor: Actor, path: LanePath, speed: float) -> float:
+    """Steer, left positive, so that the vehicle's middle comes to a point on the path ahead."""
+    pose, wheelbase = actor.pose, actor.blueprint.wheelbase
+    target = path.pose_ahead(min(max(0.5 * speed + 1.5, 3.0), 9.0))
+    # the middle, half a wheelbase before the rear axle, moves along the body turned by the slip
+    course = pose.yaw + math.atan(math.tan(actor.steer_angle) / 2.0)
+    dx, dy = target.x - pose.x, target.y - pose.y
+    left = dy * math.cos(course) - dx * math.sin(course)
+    angle = math.atan(2.0 * wheelbase * left / max(dx * dx + dy * dy, 1.0))
+    return min(max(angle / steer_limit(speed), -1.0), 1.0)
+
+
+def _lamps(flags: int, path: LanePath, brake: float) -> int:
+    """The vehicle's lights with brake and blinkers as one drives."""
+    flags &= ~DRIVING_LAMPS
+    if brake > 0.05:
+        flags |= BRAKE_LAMP
+    ahead = path.next_junction()
+    turn = path.lanes[0].turn or (ahead[1].turn if ahead and ahead[0] < 30.0 else "")
+    return flags | {"right": RIGHT_BLINKER, "left": LEFT_BLINKER}.get(turn, 0)
