@@ -5,12 +5,27 @@ from __future__ import annotations
 import math
 
 from sim.carla_server.layouts import Rotation, Transform, Vector3D
+from sim.carla_server.rpc import RpcFailure
 from sim.engine.geometry import Pose, Vector
+
+LARGEST = 1e6  # m, m/s, N s or degrees: beyond it is a mistake, and no number stops a tick for all
+
+
+def checked(*values: float, low: float = -LARGEST, high: float = LARGEST) -> None:
+    """Refuse numbers from a client that the world could not go on with.
+
+    Raises:
+        RpcFailure: one is no number, infinite or out of range.
+    """
+    for value in values:
+        if not low <= value <= high:  # false for what is no number too
+            raise RpcFailure(f"expected a number from {low:g} to {high:g}, got {value}")
 
 
 def pose_from_transform(transform: Transform) -> Pose:
     """Return the engine's pose: y and yaw change sign, pitch and roll keep it."""
     location, rotation = transform.location, transform.rotation
+    checked(location.x, location.y, location.z, rotation.yaw, rotation.pitch, rotation.roll)
     return Pose(
         location.x,
         -location.y,
@@ -41,6 +56,7 @@ def transform_from_pose(pose: Pose) -> Transform:
 
 def vector_from_carla(vector: Vector3D) -> Vector:
     """Return a location, velocity or force in the engine's axes (world or body alike)."""
+    checked(vector.x, vector.y, vector.z)
     return (vector.x, -vector.y, vector.z)
 
 
@@ -51,6 +67,7 @@ def vector_to_carla(vector: Vector) -> tuple[float, float, float]:
 
 def spin_from_carla(vector: Vector3D) -> Vector:
     """Return rad/s from CARLA's deg/s; mirroring turns the two axes that lie in the mirror."""
+    checked(vector.x, vector.y, vector.z)
     return (-math.radians(vector.x), math.radians(vector.y), -math.radians(vector.z))
 
 

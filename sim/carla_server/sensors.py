@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sim.engine.simulation import Collision
 
 TIME_SLACK_S = 1e-6  # sums of a decimal step come out a little short
-MAX_SIDE = 8192  # pixels; a larger picture is a typing error
+MAX_SIDE = 4096  # pixels; a larger picture is a typing error
 FOV_RANGE = (1.0, 170.0)  # degrees, where a pinhole makes sense
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import logging
 import threading
@@ -119,12 +118,9 @@ class CarlaServer:
 def _bound(listen: Callable[[str, int], Listener], host: str, port: int) -> Listener:
     try:
         return listen(host, port)
-    except OverflowError as error:
-        raise PortInUseError(f"expected a port under 65536, got {port}") from error
-    except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
-            raise
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "a port is at most 65535"
         raise PortInUseError(
-            f"cannot listen at {host}:{port} ({error.strerror}); stop what listens there or "
-            "choose another with --port"
+            f"cannot listen at {host}:{port} ({reason}); stop what listens there, or choose "
+            "another address with --host and --port"
         ) from error

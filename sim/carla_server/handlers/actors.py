@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sim.carla_server.actors import bounding_box, wire_actor
-from sim.carla_server.axes import pose_from_transform, spin_from_carla, vector_from_carla
+from sim.carla_server.axes import checked, pose_from_transform, spin_from_carla, vector_from_carla
 from sim.carla_server.handlers.registry import length, living, missing_actor, rpc
 from sim.carla_server.layouts import (
     ActorDescription,
@@ -200,6 +200,7 @@ def apply_control_to_walker(world: ServedWorld, actor_id: int, control: WalkerCo
     """Set where a walker goes and how fast."""
     if living(world, actor_id, "apply_control_to_walker").kind != "walker":
         raise missing_actor(actor_id, "apply_control_to_walker")
+    checked(control.speed)
     world.engine.apply_walker_control(
         actor_id,
         EngineWalkerControl(vector_from_carla(control.direction), control.speed, control.jump),
@@ -212,6 +213,7 @@ def apply_walker_state(
 ) -> None:
     """Put a walker somewhere, going on at a speed in the direction it looks (batch command)."""
     actor = living(world, actor_id, "apply_walker_state")
+    checked(speed)
     pose = pose_from_transform(transform)
     world.engine.set_pose(actor_id, pose)
     if actor.kind == "walker":

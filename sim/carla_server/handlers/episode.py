@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from sim.carla_server.actors import definitions
-from sim.carla_server.axes import transform_from_pose
+from sim.carla_server.axes import checked, transform_from_pose
 from sim.carla_server.handlers.registry import rpc, unlocked_rpc
-from sim.carla_server.layouts import ActorDefinition, EpisodeSettings, Transform
+from sim.carla_server.layouts import WEATHER_NOON, ActorDefinition, EpisodeSettings, Transform
 from sim.carla_server.rpc import RpcFailure
 from sim.carla_server.world import WORLD_STREAM, ServedWorld
 
+LONGEST_STEP_S = 10.0  # physics goes on in small steps: an hour in one tick would hold up everyone
+WEATHER_FIELDS = len(WEATHER_NOON)
 HIDDEN_KINDS = ("spectator", "traffic_light")  # part of every episode, in no client's library
 
 
@@ -40,6 +42,8 @@ def get_episode_settings(world: ServedWorld) -> EpisodeSettings:
 @rpc
 def set_episode_settings(world: ServedWorld, settings: EpisodeSettings) -> int:
     """Take new settings, which hold from the next tick; return the present frame."""
+    if len(settings.fixed_delta_seconds) > 1:
+        checked(float(settings.fixed_delta_seconds[1]), low=0.0, high=LONGEST_STEP_S)
     world.settings = settings
     world.settings_changed.set()
     return world.engine.frame
@@ -118,7 +122,9 @@ def get_weather_parameters(world: ServedWorld) -> list[float]:
 @rpc
 def set_weather_parameters(world: ServedWorld, weather: list[float]) -> None:
     """Keep the weather; pictures show clear noon whatever it says."""
-    world.weather = weather
+    if len(weather) < WEATHER_FIELDS:
+        raise RpcFailure(f"expected {WEATHER_FIELDS} weather parameters, got {len(weather)}")
+    world.weather = weather[:WEATHER_FIELDS]
 
 
 @rpc

@@ -64,7 +64,7 @@ def project_point(
         origin.y + direction.y * distance,
         origin.z + direction.z * distance,
     )
-    hits = ray_hits(world.engine, origin, end)
+    hits = ray_hits(world.engine, origin, end)  # checks both
     return (True, hits[0]) if hits else (False, LabelledPoint(Vector3D(), 0))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sim.carla_server.axes import checked
 from sim.carla_server.handlers.registry import living, missing_actor, rpc
 from sim.carla_server.layouts import BoundingBox
 from sim.carla_server.level import light_heads
@@ -31,6 +32,7 @@ def set_traffic_light_state(world: ServedWorld, actor_id: int, state: int) -> No
 def set_traffic_light_green_time(world: ServedWorld, actor_id: int, seconds: float) -> None:
     """Set the green time of one light."""
     _light(world, actor_id, "set_traffic_light_green_time")
+    checked(seconds, low=0.0)
     world.engine.set_light_times(actor_id, green=seconds)
 
 
@@ -38,6 +40,7 @@ def set_traffic_light_green_time(world: ServedWorld, actor_id: int, seconds: flo
 def set_traffic_light_yellow_time(world: ServedWorld, actor_id: int, seconds: float) -> None:
     """Set the yellow time of one light."""
     _light(world, actor_id, "set_traffic_light_yellow_time")
+    checked(seconds, low=0.0)
     world.engine.set_light_times(actor_id, yellow=seconds)
 
 
@@ -45,6 +48,7 @@ def set_traffic_light_yellow_time(world: ServedWorld, actor_id: int, seconds: fl
 def set_traffic_light_red_time(world: ServedWorld, actor_id: int, seconds: float) -> None:
     """Set how long all are red after one light's yellow."""
     _light(world, actor_id, "set_traffic_light_red_time")
+    checked(seconds, low=0.0)
     world.engine.set_light_times(actor_id, red=seconds)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sim.carla_server.axes import vector_to_carla
+from sim.carla_server.axes import checked, vector_to_carla
 from sim.carla_server.handlers.registry import living, missing_actor, rpc
 from sim.carla_server.layouts import (
     AckermannControl,
@@ -42,7 +42,9 @@ def _extras(world: ServedWorld, actor_id: int, call: str) -> VehicleExtras:
 @rpc
 def apply_control_to_vehicle(world: ServedWorld, actor_id: int, control: VehicleControl) -> None:
     """Set pedals and wheel; CARLA steers right positive, the engine left positive."""
-    _extras(world, actor_id, "apply_control_to_vehicle").ackermann = None
+    extras = _extras(world, actor_id, "apply_control_to_vehicle")
+    checked(control.throttle, control.brake, control.steer)
+    extras.ackermann = None
     world.engine.apply_vehicle_control(
         actor_id,
         EngineControl(
@@ -62,7 +64,9 @@ def apply_ackermann_control_to_vehicle(
     world: ServedWorld, actor_id: int, control: AckermannControl
 ) -> None:
     """Follow a steering angle and a speed until the next control of either sort."""
-    _extras(world, actor_id, "apply_ackermann_control_to_vehicle").ackermann = control
+    extras = _extras(world, actor_id, "apply_ackermann_control_to_vehicle")
+    checked(control.steer, control.speed)
+    extras.ackermann = control
 
 
 @rpc
