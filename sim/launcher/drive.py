@@ -96,16 +96,15 @@ class Drive:
                     self._kinds.setdefault(instance.process.name, []).append(child)
                     self._supervisor.add(child)
                     begun.append(child)
-            self._await_ready(begun)
+            if not self._are_ready(begun):
+                return
 
-    def _await_ready(self, begun: list[Child]) -> None:
+    def _are_ready(self, begun: list[Child]) -> bool:
+        """Wait for a phase; False when the drive is over before it began."""
         end_ns = self._clock.now_ns() + int(READY_S * NS_PER_S)
         while not all(child.is_ready for child in begun):
             if self._is_over():
-                return
-            for child in begun:
-                if child.is_final and not child.was_ready:
-                    raise DriveError(_why(child, "did not start"))
+                return False
             if self._clock.now_ns() > end_ns:
                 late = next(child for child in begun if not child.is_ready)
                 raise DriveError(
@@ -113,14 +112,14 @@ class Drive:
                     f"it last said: {late.last_line() or 'nothing'} ({late.log})"
                 )
             self._turn()
+        return True
 
     def _watch(self) -> None:
         while not self._is_over():
             self._turn()
-        needed = [child for name in ("world", "bridge", "vehicle") for child in self._of(name)]
-        for child in needed:
-            if child.is_final and child.code != 0:
-                raise DriveError(_why(child, "is needed by the drive"))
+        for child in self._supervisor.children:
+            if child.is_final and child.code != 0 and not child.has_terminal:
+                raise DriveError(_why(child))
 
     def _turn(self) -> None:
         self._supervisor.poll(POLL_S)
@@ -134,7 +133,12 @@ class Drive:
         if self._is_stopped():
             self.was_interrupted = True
             return True
-        if any(child.is_final for name in ("world", "bridge") for child in self._of(name)):
+        # A unit or link that never served cannot be restarted into serving.
+        if any(
+            child.is_final
+            for name in ("world", "rsu", "link", "bridge")
+            for child in self._of(name)
+        ):
             return True
         vehicles = self._of("vehicle")
         if vehicles and all(child.is_final for child in vehicles):
@@ -156,7 +160,8 @@ class Drive:
             self._console.print(text, style="red" if level == "error" else None, markup=False)
 
 
-def _why(child: Child, what: str) -> str:
+def _why(child: Child) -> str:
+    what = "is needed by the drive" if child.was_ready else "did not start"
     how = ending(child.code) if child.code is not None else "is not ready"
     said = child.last_line()
     return f"{child.name} {what} and {how}: {said or 'it said nothing'} (all of it: {child.log})"
