@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 from scheduler.errors import MissingPartError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STOP_POLL_S = 0.1  # how soon a signal is seen
+STOP_POLL_S = 0.05  # how soon a signal is seen
 
 
 class Flags(argparse.Namespace):
@@ -72,8 +73,13 @@ def main() -> int:
     from sim.carla_server.server import CarlaServer, Sockets
 
     sockets = Sockets(flags.host, flags.port, flags.streaming_port)
-    engine = _engine(flags)
-    server = CarlaServer(sockets, engine, instance_ids=flags.instance_ids)
+    # In a thread, because the first start compiles for many seconds and a signal must end that too.
+    building = ThreadPoolExecutor(1).submit(_engine, flags)
+    while not building.done():
+        if stop:
+            return 0
+        time.sleep(STOP_POLL_S)
+    server = CarlaServer(sockets, building.result(), instance_ids=flags.instance_ids)
     server.start()
     sys.stdout.write(f"ready {flags.host}:{server.port}\n")
     sys.stdout.flush()
