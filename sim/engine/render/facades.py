@@ -30,7 +30,7 @@ def facade(noise: NoiseBank, rng: np.random.Generator, variant: int) -> NDArray[
     colour, across, wide, tall, bond = _STYLES[variant]
     wall = rgb(*colour) * np.float32(rng.uniform(0.88, 1.08))
     wall = np.clip(wall + rng.uniform(-10, 10, 3).astype(np.float32), 30, 240)
-    picture = wall * (0.86 + 0.2 * noise(size, 1.0))[..., None].astype(np.float32)
+    picture: NDArray[np.float32] = wall * (0.86 + 0.2 * noise(size, 1.0))[..., None]
     if bond == "brick":
         _lay_bricks(picture)
     if bond == "panel":
@@ -46,7 +46,7 @@ def facade(noise: NoiseBank, rng: np.random.Generator, variant: int) -> NDArray[
             _window(picture, (top, bottom, left, right), wall, rng)
         if bond == "render":
             picture[level * floor : level * floor + 3] *= 0.84
-    return picture.astype(np.float32)
+    return picture
 
 
 def shop(noise: NoiseBank, rng: np.random.Generator, variant: int) -> NDArray[np.float32]:

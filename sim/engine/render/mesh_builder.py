@@ -334,4 +334,5 @@ def _grid_normals(points: NDArray[np.floating]) -> NDArray[np.float64]:
     if np.allclose(points[:, 0], points[:, -1]):
         total[:, 0] += total[:, -1]
         total[:, -1] = total[:, 0]
-    return total / np.maximum(np.linalg.norm(total, axis=-1, keepdims=True), 1e-9)
+    total /= np.maximum(np.linalg.norm(total, axis=-1, keepdims=True), 1e-9)
+    return total

@@ -26,7 +26,8 @@ class NoiseBank:
         if self._rng.random() < 0.5:
             field = field[:, ::-1]
         shift = self._rng.integers(0, size, 2)
-        return np.roll(field, (int(shift[0]), int(shift[1])), (0, 1))
+        shifted: NDArray[np.float32] = np.roll(field, (int(shift[0]), int(shift[1])), (0, 1))
+        return shifted
 
 
 def rgb(*channels: float) -> NDArray[np.float32]:
@@ -38,7 +39,8 @@ def blend(
     share: NDArray[np.floating], low: NDArray[np.floating], high: NDArray[np.floating]
 ) -> NDArray[np.float32]:
     """Mix two colours or pictures by a field (n, n) in 0..1."""
-    return (low + (high - low) * share[..., None]).astype(np.float32)
+    mixed: NDArray[np.float32] = (low + (high - low) * share[..., None]).astype(np.float32)
+    return mixed
 
 
 def grey(share: NDArray[np.floating], low: float, high: float) -> NDArray[np.float32]:
@@ -53,4 +55,5 @@ def _field(size: int, exponent: float, rng: np.random.Generator) -> NDArray[np.f
     spectrum[0, 0] = 0.0
     field = np.fft.irfft2(spectrum, (size, size))
     low, high = np.percentile(field[::2, ::2], [1, 99])
-    return np.clip((field - low) / (high - low), 0, 1).astype(np.float32)
+    scaled: NDArray[np.float32] = np.clip((field - low) / (high - low), 0, 1).astype(np.float32)
+    return scaled

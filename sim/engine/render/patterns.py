@@ -85,7 +85,7 @@ def _paint(noise: NoiseBank, rng: np.random.Generator) -> Picture:
     size = 512
     down = np.linspace(0, 1, size, dtype=np.float32)[:, None]
     dust = 0.3 * np.clip((down - 0.6) / 0.4, 0, 1) ** 2 * (0.4 + noise(size, 1.5))
-    picture = np.full((size, size, 3), 238, np.float32) * (1 - dust)[..., None]
+    picture: Picture = np.full((size, size, 3), 238, np.float32) * (1 - dust)[..., None]
     for u in (0.335, 0.53, 0.72):
         picture[int(0.36 * size) : int(0.86 * size), int(u * size) - 1 : int(u * size) + 1] *= 0.4
     picture[int(0.86 * size) : int(0.865 * size), int(0.335 * size) : int(0.72 * size)] *= 0.5

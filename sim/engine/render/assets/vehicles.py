@@ -304,8 +304,8 @@ def _add_details(builder: MeshBuilder, body: _Body, kind: str, rng: np.random.Ge
     if kind == "car_van":
         builder.box((tail - 0.005, 0, 0.62 * height), (0.02, 0.02, 0.62 * height), BLACK)
         for side in (-1, 1):
-            builder.box((tail - 0.002, side * width * 0.21, 0.76 * height),
-                        (0.02, width * 0.3, 0.26 * height), GLASS)  # fmt: skip
+            builder.box((tail - 0.002, side * width * 0.15, 0.76 * height),
+                        (0.02, width * 0.26, 0.26 * height), GLASS)  # fmt: skip
 
 
 def _add_bed(builder: MeshBuilder, body: _Body) -> None:

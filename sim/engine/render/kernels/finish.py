@@ -4,6 +4,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from sim.engine.render.kernels.sampling import F
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def finish(
@@ -30,24 +32,25 @@ def finish(
         for x in range(width):
             mine = surface[y, x]
             blue, green, red = (
-                4 * np.int64(source[y, x, 0]),
-                4 * np.int64(source[y, x, 1]),
-                4 * np.int64(source[y, x, 2]),
+                4 * int(source[y, x, 0]),
+                4 * int(source[y, x, 1]),
+                4 * int(source[y, x, 2]),
             )
             weight = 4
             for side in range(4):
                 ny = y + (side == 0) - (side == 1)
                 nx = x + (side == 2) - (side == 3)
                 if 0 <= ny < height and 0 <= nx < width and surface[ny, nx] != mine:
-                    blue += source[ny, nx, 0]
-                    green += source[ny, nx, 1]
-                    red += source[ny, nx, 2]
+                    blue += int(source[ny, nx, 0])
+                    green += int(source[ny, nx, 1])
+                    red += int(source[ny, nx, 2])
                     weight += 1
             state = np.uint32(state ^ (state << np.uint32(13)))
             state = np.uint32(state ^ (state >> np.uint32(17)))
             state = np.uint32(state ^ (state << np.uint32(5)))
-            grain = np.int64(state & np.uint32(1023)) + np.int64((state >> np.uint32(10)) & 1023)
-            offset = np.float32(grain - 1023) * np.float32(noise / 1023.0) + np.float32(0.5)
-            out[y, x, 0] = np.uint8(min(max(np.float32(blue / weight) + offset, 0.0), 255.0))
-            out[y, x, 1] = np.uint8(min(max(np.float32(green / weight) + offset, 0.0), 255.0))
-            out[y, x, 2] = np.uint8(min(max(np.float32(red / weight) + offset, 0.0), 255.0))
+            grain = int(state & np.uint32(1023)) + int((state >> np.uint32(10)) & 1023) - 1023
+            offset = F(grain) * F(noise / 1023.0) + F(0.5)
+            share = F(1) / F(weight)
+            out[y, x, 0] = np.uint8(min(max(F(blue) * share + offset, F(0)), F(255)))
+            out[y, x, 1] = np.uint8(min(max(F(green) * share + offset, F(0)), F(255)))
+            out[y, x, 2] = np.uint8(min(max(F(red) * share + offset, F(0)), F(255)))

@@ -82,7 +82,8 @@ def reflection(
             (F(0.5) - abs(v)) if u >= 0 else (abs(v) - F(0.5)),
             (F(0.5) - abs(u)) if v >= 0 else (abs(u) - F(0.5)),
         )
-    return fetch(texels, base, width, u + F(0.5), v + F(0.5))
+    red, green, blue = fetch(texels, base, width, u + F(0.5), v + F(0.5))
+    return red, green, blue
 
 
 @njit(**FAST)

@@ -224,7 +224,7 @@ def _shade_row(
             state = np.uint32(state ^ (state << np.uint32(13)))
             state = np.uint32(state ^ (state >> np.uint32(17)))
             state = np.uint32(state ^ (state << np.uint32(5)))
-            level = min(int(lod + F(np.uint32(state >> np.uint32(16))) * F(1 / 65536)), top)
+            level = min(int(lod + F(float(np.uint32(state >> np.uint32(16)))) * F(1 / 65536)), top)
             u = (look[U] * x + look[U + 1]) * depth
             v = (look[V] * x + look[V + 1]) * depth
             red, green, blue = fetch(texels, offset[texture, level], size[texture] >> level, u, v)
@@ -239,13 +239,18 @@ def _shade_row(
             facing = nx * sun[0] + ny * sun[1] + nz * sun[2]
             lit = F(1)
             if facing > 0 and shadow.shape[0] > 1:
-                wx, wy, wz = eye[0] + dx * depth, eye[1] + dy * depth, eye[2] + dz * depth
-                near = to_map[2, 0] * wx + to_map[2, 1] * wy + to_map[2, 2] * wz + to_map[2, 3]
+                # The look is moved off the surface by a map cell or two, more where the sun
+                # grazes it: else the surface shades itself in waves.
+                away = F(0.05) + F(0.17) * (F(1) - facing * facing)
+                wx = eye[0] + dx * depth + nx * away
+                wy = eye[1] + dy * depth + ny * away
+                wz = eye[2] + dz * depth + nz * away
                 lit = sunlit(
                     shadow,
                     F(to_map[0, 0] * wx + to_map[0, 1] * wy + to_map[0, 2] * wz + to_map[0, 3]),
                     F(to_map[1, 0] * wx + to_map[1, 1] * wy + to_map[1, 2] * wz + to_map[1, 3]),
-                    F(near) + F(0.06) + F(0.22) * (F(1) - facing),
+                    F(to_map[2, 0] * wx + to_map[2, 1] * wy + to_map[2, 2] * wz + to_map[2, 3])
+                    + F(0.06),
                 )
             sky = F(0.46) + F(0.2) * nz
             direct = F(0.86) * max(facing, F(0)) * lit
