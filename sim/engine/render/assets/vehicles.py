@@ -74,7 +74,7 @@ _SHAPES: Final[dict[str, _Shape]] = {
 }
 
 
-def vehicle_mesh(kind: str, seed: int) -> Mesh:
+def vehicle_mesh(kind: str, seed: int, extent: tuple[float, float, float] | None = None) -> Mesh:
     """A vehicle with its origin on the ground under the middle of its box.
 
     The paint takes the instance's tint. Lamps follow CARLA's VehicleLightState bits in
@@ -83,11 +83,12 @@ def vehicle_mesh(kind: str, seed: int) -> Mesh:
     Args:
         kind: a key of `VEHICLE_EXTENT`.
         seed: varies proportions and details; the extent holds for every seed.
+        extent: (length, width, height), metres, where it is not the kind's own.
 
     Raises:
         KeyError: unknown kind.
     """
-    extent = VEHICLE_EXTENT[kind]
+    extent = extent or VEHICLE_EXTENT[kind]
     rng = np.random.default_rng((seed, sorted(VEHICLE_EXTENT).index(kind)))
     if kind == "truck":
         return truck_mesh(extent, rng)
