@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sim.carla_server.actors import bounding_box, wire_actor
 from sim.carla_server.axes import checked, pose_from_transform, spin_from_carla, vector_from_carla
-from sim.carla_server.handlers.registry import length, living, missing_actor, rpc
+from sim.carla_server.handlers.registry import living, missing_actor, rpc
 from sim.carla_server.layouts import (
     ActorDescription,
     BoundingBox,
@@ -166,8 +166,7 @@ def set_actor_collisions(world: ServedWorld, actor_id: int, is_on: bool) -> None
 def add_actor_impulse(world: ServedWorld, actor_id: int, impulse: Vector3D) -> None:
     """Push an actor at its middle, N s."""
     living(world, actor_id, "add_actor_impulse")
-    if length(impulse) > 0.0:
-        world.engine.add_impulse(actor_id, vector_from_carla(impulse))
+    world.engine.add_impulse(actor_id, vector_from_carla(impulse))
 
 
 @rpc

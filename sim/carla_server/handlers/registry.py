@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from sim.carla_server.layouts import Vector3D
 from sim.carla_server.rpc import RpcFailure
 from sim.carla_server.world import ServedWorld
 from sim.engine.actors import Actor
@@ -46,8 +45,3 @@ def missing_actor(actor_id: int, call: str) -> RpcFailure:
     return RpcFailure(
         f"Responding error from function {call}: Actor not found.  Actor Id: {actor_id}"
     )
-
-
-def length(vector: Vector3D) -> float:
-    """Return a vector's length."""
-    return float((vector.x**2 + vector.y**2 + vector.z**2) ** 0.5)

@@ -474,3 +474,29 @@ def test_lights_can_be_set_frozen_and_reset(call, server):
     assert light_id in call.value("get_group_traffic_lights", light_id)
     assert "not found" in call.failure("get_group_traffic_lights", 4242)
     call.void("reset_all_traffic_lights")
+
+
+def test_collision_sensor_names_both_and_the_push(call, town):
+    call.settings(True, 0.05)
+    building = town.buildings[0]
+    centre, yaw = building.centre, building.centre.yaw
+    start = building.length / 2 + 4.0  # metres from the middle, in front of its short side
+    place = (centre.x + start * math.cos(yaw), -(centre.y + start * math.sin(yaw)), 0.2)
+    towards = math.degrees(-yaw) + 180.0
+    car = call.value("spawn_actor", description(call, "vehicle.audi.tt"), [place, [0, towards, 0]])
+    blueprint = description(call, "sensor.other.collision")
+    here = [[0, 0, 0], [0, 0, 0]]
+    sensor = call.value("spawn_actor_with_parent", blueprint, here, car[0], 0, "")
+    stream = Subscriber(call, struct.unpack_from("<I", sensor[5])[0])
+    fast = [5 * math.cos(math.radians(towards)), 5 * math.sin(math.radians(towards)), 0]
+    call.void("set_actor_target_velocity", car[0], fast)
+    for _ in range(20):
+        call.value("tick_cue")
+    message = stream.receive()
+    stream.close()
+    assert MESSAGE_HEADER.unpack_from(message)[0] == 0
+    own, other, push = msgspec.msgpack.decode(message[MESSAGE_HEADER.size :])
+    assert own[0] == car[0] and own[2][1] == "vehicle.audi.tt"
+    assert (other[0], other[2][1], other[4]) == (0, "static.building", bytes([3]))
+    # The wall pushes back, against the way it was going.
+    assert push[0] * fast[0] + push[1] * fast[1] < -1000.0
