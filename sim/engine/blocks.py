@@ -15,6 +15,7 @@ from sim.engine.roads import PAVEMENT_WIDTH
 
 FACADE_STYLES = 8  # kinds of facade to choose from
 CLEAR_OF_PAVEMENT = 0.3  # m that a building keeps from any pavement's edge
+LAWN_HEIGHT = -0.05  # m of the ground behind the verge
 LAMP_SPACING = 32.0  # m between street lamps on one side
 KERB_CLEARANCE = 0.45  # m from the kerb to the middle of a lamp's pole
 BEND_CLEARANCE = 9.0  # m before and after a bend kept free of furniture
@@ -104,7 +105,7 @@ def _draw_building(lane: Lane, at: float, rng: random.Random) -> Building:
     beside = -(lane.width / 2 + setback + width / 2)
     kerb = lane.pose_at(at + length / 2, beside)
     return Building(
-        Pose(kerb.x, kerb.y, 0.0, kerb.yaw),
+        Pose(kerb.x, kerb.y, LAWN_HEIGHT, kerb.yaw),
         length,
         width,
         height=3.2 * rng.randint(2, 6) + rng.uniform(0.3, 1.2),
@@ -182,7 +183,7 @@ def _trees(
         beside = -(lane.width / 2 + rng.uniform(1.6, 4.5))
         foot = lane.pose_at(at, beside)
         trunk = Furniture(
-            "tree", Pose(foot.x, foot.y, -0.05, rng.uniform(0, math.tau)), 0.22, 6.0,
+            "tree", Pose(foot.x, foot.y, LAWN_HEIGHT, rng.uniform(0, math.tau)), 0.22, 6.0,
             rng.randrange(1 << 16),
         )  # fmt: skip
         near = Box(foot.x, foot.y, 0.0, 1.2, 1.2)

@@ -34,7 +34,8 @@ class Blueprint:
         attributes: in the order a client sees them.
         mesh: which mesh shows it, "" for none.
         variant: which of the mesh's variants (pedestrians).
-        size: (length, width, height), metres; zeros for what has no body.
+        size: (length, width, height) of its box, metres; zeros for what has no body.
+        mesh_size: the same without mirrors, which the mesh is built to.
         mass: kg.
         semantic_tag: CARLA's CityObjectLabel of its pixels.
         max_speed: m/s it can reach.
@@ -49,6 +50,7 @@ class Blueprint:
     mesh: str = ""
     variant: int = 0
     size: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    mesh_size: tuple[float, float, float] = (0.0, 0.0, 0.0)
     mass: float = 0.0
     semantic_tag: int = 0
     max_speed: float = 0.0

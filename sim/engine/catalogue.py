@@ -24,7 +24,7 @@ COLOURS = (
 )  # fmt: skip
 
 # id, base type, mesh, (length, width, height) m, mass kg, max acceleration m/s^2, max speed m/s.
-# Sizes are the makers' figures, masses kerb weights, both rounded.
+# Sizes are the makers' figures without mirrors, masses kerb weights, both rounded.
 VEHICLES: tuple[tuple[str, str, str, Size, float, float, float], ...] = (
     ("audi.a2", "car", "car_hatch", (3.83, 1.67, 1.55), 1030, 4.0, 50),
     ("audi.etron", "car", "car_suv", (4.90, 1.94, 1.63), 2490, 5.5, 55),
@@ -51,20 +51,22 @@ VEHICLES: tuple[tuple[str, str, str, Size, float, float, float], ...] = (
     ("carlamotors.firetruck", "truck", "truck", (7.90, 2.40, 3.20), 13000, 2.2, 30),
     ("mitsubishi.fusorosa", "bus", "bus", (7.73, 2.08, 2.72), 5500, 2.2, 30),
     ("yamaha.yzf", "motorcycle", "motorcycle", (2.06, 0.75, 1.60), 260, 6.0, 60),
-    ("harley-davidson.low_rider", "motorcycle", "motorcycle", (2.35, 0.85, 1.60), 380, 4.5, 50),
+    ("harley-davidson.low_rider", "motorcycle", "motorcycle", (2.35, 0.75, 1.60), 380, 4.5, 50),
     ("kawasaki.ninja", "motorcycle", "motorcycle", (2.05, 0.75, 1.60), 280, 6.0, 60),
     ("vespa.zx125", "motorcycle", "motorcycle", (1.82, 0.75, 1.60), 190, 3.0, 27),
     ("bh.crossbike", "bicycle", "bicycle", (1.80, 0.60, 1.75), 85, 1.5, 12),
     ("gazelle.omafiets", "bicycle", "bicycle", (1.85, 0.60, 1.75), 90, 1.2, 9),
-    ("diamondback.century", "bicycle", "bicycle", (1.75, 0.55, 1.75), 85, 1.6, 14),
+    ("diamondback.century", "bicycle", "bicycle", (1.75, 0.60, 1.75), 85, 1.6, 14),
 )
-WALKERS = 12  # variants of pedestrians
-WALKER_SIZE: Size = (0.56, 0.56, 1.86)  # m; CARLA's walkers are 1.86 m high
+# m that mirrors (of cycles: handlebars) add to the width
+MIRRORS = {"truck": 0.36, "bus": 0.26, "motorcycle": 0.04, "bicycle": 0.08}
+CAR_MIRRORS = 0.30  # m
+WALKERS = 12
+WALKER_HEIGHTS = (1.80, 1.68, 1.74, 1.62, 1.86, 1.30, 1.70, 1.15)  # m, by variant; two children
+WALKER_LENGTH, WALKER_WIDTH = 0.39, 0.33  # of the height: between standing and a full stride
 PROPS: tuple[tuple[str, str, Size, float], ...] = (
     ("bin", "bin", (0.5, 0.5, 1.0), 25.0),
     ("bench01", "bench", (0.6, 1.6, 0.9), 60.0),
-    ("streetbarrier", "barrier", (0.4, 1.8, 1.0), 30.0),
-    ("trafficcone01", "cone", (0.4, 0.4, 0.75), 4.0),
 )
 ON_LENS = (
     ("lens_circle_falloff", "5.0"), ("lens_circle_multiplier", "0.0"), ("lens_k", "-1.0"),
@@ -104,6 +106,7 @@ def _vehicles() -> list[Blueprint]:
             Attribute("has_lights", "bool", "true", is_modifiable=False),
             Attribute("has_dynamic_doors", "bool", "false", is_modifiable=False),
         )
+        length, width, height = size
         found.append(
             Blueprint(
                 id=f"vehicle.{name}",
@@ -111,12 +114,13 @@ def _vehicles() -> list[Blueprint]:
                 kind="vehicle",
                 attributes=attributes,
                 mesh=mesh,
-                size=size,
+                size=(length, width + MIRRORS.get(mesh, CAR_MIRRORS), height),
+                mesh_size=size,
                 mass=mass,
                 semantic_tag=TAG_OF_BASE_TYPE[base],
                 max_speed=speed,
                 max_acceleration=acceleration,
-                wheelbase=0.6 * size[0],
+                wheelbase=0.6 * length,
             )
         )
     return found
@@ -125,13 +129,14 @@ def _vehicles() -> list[Blueprint]:
 def _walkers() -> list[Blueprint]:
     found = []
     for number in range(1, WALKERS + 1):
+        height = WALKER_HEIGHTS[(number - 1) % len(WALKER_HEIGHTS)]
         attributes = (
             _role("pedestrian"),
             Attribute("speed", "float", "1.4", ("0.0", "1.4", "3.6")),
             Attribute("is_invincible", "bool", "true"),
             Attribute("generation", "int", "2", is_modifiable=False),
             Attribute("gender", "string", ("female", "male")[number % 2], is_modifiable=False),
-            Attribute("age", "string", "adult", is_modifiable=False),
+            Attribute("age", "string", "adult" if height > 1.5 else "child", is_modifiable=False),
             Attribute("can_use_wheelchair", "bool", "false", is_modifiable=False),
         )
         found.append(
@@ -142,7 +147,7 @@ def _walkers() -> list[Blueprint]:
                 attributes=attributes,
                 mesh="pedestrian",
                 variant=number - 1,
-                size=WALKER_SIZE,
+                size=(WALKER_LENGTH * height, WALKER_WIDTH * height, height),
                 mass=75.0,
                 semantic_tag=WALKER_TAG,
                 max_speed=4.0,

@@ -8,18 +8,47 @@ from sim.engine.actors import Actor
 from sim.engine.town import Town
 
 if TYPE_CHECKING:
-    from sim.engine.render.renderer import CameraView, Picture
+    from sim.engine.actor_instances import ActorInstances
+    from sim.engine.render.renderer import CameraView, Picture, Renderer
+    from sim.engine.render.scene import Scene
 
 
 class Pictures:
     """Takes pictures of a town and its actors; imports the renderer with the first one."""
 
-    def __init__(self, town: Town, asset_seed: int, *, shadows: bool, threads: int) -> None:
+    def __init__(
+        self, town: Town, asset_seed: int, *, shadows: bool, threads: int, noise_seed: int
+    ) -> None:
         self._town = town
         self._asset_seed = asset_seed
         self._shadows = shadows
         self._threads = threads
+        self._noise_seed = noise_seed
+        self._scene: Scene | None = None
+        self._renderer: Renderer | None = None
+        self._instances: ActorInstances | None = None
+        self._shown = -1
 
-    def take(self, view: CameraView, actors: dict[int, Actor], frame: int) -> Picture:
-        """The picture of a view in this frame."""
-        raise NotImplementedError
+    def take(self, view: CameraView, actors: dict[int, Actor], frame: int, version: int) -> Picture:
+        """What `view` sees of the actors; `version` changes whenever anything may have moved."""
+        if self._renderer is None:
+            self._set_up()
+        assert (
+            self._renderer is not None and self._scene is not None and self._instances is not None
+        )
+        if version != self._shown:
+            self._instances.update(self._scene.dynamic, actors)
+            self._renderer.begin_tick(frame)
+            self._shown = version
+        return self._renderer.render(view)
+
+    def _set_up(self) -> None:
+        from sim.engine.actor_instances import ActorInstances
+        from sim.engine.level_scene import level_scene
+        from sim.engine.render.renderer import Renderer
+
+        self._scene = level_scene(self._town, self._asset_seed)
+        self._instances = ActorInstances(self._asset_seed)
+        self._renderer = Renderer(
+            self._scene, shadows=self._shadows, threads=self._threads, noise_seed=self._noise_seed
+        )

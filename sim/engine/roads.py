@@ -114,11 +114,11 @@ class Road:
             s -= segment.length
         raise AssertionError("a road has at least one segment")
 
-    def samples(self) -> list[float]:
-        """Where to sample it: segment ends, and between them steps of at most 2 m or 0.5 m."""
+    def samples(self, line_step: float = LINE_STEP, arc_step: float = ARC_STEP) -> list[float]:
+        """Where to sample it: segment ends, and between them steps of at most so many metres."""
         stations = [0.0]
         for segment in self.segments:
-            step = LINE_STEP if segment.curvature == 0.0 else ARC_STEP
+            step = line_step if segment.curvature == 0.0 else arc_step
             count = max(1, math.ceil(segment.length / step))
             start = stations[-1]
             stations += [start + segment.length * (i + 1) / count for i in range(count)]

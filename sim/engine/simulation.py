@@ -73,8 +73,11 @@ class Engine:
         self._level = Level(level_obstacles(town))
         self._traffic = Traffic(town, seed)
         self._pedestrians = Pedestrians(town, seed)
-        self._pictures = Pictures(town, asset_seed, shadows=shadows, threads=threads)
+        self._pictures = Pictures(
+            town, asset_seed, shadows=shadows, threads=threads, noise_seed=seed
+        )
         self._next_id = 1
+        self._version = 0  # counts whatever a picture may show
         for light in town.traffic_lights:
             actor = self._enter(self.blueprints["traffic.traffic_light"], light.pose, {})
             actor.light = light
@@ -100,6 +103,7 @@ class Engine:
                 self._follow(actor, actor.parent)
             elif actor.kind == "vehicle":
                 self._look_at_road(actor)
+        self._version += 1
         self.frame += 1
         self.elapsed_s += delta_s
         return self.frame
@@ -201,6 +205,7 @@ class Engine:
         )
 
     def _add(self, actor: Actor) -> None:
+        self._version += 1
         self.actors[actor.id] = actor
         self._next_id += 1
 
@@ -223,6 +228,7 @@ class Engine:
         children = [one.id for one in self.actors.values() if one.parent is actor]
         for child in children:
             self.destroy(child)
+        self._version += 1
         del self.actors[actor_id]
         self._traffic.release(actor_id)
         self._pedestrians.release(actor_id)
@@ -238,6 +244,7 @@ class Engine:
     def set_pose(self, actor_id: int, pose: Pose) -> None:
         """Put an actor elsewhere; of an attached one, `pose` is in the parent's axes."""
         actor = self._actor(actor_id)
+        self._version += 1
         actor.local_pose = pose
         actor.pose = pose if actor.parent is None else actor.parent.pose.compose(pose)
         for child in self.actors.values():
@@ -295,6 +302,7 @@ class Engine:
 
     def set_light_flags(self, actor_id: int, flags: int) -> None:
         """Set a vehicle's lights, CARLA's bits."""
+        self._version += 1
         self._actor(actor_id).light_flags = flags
 
     def follow_lanes(self, actor_id: int, is_on: bool = True) -> None:
@@ -320,6 +328,7 @@ class Engine:
         """Show a state on a traffic light until its junction goes on."""
         light = self._light(actor_id)
         light.state, light.elapsed = state, 0.0
+        self._version += 1
 
     def set_light_times(
         self,
@@ -362,7 +371,7 @@ class Engine:
 
     def picture(self, view: CameraView) -> Picture:
         """What a camera sees now; the same view in the same tick is drawn once."""
-        return self._pictures.take(view, self.actors, self.frame)
+        return self._pictures.take(view, self.actors, self.frame, self._version)
 
     def ray_hits_building(self, a: Vector, b: Vector) -> bool:
         """A building stands in the straight line between two points, metres."""

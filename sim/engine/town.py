@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.blocks import Building, Furniture, place_buildings, place_furniture
+from sim.engine.blocks import (
+    LAWN_HEIGHT,
+    Building,
+    Furniture,
+    place_buildings,
+    place_furniture,
+)
 from sim.engine.geometry import Pose, Vector
 from sim.engine.lanes import LaneGraph, LaneId
 from sim.engine.layout import CROSSING_WIDTH, NORTH, SOUTH, street_plan
@@ -27,11 +33,10 @@ from sim.engine.traffic_lights import TrafficLight
 SPAWN_SPACING = 20.0  # m along a lane
 SPAWN_CLEARANCE = 12.0  # m from a lane's ends, so that nobody spawns on a crossing
 SPAWN_HEIGHT = 0.3  # m over the ground, so that no wheel starts below it
-LAWN_HEIGHT = -0.05  # m of the ground behind the verge
 WALKER_SPACING = 15.0  # m between spawn points on pavements
 WALKER_HEIGHT = 0.93  # m from the ground to the middle of a walker's body
 POLE_BEHIND_EDGE = 0.3  # m from the junction's far edge to a light's pole
-POLE_BESIDE_KERB = 0.6  # m from the kerb to a light's pole
+POLE_BESIDE_KERB = 2.2  # m from the kerb to a light's pole; long vehicles swing over the kerb
 
 
 @dataclass(frozen=True, slots=True)
