@@ -26,6 +26,7 @@ LOST_M = 10.0  # off the route from which the ego looks for it anew
 PEDAL_LAG_S = 0.4  # by which the speed follows what the pedals ask
 SPEED_KP = 0.35  # pedal per m/s
 SPEED_KI = 0.06  # pedal per m/s and second; more overshoots after a stop
+INTEGRAL_ERROR = 1.5  # m/s within which the integral works, so that pulling away adds nothing
 INTEGRAL_LIMIT = 6.0  # m, so that waiting at a light winds nothing up
 
 
@@ -65,6 +66,10 @@ class EgoDriver:
         wanted = self.wanted_speed(self.s, state, lights)
         throttle, brake = self._pedals(wanted, state.speed, delta_s)
         return Control(throttle, self._steer(self.s, state), brake)
+
+    def rest(self) -> None:
+        """Somebody else has the pedals: nothing is to be caught up afterwards."""
+        self._integral = 0.0
 
     def wanted_speed(self, s: float, state: EgoState, lights: Mapping[int, Light]) -> float:
         """m/s to drive at `s` metres along the route."""
@@ -106,7 +111,8 @@ class EgoDriver:
             self._integral = 0.0
             return 0.0, 0.5
         error = wanted - speed
-        self._integral += error * delta_s
+        if abs(error) < INTEGRAL_ERROR:
+            self._integral += error * delta_s
         self._integral = min(max(self._integral, -INTEGRAL_LIMIT), INTEGRAL_LIMIT)
         if error < -1.0:
             self._integral = min(self._integral, 0.0)

@@ -166,21 +166,19 @@ class Track:
             around: look only within `reach` metres of here, because a route may cross itself.
             reach: metres.
         """
-        points = np.array([[x, y]])
-        if around is None:
-            s, lateral = self.project(points)
-        else:
-            away = np.abs(self._along[:-1] - around)
-            if self.is_loop:
-                away = np.minimum(away, self.length - away)
-            s, lateral = self._project(points, np.flatnonzero(away <= reach))
+        s, lateral = self.project(np.array([[x, y]]), around, reach)
         return float(s[0]), float(lateral[0])
 
     def project(
-        self, points: NDArray[np.float64]
+        self, points: NDArray[np.float64], around: float | None = None, reach: float = 25.0
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The same for (N, 2) points: (N,) metres along, (N,) metres to the left."""
-        return self._project(points, np.arange(len(self._spans)))
+        if around is None:
+            return self._project(points, np.arange(len(self._spans)))
+        away = np.abs(self._along[:-1] - around)
+        if self.is_loop:
+            away = np.minimum(away, self.length - away)
+        return self._project(points, np.flatnonzero(away <= reach))
 
     def _project(
         self, points: NDArray[np.float64], pieces: NDArray[np.int64]
