@@ -55,10 +55,12 @@ class Publisher:
         self._process = process
         self.dropped = 0
 
-    def publish(self, message: wire.AnyMessage, *ids: str, payload: bytes | None = None) -> None:
+    def publish(
+        self, message: wire.AnyMessage, *ids: str, payload: bytes | memoryview | None = None
+    ) -> None:
         """Send a message under its topic and ids; drops when the socket is full."""
         name = "/".join((BY_KIND[message.kind].prefix, *ids))
-        parts = [name.encode(), message.kind, wire.encode(message)]
+        parts: list[bytes | memoryview] = [name.encode(), message.kind, wire.encode(message)]
         if payload is not None:
             parts.append(payload)
         if not transport.send(self._socket, parts):
