@@ -1,0 +1,1 @@
+"""The drive in a terminal: a telemetry subscriber and nothing else."""
