@@ -1,1 +1,1 @@
-"""The simulated world, its radio, the launcher and the scores; talks to the stack through sockets."""
+"""The simulated world, its radio, the launcher and the scores; reaches the stack by sockets."""
