@@ -99,21 +99,26 @@ def triangulate(ring: NDArray[np.float64]) -> list[tuple[int, int, int]]:
         else:
             raise ValueError("polygon_mesh: the outline crosses itself")
     triangles.append((left[0], left[1], left[2]))
+    covered = sum(abs(_twice_area(*ring[list(corner)])) for corner in triangles)
+    if not np.isclose(covered, abs(area), rtol=1e-6):
+        raise ValueError("polygon_mesh: the outline crosses itself")
     return triangles
 
 
 def _is_ear(ring: NDArray[np.float64], corner: tuple[int, int, int], left: list[int]) -> bool:
     a, b, c = ring[list(corner)]
 
-    def side(p: NDArray[np.float64], q: NDArray[np.float64], r: NDArray[np.float64]) -> float:
-        return float((q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]))
-
-    if side(a, b, c) < 0:
+    if _twice_area(a, b, c) < 0:
         return False
     for other in left:
         p = ring[other]
         if other in corner or any(np.array_equal(p, q) for q in (a, b, c)):
             continue
-        if side(a, b, p) >= 0 and side(b, c, p) >= 0 and side(c, a, p) >= 0:
+        if _twice_area(a, b, p) >= 0 and _twice_area(b, c, p) >= 0 and _twice_area(c, a, p) >= 0:
             return False
     return True
+
+
+def _twice_area(p: NDArray[np.float64], q: NDArray[np.float64], r: NDArray[np.float64]) -> float:
+    """Twice the signed area of a triangle, positive if it turns left."""
+    return float((q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]))

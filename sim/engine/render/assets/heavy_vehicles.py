@@ -132,7 +132,7 @@ def bus_mesh(extent: Extent, rng: np.random.Generator) -> Mesh:
     for x in (front - 2.6, rear + 3.1):
         for side in (-1, 1):
             inner, outer = side * (width / 2 - 0.1), side * (width / 2 + 0.004)
-            builder.cylinder((x, inner, 0.5), (x, outer, 0.5), (0.57, 0.57), DARK, sides=18)
+            builder.cylinder((x, inner, 0.58), (x, outer, 0.58), (0.56, 0.56), DARK, sides=18)
             add_wheel(builder, (x, side * (width / 2 + 0.012)), 0.49, 0.3, side)
     add_head_lamps(builder, front - 0.03, width, 0.78, (0.1, 0.4, 0.2))
     add_tail_lamps(builder, rear + 0.04, width, 1.0, (0.12, 0.24, 0.5))

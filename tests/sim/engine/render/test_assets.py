@@ -1,0 +1,154 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sim.engine.render.assets.buildings import building_mesh
+from sim.engine.render.assets.people import (
+    PEDESTRIAN_HEIGHT,
+    PEDESTRIAN_VARIANTS,
+    pedestrian_mesh,
+)
+from sim.engine.render.assets.street import (
+    bench_mesh,
+    bin_mesh,
+    bollard_mesh,
+    sign_mesh,
+    street_lamp_mesh,
+    traffic_light_mesh,
+)
+from sim.engine.render.assets.vegetation import hedge_mesh, tree_mesh
+from sim.engine.render.assets.vehicles import VEHICLE_EXTENT, vehicle_mesh
+from sim.engine.render.renderer import CameraView, Renderer
+from sim.engine.render.scene import Instance, Scene
+from sim.engine.render.textures import TEXTURE_INDEX
+from tests.sim.engine.render.conftest import ground, pose
+
+MESHES = {
+    **{kind: vehicle_mesh(kind, 2) for kind in VEHICLE_EXTENT},
+    **{f"person {v}": pedestrian_mesh(v, 1, v % 4) for v in range(PEDESTRIAN_VARIANTS)},
+    "building": building_mesh(18, 12, 17, 3, 5),
+    "house": building_mesh(10, 12, 6.5, 0, 8),
+    "tree": tree_mesh(1),
+    "poplar": tree_mesh(4),
+    "hedge": hedge_mesh(4.0, 1),
+    "traffic light": traffic_light_mesh(),
+    "lamp": street_lamp_mesh(),
+    "bench": bench_mesh(),
+    "bin": bin_mesh(),
+    "bollard": bollard_mesh(),
+    "sign": sign_mesh("stop"),
+}
+
+
+@pytest.mark.parametrize("name", MESHES)
+def test_every_mesh_is_well_formed(name):
+    mesh = MESHES[name]
+    count = len(mesh.triangles)
+    assert mesh.triangles.min() == 0
+    assert mesh.triangles.max() == len(mesh.vertices) - 1
+    assert {len(a) for a in (mesh.texture, mesh.specular, mesh.emissive, mesh.lamp,
+                             mesh.is_cutout, mesh.is_two_sided)} == {count}  # fmt: skip
+    assert mesh.texture.max() < len(TEXTURE_INDEX)
+    np.testing.assert_allclose(np.linalg.norm(mesh.normals, axis=1), 1, atol=1e-3)
+    assert ((mesh.colour[:, 3] >= 0) & (mesh.colour[:, 3] <= 1)).all()
+    corner = mesh.vertices[mesh.triangles].astype(float)
+    face = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    agreement = (face * mesh.normals[mesh.triangles].sum(1)).sum(1)
+    assert (agreement >= -1e-9).all()  # counter-clockwise seen from outside
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+@pytest.mark.parametrize("kind", VEHICLE_EXTENT)
+def test_a_vehicle_fills_its_extent_and_stands_on_the_ground(kind, seed):
+    vertices = vehicle_mesh(kind, seed).vertices
+    length, width, height = VEHICLE_EXTENT[kind]
+    low, high = vertices.min(0), vertices.max(0)
+    np.testing.assert_allclose((low[0], high[0]), (-length / 2, length / 2), atol=1e-3)
+    assert high[2] == pytest.approx(height, abs=1e-3)
+    assert low[2] == pytest.approx(0, abs=0.03)
+    mirrors = 0.2
+    assert width - 0.15 < np.ptp(vertices[:, 1]) < width + 2 * mirrors
+
+
+@pytest.mark.parametrize("variant", range(PEDESTRIAN_VARIANTS))
+def test_a_pedestrian_has_its_height_and_walks_in_four_phases(variant):
+    phases = [pedestrian_mesh(variant, 1, phase) for phase in range(4)]
+    for mesh in phases:
+        assert mesh.vertices[:, 2].min() == pytest.approx(0, abs=0.06)
+        assert mesh.vertices[:, 2].max() == pytest.approx(PEDESTRIAN_HEIGHT[variant], rel=0.04)
+    stride = [np.ptp(m.vertices[m.vertices[:, 2] < 0.2, 0]) for m in phases]
+    assert stride[0] > stride[1] + 0.15
+    assert stride[2] > stride[3] + 0.15
+    colours = [m.colour for m in phases]
+    np.testing.assert_array_equal(colours[0], colours[2])
+
+
+def test_walls_stand_on_the_asked_rectangle():
+    mesh = building_mesh(20, 12, 15, 2, 4)
+    assert 10 <= mesh.vertices[:, 0].max() <= 10.9
+    assert 6 <= mesh.vertices[:, 1].max() <= 6.95
+    assert mesh.vertices[:, 2].min() == pytest.approx(0, abs=0.01)
+    assert 15 <= mesh.vertices[:, 2].max() < 19
+
+
+def test_a_seed_is_a_look_and_stays_one():
+    for make in (lambda s: vehicle_mesh("car_suv", s), lambda s: building_mesh(15, 10, 12, 1, s),
+                 tree_mesh, lambda s: pedestrian_mesh(2, s, 0)):  # fmt: skip
+        one, again, other = make(1), make(1), make(2)
+        np.testing.assert_array_equal(one.vertices, again.vertices)
+        np.testing.assert_array_equal(one.colour, again.colour)
+        assert (
+            one.vertices.shape != other.vertices.shape
+            or not np.array_equal(one.vertices, other.vertices)
+            or not np.array_equal(one.colour, other.colour)
+        )
+
+
+def test_unknown_kinds_are_refused():
+    with pytest.raises(KeyError):
+        vehicle_mesh("tram", 1)
+    with pytest.raises(KeyError):
+        sign_mesh("yield")
+
+
+def red_excess(textures, mesh, at, lamps, camera):
+    scene = Scene(textures)
+    scene.static.append(ground())
+    scene.dynamic[3] = Instance(mesh, at, (0.5, 0.5, 0.5), 3, 14, True, lamps)
+    renderer = Renderer(scene, noise=0, shadows=False)
+    picture = renderer.render(CameraView(200, 160, 60.0, camera))
+    return picture.bgr[picture.instance == 3].astype(int)
+
+
+def test_brake_lamps_glow_with_the_brake_bit(textures):
+    mesh, at, camera = vehicle_mesh("car_sedan", 1), pose(6), pose(0, 0, 1.0)
+    off, brake, left = (red_excess(textures, mesh, at, bits, camera) for bits in (0, 0x8, 0x20))
+    bright = [(p[:, 2] > 240) & (p[:, 0] < 120) & (p[:, 1] < 120) for p in (off, brake, left)]
+    assert bright[0].sum() == bright[2].sum() == 0
+    assert bright[1].sum() > 40
+
+
+@pytest.mark.parametrize(("state", "channels"), [(0, (2,)), (1, (2, 1)), (2, (1,)), (3, ())])
+def test_a_traffic_light_shows_its_state(textures, state, channels):
+    mesh = traffic_light_mesh()
+    pixels = red_excess(textures, mesh, pose(6, 0, 0), state, pose(0, 1.8, 3.5, pitch=0.1))
+    vivid = pixels[(pixels.max(1) > 170) & (np.ptp(pixels, axis=1) > 90)]
+    if not channels:
+        assert len(vivid) == 0
+        return
+    assert len(vivid) > 20
+    mean = vivid.mean(0)
+    assert all(mean[c] > 120 for c in channels)
+    assert all(mean[c] < 0.75 * mean.max() for c in range(3) if c not in channels)
+
+
+def test_scene_and_assets_need_no_numba():
+    code = (
+        "import sys; import sim.engine.render.scene, sim.engine.render.textures;"
+        "import sim.engine.render.assets.vehicles, sim.engine.render.assets.buildings;"
+        "import sim.engine.render.assets.street, sim.engine.render.assets.vegetation;"
+        "sys.exit('numba' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
