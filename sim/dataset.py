@@ -7,10 +7,13 @@ drawn from the seed, so the same command writes the same set, and a stopped one 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
+import multiprocessing
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,7 +33,7 @@ PICTURES = "images"
 SEGMENTS = "segments"
 JPEG_QUALITY = 95
 DELTA_S = 0.1  # of a tick
-EVERY_TICKS = 10  # so that pictures of one camera differ
+EVERY_TICKS = 6  # so that pictures of one camera differ
 WARM_UP_TICKS = 30  # until traffic has spread and moves
 STANDING = 0.3  # m/s
 MAX_STANDING = 2  # pictures of one wait at a light
@@ -58,8 +61,8 @@ class Plan:
     seed: int
     width: int = 640
     height: int = 384
-    per_segment: int = 80
-    egos: int = 2
+    per_segment: int = 160
+    egos: int = 6
 
     @property
     def segments(self) -> int:
@@ -96,6 +99,9 @@ class Segment:
     egos: tuple[tuple[int, float, CameraMount], ...]
 
 
+OpenWorld = Callable[[Segment], World]
+
+
 def segment_of(plan: Plan, index: int) -> Segment:
     """Draws one segment; the same for the same plan."""
     random = np.random.default_rng((plan.seed, index))
@@ -115,8 +121,8 @@ def segment_of(plan: Plan, index: int) -> Segment:
         town,
         asset,
         int(random.integers(1, 1 << 30)),
-        int(random.integers(18, 45)),
-        int(random.integers(12, 45)),
+        int(random.integers(25, 55)),
+        int(random.integers(20, 60)),
         egos,
     )
 
@@ -275,30 +281,44 @@ def _begin(plan: Plan, out: Path) -> list[int]:
 def record_all(
     plan: Plan,
     out: Path,
-    open_world: Callable[[Segment], World],
+    open_world: OpenWorld,
     report: Callable[[int], None],
+    workers: int = 1,
 ) -> tuple[int, int]:
     """Records what is missing of a set and joins it; returns numbers of pictures and boxes.
 
     Args:
         plan: What to record.
         out: The set's folder.
-        open_world: Makes the world of a segment.
+        open_world: Makes the world of a segment; with several workers, a function of a module.
         report: Told the number of pictures after each segment, those of an earlier run included.
+        workers: Processes, each with a segment of its own.
     """
     missing = _begin(plan, out)
     done = plan.images - sum(plan.pictures_of(index) for index in missing)
     report(done)
-    for index in missing:
-        segment = segment_of(plan, index)
-        world = open_world(segment)
-        try:
-            write_segment(world, segment, out)
-        finally:
-            world.close()
-        done += segment.pictures
-        report(done)
+    record_one = functools.partial(_record_one, plan, out, open_world)
+    if workers == 1:
+        for pictures in map(record_one, missing):
+            done += pictures
+            report(done)
+        return assemble(plan, out)
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, fresh) as pool:
+        for future in as_completed([pool.submit(record_one, index) for index in missing]):
+            done += future.result()
+            report(done)
     return assemble(plan, out)
+
+
+def _record_one(plan: Plan, out: Path, open_world: OpenWorld, index: int) -> int:
+    segment = segment_of(plan, index)
+    world = open_world(segment)
+    try:
+        write_segment(world, segment, out)
+    finally:
+        world.close()
+    return segment.pictures
 
 
 def parser() -> argparse.ArgumentParser:
@@ -311,6 +331,7 @@ def parser() -> argparse.ArgumentParser:
     it.add_argument("--seed", type=int, default=1, help="of traffic, places and cameras")
     it.add_argument("--width", type=int, default=640)
     it.add_argument("--height", type=int, default=384)
+    it.add_argument("--workers", type=int, default=1, help="processes that record")
     return it
 
 
@@ -326,7 +347,7 @@ def main(argv: list[str] | None = None) -> int:
         arguments.height,
     )
     try:
-        pictures, boxes = _with_progress(plan, arguments.out)
+        pictures, boxes = _with_progress(plan, arguments.out, arguments.workers)
     except VdapError as error:
         sys.stderr.write(f"vdap dataset: {error}\n")
         return error.exit_code
@@ -337,16 +358,18 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _with_progress(plan: Plan, out: Path) -> tuple[int, int]:
+def _with_progress(plan: Plan, out: Path, workers: int) -> tuple[int, int]:
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     cv2.setNumThreads(1)
     columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         task = progress.add_task("pictures", total=plan.images)
-        return record_all(
-            plan, out, _open_world, lambda done: progress.update(task, completed=done)
-        )
+
+        def report(done: int) -> None:
+            progress.update(task, completed=done)
+
+        return record_all(plan, out, _open_world, report, workers)
 
 
 def _open_world(segment: Segment) -> World:
