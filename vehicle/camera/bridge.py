@@ -1,12 +1,14 @@
 """Frames and poses of a simulated vehicle, from the bridge's one publishing socket."""
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import zmq
 from numpy.typing import NDArray
 
 from scheduler import messages, processes, telemetry, transport
+from scheduler.config import Config, Vehicle
 from scheduler.errors import WireError
 from scheduler.security import Keys, Site
 from vehicle.camera.base import Frame, Setup, TickGaps
@@ -18,17 +20,23 @@ HIGH_WATER = 4  # frames; more only keeps old ones
 
 
 def subscribe(
-    setup: Setup, topics: list[str], *, limit: int, high_water: int
+    config: Config,
+    vehicle: Vehicle,
+    context: "zmq.Context[zmq.Socket[bytes]]",
+    topics: list[str],
+    *,
+    limit: int,
+    high_water: int,
 ) -> "zmq.Socket[bytes]":
     """A SUB socket to the bridge, with keys where it is on another machine."""
-    address = processes.address(setup.config, "bridge", "", "frames")
+    address = processes.address(config, "bridge", "", "frames")
     keys: Keys | None = None
     server_key: bytes | None = None
-    if address.startswith("tcp://") and not setup.config.security.insecure_loopback:
-        site = Site(setup.config.path(setup.config.security.certificates))
-        keys, server_key = site.keys(setup.vehicle.id), site.peer("bridge").key
+    if address.startswith("tcp://") and not config.security.insecure_loopback:
+        site = Site(config.path(config.security.certificates))
+        keys, server_key = site.keys(vehicle.id), site.peer("bridge").key
     return transport.connect_subscriber(
-        setup.context, [address], topics, keys, server_key, limit=limit, high_water=high_water
+        context, [address], topics, keys, server_key, limit=limit, high_water=high_water
     )
 
 
@@ -52,7 +60,9 @@ class BridgeCamera:
         """Subscribe."""
         section = self._setup.section
         self._socket = subscribe(
-            self._setup,
+            self._setup.config,
+            self._setup.vehicle,
+            self._setup.context,
             [self._topic],
             limit=transport.frame_limit(section.width, section.height),
             high_water=HIGH_WATER,
@@ -120,14 +130,21 @@ def picture(header: messages.Frame, payload: bytes) -> NDArray[np.uint8]:
 class BridgeFeed:
     """What else the bridge says about this vehicle: its poses and, once a second, its route."""
 
-    def __init__(self, setup: Setup) -> None:
-        self._vehicle_id = setup.vehicle.id
+    def __init__(
+        self, config: Config, vehicle: Vehicle, context: "zmq.Context[zmq.Socket[bytes]]"
+    ) -> None:
+        self._vehicle_id = vehicle.id
         self._socket: zmq.Socket[bytes] | None = subscribe(
-            setup, [f"pose/{setup.vehicle.id}", "site"], limit=4_194_304, high_water=64
+            config,
+            vehicle,
+            context,
+            [f"pose/{vehicle.id}", "site"],
+            limit=4_194_304,
+            high_water=64,
         )
         self.pose: messages.Pose | None = None
         self.pose_stamp_ns = 0
-        self.route: list[tuple[float, float]] = []
+        self.route: Sequence[tuple[float, float]] = []
         self.malformed = 0
 
     def pollable(self) -> "zmq.Socket[bytes]":

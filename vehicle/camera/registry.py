@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from typing import cast
 
 import zmq
 
 from scheduler.config import Camera as Section
 from scheduler.config import Config, Vehicle
-from scheduler.errors import ConfigError
+from scheduler.plugins import find
 from vehicle.camera.base import Camera, Setup
-from vehicle.plugins import find_entry_point, names_of, of_module
 
 ENTRY_POINT_GROUP = "vdap.cameras"
-CameraFactory = Callable[[Setup], Camera]
-
-
-def _bridge(setup: Setup) -> Camera:
-    from vehicle.camera.bridge import BridgeCamera
-
-    return BridgeCamera(setup)
-
-
-def _video(setup: Setup) -> Camera:
-    from vehicle.camera.video import VideoCamera
-
-    return VideoCamera(setup)
-
-
-def _replay(setup: Setup) -> Camera:
-    from vehicle.camera.replay import ReplayCamera
-
-    return ReplayCamera(setup)
-
-
-BUILT_IN: dict[str, CameraFactory] = {"bridge": _bridge, "video": _video, "replay": _replay}
-
-
-def split(source: str) -> tuple[str, str]:
-    """The name of a source and what follows its colon (`video:PATH`)."""
-    name, _, argument = source.partition(":")
-    return name, argument
+SHORT_NAMES = {
+    "bridge": "vehicle.camera.bridge:BridgeCamera",
+    "video": "vehicle.camera.video:VideoCamera",
+    "replay": "vehicle.camera.replay:ReplayCamera",
+}
 
 
 def load_camera(
@@ -50,23 +27,17 @@ def load_camera(
     section: Section,
     context: zmq.Context[zmq.Socket[bytes]],
 ) -> Camera:
-    """The camera that `section.source` names.
+    """The camera that `section.source` names; what follows a short name's colon is its argument.
 
     Raises:
         ConfigError: nobody knows that source.
         SourceError: it is known but gives no pictures.
     """
-    source = section.source
-    name, argument = split(source)
-    setup = Setup(config, vehicle, section, argument, context)
-    if name in BUILT_IN:
-        return BUILT_IN[name](setup)
-    found = find_entry_point(ENTRY_POINT_GROUP, name)
-    if found is None and ":" in source:
-        found = of_module(source, f"camera {section.id!r}")
-    if found is None:
-        known = ", ".join((*BUILT_IN, *names_of(ENTRY_POINT_GROUP)))
-        raise ConfigError(
-            f"camera {section.id!r}: unknown source {source!r}; known: {known}, or module:Class"
-        )
-    return cast(CameraFactory, found)(setup)
+    name, _, argument = section.source.partition(":")
+    installed = {entry.name for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    is_named = name in SHORT_NAMES or name in installed
+    found = find(
+        "camera source", ENTRY_POINT_GROUP, SHORT_NAMES, name if is_named else section.source
+    )
+    factory = cast(Callable[[Setup], Camera], found)
+    return factory(Setup(config, vehicle, section, argument if is_named else "", context))

@@ -102,10 +102,15 @@ class Recorder:
              np.ascontiguousarray(frame.image).data]
         )  # fmt: skip
 
-    def stop(self) -> None:
-        """Let it end its file, for `STOP_SECONDS` at most."""
+    def end(self) -> None:
+        """Ask it to end its file; `stop` waits for that."""
         if self._process.poll() is None:
             self._process.terminate()
+
+    def stop(self) -> None:
+        """Let it end its file, for `STOP_SECONDS` at most."""
+        self.end()
+        if self._process.poll() is None:
             try:
                 self._process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
@@ -206,17 +211,27 @@ def alarm(text: str) -> None:
         os.write(1, f"{text}\n".encode())
 
 
+class _Ending:
+    """Becomes true on SIGTERM, and wakes the poller."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self.fd, wake = os.pipe()
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake)
+        signal.signal(signal.SIGTERM, self._set)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the vehicle's main ends us, in its order
+
+    def _set(self, number: int, frame: FrameType | None) -> None:
+        self.is_set = True
+
+
 def main(arguments: list[str]) -> int:
     """Record until told to end."""
-    is_ending = False
-
-    def end(number: int, frame: FrameType | None) -> None:
-        nonlocal is_ending
-        is_ending = True
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the vehicle's main ends us, in its order
+    ending = _Ending()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    with contextlib.suppress(OSError):
+        os.nice(5)  # a drive's deadlines come first
     address, path, max_bytes = arguments
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     socket = context.socket(zmq.PULL)
@@ -226,25 +241,28 @@ def main(arguments: list[str]) -> int:
     keeper = Keeper(Path(path), int(max_bytes))
     poller = zmq.Poller()
     poller.register(socket, zmq.POLLIN)
+    poller.register(ending.fd, zmq.POLLIN)
     poller.register(0, zmq.POLLIN)  # readable at its end
     flushed = time.monotonic()
-    while not is_ending:
-        ready = dict(poller.poll(200))
+    while not ending.is_set:
+        ready = dict(poller.poll(1000))
         if 0 in ready:
             break
-        _drain(socket, keeper, limit=QUEUE)
+        _drain(socket, keeper)
         if time.monotonic() - flushed > 1.0:
             keeper.flush()
             flushed = time.monotonic()
-    _drain(socket, keeper, limit=2 * QUEUE)
+    end = time.monotonic() + STOP_SECONDS / 2
+    while time.monotonic() < end and socket.poll(50):  # what was on its way
+        _drain(socket, keeper)
     keeper.close()
     socket.close()
     context.term()
     return 0
 
 
-def _drain(socket: "zmq.Socket[bytes]", keeper: Keeper, limit: int) -> None:
-    for _ in range(limit):
+def _drain(socket: "zmq.Socket[bytes]", keeper: Keeper) -> None:
+    for _ in range(QUEUE):
         try:
             keeper.keep(socket.recv_multipart(zmq.DONTWAIT))
         except zmq.Again:
@@ -252,4 +270,4 @@ def _drain(socket: "zmq.Socket[bytes]", keeper: Keeper, limit: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    os._exit(main(sys.argv[1:]))  # the file is closed: nothing is left to wait for

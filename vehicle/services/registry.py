@@ -5,11 +5,11 @@ from typing import cast
 
 from scheduler import config
 from scheduler.errors import ConfigError, VdapError
-from vehicle.plugins import find_entry_point, names_of, of_module
+from scheduler.plugins import find
 from vehicle.services.base import AfterVerdict, EveryFrame, Service, Setup
 
 ENTRY_POINT_GROUP = "vdap.services"
-BUILT_IN = {
+SHORT_NAMES = {
     "object_detection": "vehicle.services.object_detection:ObjectDetection",
     "collision_warning": "vehicle.services.collision_warning:CollisionWarning",
 }
@@ -24,16 +24,9 @@ def load_service(section: config.Service, setup: Setup) -> Service:
         ConfigError: unknown, not a service, or its options are wrong.
     """
     who = f"service {section.name!r}"
-    if section.name in BUILT_IN:
-        factory = of_module(BUILT_IN[section.name], who)
-    else:
-        found = find_entry_point(ENTRY_POINT_GROUP, section.name)
-        if found is None and ":" not in section.name:
-            known = ", ".join((*BUILT_IN, *names_of(ENTRY_POINT_GROUP)))
-            raise ConfigError(f"unknown {who}; known: {known}, or module:Class")
-        factory = found or of_module(section.name, who)
+    found = find("service", ENTRY_POINT_GROUP, SHORT_NAMES, section.name)
     try:
-        made = cast(Callable[[Setup], object], factory)(setup)
+        made = cast(Callable[[Setup], object], found)(setup)
     except VdapError:
         raise
     except Exception as error:

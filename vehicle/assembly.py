@@ -1,0 +1,147 @@
+"""Builds a vehicle's parts from the configuration, and gives them back in reverse order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import zmq
+
+from scheduler import processes, security, transport
+from scheduler.clock import Clock
+from scheduler.config import Config, Vehicle
+from scheduler.telemetry import Publisher
+from vehicle.camera.base import Camera
+from vehicle.camera.bridge import BridgeFeed
+from vehicle.camera.registry import load_camera
+from vehicle.data.recorder import Recorder
+from vehicle.encoder import Encoder
+from vehicle.feedback import FeedbackSender
+from vehicle.offload import Addresses, OffloadLink
+from vehicle.outlet import Outlet
+from vehicle.perception.detector import DetectorSpec
+from vehicle.perception.worker import Worker
+from vehicle.services.base import Advisory
+from vehicle.services.registry import ServiceSet
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Assembly:
+    """Makes parts; `close` closes all that were made, the last first."""
+
+    config: Config
+    vehicle: Vehicle
+    run_folder: Path | None
+    clock: Clock
+    context: zmq.Context[zmq.Socket[bytes]] = field(
+        default_factory=lambda: zmq.Context(io_threads=1)
+    )
+    _closing: list[Callable[[], None]] = field(default_factory=list)
+
+    def services(self) -> dict[str, ServiceSet]:
+        """The services of each camera."""
+        vehicle = self.vehicle
+        return {c.id: ServiceSet(vehicle.services, vehicle.id, c.id) for c in vehicle.cameras}
+
+    def cameras(self) -> dict[str, Camera]:
+        """The cameras, not opened yet."""
+        made: dict[str, Camera] = {}
+        for section in self.vehicle.cameras:
+            camera = load_camera(self.config, self.vehicle, section, self.context)
+            made[section.id] = camera
+            self._closing.append(camera.close)
+        return made
+
+    def worker(self) -> Worker:
+        """The inference worker, loading its models."""
+        vehicle = self.vehicle
+        worker = Worker(
+            vehicle.id,
+            [DetectorSpec.of(section, self.config.path) for section in vehicle.detectors],
+            threads=vehicle.compute.threads,
+            slowdown=vehicle.compute.slowdown,
+            max_frame_bytes=max(c.width * c.height * 3 for c in vehicle.cameras),
+            clock=self.clock,
+        )
+        self._closing.append(worker.stop)
+        worker.start()
+        return worker
+
+    def encoder(self) -> Encoder:
+        """The thread that writes JPEGs."""
+        encoder = Encoder()
+        self._closing.append(encoder.close)
+        return encoder
+
+    def recorder(self) -> Recorder | None:
+        """The recorder's process; None without a run folder."""
+        config, vehicle = self.config, self.vehicle
+        if self.run_folder is None:
+            return None
+        is_alone = len(config.vehicles) == 1
+        wanted = config.record.frames
+        recorder = Recorder(
+            self.context,
+            f"ipc://{config.ipc_folder}/vehicle-{vehicle.id}-recorder",
+            self.run_folder / ("run.mcap" if is_alone else f"run-{vehicle.id}.mcap"),
+            max_bytes=int(config.record.max_gib * 2**30),
+            is_keeping_frames=wanted == "all" or (wanted == "auto" and config.world is not None),
+        )
+        self._closing.append(recorder.stop)
+        return recorder
+
+    def outlet(self, recorder: Recorder | None) -> Outlet:
+        """The telemetry socket, and the log beside it."""
+        config, vehicle = self.config, self.vehicle
+        address = processes.address(config, "vehicle", vehicle.id, "telemetry", is_bind=True)
+        keys = None
+        if address.startswith("tcp://") and not config.security.insecure_loopback:
+            site = security.Site(config.path(config.security.certificates))
+            keys = site.keys(vehicle.id)
+            authenticator = security.start_authenticator(self.context, site)
+            self._closing.append(authenticator.stop)
+        socket = transport.bind_publisher(self.context, address, keys)
+        self._closing.append(socket.close)
+        process = f"vehicle-{vehicle.id}"
+        return Outlet(Publisher(socket, process), recorder, process, self.clock)
+
+    def links(self) -> dict[str, OffloadLink]:
+        """A link to each roadside unit, not opened yet; none where pixels stay on board."""
+        links: dict[str, OffloadLink] = {}
+        if self.config.link is None or self.vehicle.stays_on_board:
+            return links
+        for unit in self.config.roadside_units:
+            where = Addresses.of(self.config, self.vehicle.id, unit.id)
+            links[unit.id] = OffloadLink(self.context, self.vehicle.id, unit.id, where)
+            self._closing.append(links[unit.id].leave)
+        return links
+
+    def feed(self) -> BridgeFeed | None:
+        """Poses and route; None where no world is simulated."""
+        if self.config.world is None:
+            return None
+        feed = BridgeFeed(self.config, self.vehicle, self.context)
+        self._closing.append(feed.close)
+        return feed
+
+    def brake(self) -> Callable[[int, str, Advisory], None] | None:
+        """Where advisories go; None where nothing can be braked."""
+        if self.config.world is None:
+            return None
+        sender = FeedbackSender(self.context, self.config, self.vehicle.id)
+        self._closing.append(sender.close)
+        return sender.send
+
+    def close(self) -> None:
+        """Give everything back; a second call does nothing."""
+        for call in reversed(self._closing):
+            try:
+                call()
+            except (OSError, zmq.ZMQError) as error:
+                log.warning("while closing: %s", error)
+        self._closing.clear()
+        self.context.destroy(linger=0)

@@ -1,0 +1,46 @@
+"""Sends a vehicle's advisories to the bridge, which brakes the ego with them."""
+
+import zmq
+
+from scheduler import messages, processes, transport, wire
+from scheduler.config import Config
+from scheduler.security import Site
+from vehicle.services.base import Advisory
+
+
+class FeedbackSender:
+    """One DEALER to the bridge; what cannot leave at once is dropped, the next frame brings more.
+
+    Attributes:
+        dropped: Advisories that the bridge was not there for.
+    """
+
+    def __init__(
+        self, context: "zmq.Context[zmq.Socket[bytes]]", config: Config, vehicle_id: str
+    ) -> None:
+        address = processes.address(config, "bridge", "", "feedback")
+        keys, server_key = None, None
+        if address.startswith("tcp://") and not config.security.insecure_loopback:
+            site = Site(config.path(config.security.certificates))
+            keys, server_key = site.keys(vehicle_id), site.peer("bridge").key
+        self.dropped = 0
+        self._vehicle_id = vehicle_id
+        self._socket = transport.connect_dealer(context, address, keys, server_key)
+
+    def send(self, tick: int, service: str, advisory: Advisory) -> None:
+        """One advisory, for the frame of `tick`."""
+        message = messages.Feedback(
+            messages.VERSION,
+            self._vehicle_id,
+            tick,
+            advisory.valid_for_ms,
+            min(1.0, max(0.0, advisory.brake)),
+            service,
+            advisory.reason[:300],
+        )
+        if not transport.send(self._socket, wire.pack(message)):
+            self.dropped += 1
+
+    def close(self) -> None:
+        """Leave."""
+        self._socket.close()

@@ -1,0 +1,281 @@
+"""The vehicle's end of the offload protocol: one link to one roadside unit.
+
+Two DEALERs, so that a ping does not queue behind a picture: control (hello, pings; results come
+back here) and frames. Both are bound to one random session by HELLO; a reopened link has a new
+session, and what belongs to another one is counted and dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass, field
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from scheduler import messages, processes, transport, wire
+from scheduler.config import Config
+from scheduler.effects import Send, UnitReport
+from scheduler.errors import WireError
+from scheduler.security import Keys, Site
+from vehicle.perception.detections import Detections
+
+log = logging.getLogger(__name__)
+
+HELLO_AGAIN_NS = 200_000_000  # until the welcome
+HELLO_SOON_NS = 20_000_000  # while the socket is not connected yet
+US = 1000  # ns
+
+
+@dataclass(frozen=True, slots=True)
+class Welcomed:
+    """The unit admits the session; models with their typical inference in ns."""
+
+    credits: int
+    models: list[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ponged:
+    """A ping came back."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """A request ended; `detections` in frame pixels when the status is ok."""
+
+    seq: int
+    report: UnitReport
+    detections: Detections | None
+
+
+Heard = Welcomed | Ponged | Answered
+
+
+@dataclass(slots=True)
+class LinkFaults:
+    """What a unit sent that is not for us or not of the protocol."""
+
+    aliens: int = 0
+    malformed: int = 0
+    refused: int = 0  # handshakes that the unit's CURVE ended
+
+
+@dataclass(slots=True, eq=False)
+class _Sockets:
+    control: zmq.Socket[bytes]
+    frames: zmq.Socket[bytes]
+    monitor: zmq.Socket[bytes]
+    session: int
+    is_welcome: bool = False
+    is_frames_known: bool = False
+    hello_due_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a link's two sockets connect to, and the keys of both ends (None = no CURVE)."""
+
+    control: str
+    frames: str
+    keys: Keys | None = None
+    server_key: bytes | None = None
+
+    @staticmethod
+    def of(config: Config, vehicle_id: str, unit_id: str) -> Addresses:
+        """By the configuration: always through the link.
+
+        Raises:
+            CertificateError: a key is missing.
+        """
+        pair = f"{vehicle_id}.{unit_id}"
+        control = processes.address(config, "link", pair, "control")
+        frames = processes.address(config, "link", pair, "frames")
+        if config.security.insecure_loopback and control.startswith("tcp://127."):
+            return Addresses(control, frames)
+        site = Site(config.path(config.security.certificates))
+        return Addresses(control, frames, site.keys(vehicle_id), site.peer(unit_id).key)
+
+
+@dataclass(slots=True, eq=False)
+class OffloadLink:
+    """One vehicle's link to one unit."""
+
+    context: zmq.Context[zmq.Socket[bytes]]
+    vehicle_id: str
+    unit_id: str
+    addresses: Addresses
+    faults: LinkFaults = field(default_factory=LinkFaults)
+    generation: int = 0  # changes whenever `control` does
+    _sockets: _Sockets | None = None
+
+    @property
+    def control(self) -> zmq.Socket[bytes]:
+        """To be polled for reading."""
+        assert self._sockets is not None
+        return self._sockets.control
+
+    @property
+    def session(self) -> int:
+        """Of the open sockets."""
+        assert self._sockets is not None
+        return self._sockets.session
+
+    def reopen(self, now_ns: int) -> None:
+        """Close both sockets and open new ones with a new session."""
+        self.close()
+        where = self.addresses
+        control = transport.connect_dealer(
+            self.context, where.control, where.keys, where.server_key, tos=transport.CONTROL_TOS
+        )
+        frames = transport.connect_dealer(
+            self.context, where.frames, where.keys, where.server_key, tos=transport.FRAMES_TOS
+        )
+        monitor = control.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_AUTH)
+        self._sockets = _Sockets(control, frames, monitor, secrets.randbits(63))
+        self.generation += 1
+        self.greet(now_ns)
+
+    def next_hello_ns(self) -> int | None:
+        """When `greet` is due; None once both sockets are bound to the session."""
+        sockets = self._sockets
+        if sockets is None or (sockets.is_welcome and sockets.is_frames_known):
+            return None
+        return sockets.hello_due_ns
+
+    def greet(self, now_ns: int) -> None:
+        """Say HELLO on both sockets, as long as the unit has not answered."""
+        sockets = self._sockets
+        due_ns = self.next_hello_ns()
+        if sockets is None or due_ns is None or now_ns < due_ns:
+            return
+        is_known = sockets.is_welcome or self._hello(sockets.control, "control")
+        sockets.is_frames_known = self._hello(sockets.frames, "frames")
+        is_out = is_known and sockets.is_frames_known
+        sockets.hello_due_ns = now_ns + (HELLO_AGAIN_NS if is_out else HELLO_SOON_NS)
+
+    def ping(self, number: int) -> bool:
+        """Send a ping; False when the socket is not connected."""
+        message = messages.Ping(messages.VERSION, self.vehicle_id, self.session, number)
+        return transport.send(self.control, wire.pack(message))
+
+    def send(self, effect: Send, jpeg: bytes, now_ns: int) -> bool:
+        """Send a request; False when the socket is full or away."""
+        assert self._sockets is not None
+        task = effect.task
+        request = messages.Request(
+            version=messages.VERSION,
+            vehicle_id=self.vehicle_id,
+            session=self.session,
+            seq=effect.seq,
+            camera_id=task.camera_id,
+            tick=task.tick,
+            sim_ns=task.sim_ns,
+            service=task.service,
+            model=effect.model,
+            age_us=max(0, now_ns - task.stamp_ns) // US,
+            budget_us=max(0, effect.budget_ns) // US,
+            width=task.width,
+            height=task.height,
+            scale=1.0,
+            size=len(jpeg),
+            crc32=wire.crc32(jpeg),
+        )
+        parts = wire.pack(request, jpeg)
+        if sum(map(len, parts)) > wire.MAX_OFFLOAD_BYTES:
+            return False
+        return transport.send(self._sockets.frames, parts)
+
+    def receive(self) -> list[Heard]:
+        """Everything that came, validated."""
+        heard: list[Heard] = []
+        while (parts := transport.receive(self.control)) is not None:
+            try:
+                found = self._read(parts)
+            except WireError as error:
+                self.faults.malformed += 1
+                log.debug("%s: %s", self.unit_id, error)
+                continue
+            if found is not None:
+                heard.append(found)
+        return heard
+
+    def watch_handshakes(self) -> int:
+        """Handshakes that the unit refused since the last look: it does not know our key."""
+        refused = 0
+        while self._sockets is not None and self._sockets.monitor.poll(0):
+            event = recv_monitor_message(self._sockets.monitor)
+            refused += event["event"] == zmq.EVENT_HANDSHAKE_FAILED_AUTH
+        self.faults.refused += refused
+        return refused
+
+    def leave(self) -> None:
+        """Tell the unit and close."""
+        if self._sockets is not None:
+            bye = messages.Bye(messages.VERSION, self.vehicle_id, self.session)
+            transport.send(self.control, wire.pack(bye))
+        self.close()
+
+    def close(self) -> None:
+        """Close both sockets; what is in flight is lost."""
+        if self._sockets is not None:
+            self._sockets.control.disable_monitor()
+            self._sockets.monitor.close()
+            self._sockets.control.close()
+            self._sockets.frames.close()
+            self._sockets = None
+            self.generation += 1
+
+    def _hello(self, socket: zmq.Socket[bytes], channel: str) -> bool:
+        checked = "control" if channel == "control" else "frames"
+        hello = messages.Hello(
+            messages.VERSION,
+            self.vehicle_id,
+            self.session,
+            checked,  # type: ignore[arg-type]
+        )
+        return transport.send(socket, wire.pack(hello))
+
+    def _read(self, parts: list[bytes]) -> Heard | None:
+        kinds = (messages.Welcome, messages.Result, messages.Pong, messages.Bye)
+        message, payload = wire.unpack(parts, *kinds)
+        assert isinstance(message, kinds) and self._sockets is not None
+        name = message.name if isinstance(message, messages.Bye) else message.unit_id
+        if message.session != self._sockets.session or name != self.unit_id:
+            self.faults.aliens += 1
+            return None
+        if isinstance(message, messages.Welcome):
+            if len(message.infer_us) != len(message.models):
+                raise WireError("expected one inference time for each model of the welcome")
+            self._sockets.is_welcome = True
+            models = zip(message.models, (us * US for us in message.infer_us), strict=True)
+            return Welcomed(message.credits, list(models))
+        if isinstance(message, messages.Pong):
+            return Ponged(message.number)
+        if isinstance(message, messages.Result):
+            return self._answered(message, payload)
+        return None  # it leaves: what is in flight runs into its leases
+
+    def _answered(self, message: messages.Result, payload: list[bytes]) -> Answered:
+        status, reason, found = message.status, message.reason, None
+        if status == "ok":
+            try:
+                if len(payload) != 1:
+                    raise WireError(f"expected one payload with detections, got {len(payload)}")
+                found = Detections.from_bytes(payload[0])
+            except WireError as error:
+                self.faults.malformed += 1
+                status, reason = "bad", str(error)[:300]
+        report = UnitReport(
+            status,
+            message.queue_us * US,
+            message.decode_us * US,
+            message.infer_us * US,
+            message.credits,
+            message.retry_after_us * US,
+            reason,
+        )
+        return Answered(message.seq, report, found)
