@@ -65,6 +65,8 @@ def unpack(parts: Sequence[bytes], *kinds: type[AnyMessage]) -> tuple[AnyMessage
     """
     if len(parts) < 2:
         raise WireError(f"expected [kind, header, ...], got {len(parts)} part(s)")
+    if len(parts[1]) > MAX_HEADER_BYTES:
+        raise WireError(f"expected at most {MAX_HEADER_BYTES} bytes of header, got {len(parts[1])}")
     for kind in kinds:
         if parts[0] == kind.kind:
             return decode(kind, parts[1]), list(parts[2:])

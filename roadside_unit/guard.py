@@ -1,0 +1,71 @@
+"""What a roadside unit checks before it trusts a request, and whom it stops listening to."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scheduler import wire
+from scheduler.errors import WireError
+from scheduler.messages import Request
+from vehicle.perception.jpeg import jpeg_size
+
+BAD_PER_S = 20  # malformed messages of one peer; more is no accident
+MUTED_NS = 10_000_000_000
+WINDOW_NS = 1_000_000_000
+MOST_PEERS = 1024  # remembered; the one that was bad longest ago is forgotten
+
+
+def check_picture(request: Request, payload: Sequence[bytes]) -> bytes:
+    """The picture of a request, if it is what the header says.
+
+    Raises:
+        WireError: not one part, another size or checksum, not a baseline JPEG, or one that states
+            other sides than the header.
+    """
+    if len(payload) != 1:
+        raise WireError(f"expected one picture, got {len(payload)} parts")
+    jpeg = payload[0]
+    if len(jpeg) != request.size:
+        raise WireError(f"expected {request.size} bytes of picture, got {len(jpeg)}")
+    if wire.crc32(jpeg) != request.crc32:
+        raise WireError("the picture's checksum is wrong")
+    width, height = jpeg_size(jpeg)
+    if (width, height) != (request.width, request.height):
+        raise WireError(
+            f"expected {request.width} x {request.height} by the header, "
+            f"the picture has {width} x {height}"
+        )
+    return jpeg
+
+
+@dataclass(slots=True)
+class _Record:
+    window_ns: int  # its start
+    count: int = 0
+    muted_until_ns: int = 0
+
+
+class BadPeers:
+    """Counts malformed messages by peer and mutes those who send too many."""
+
+    def __init__(self) -> None:
+        self._records: OrderedDict[bytes, _Record] = OrderedDict()
+
+    def is_muted(self, peer: bytes, now_ns: int) -> bool:
+        """Whether to drop what comes from this peer unread."""
+        record = self._records.get(peer)
+        return record is not None and now_ns < record.muted_until_ns
+
+    def blame(self, peer: bytes, now_ns: int) -> bool:
+        """Count one malformed message; True when the peer is muted for it."""
+        record = self._records.setdefault(peer, _Record(now_ns))
+        self._records.move_to_end(peer)
+        if len(self._records) > MOST_PEERS:
+            self._records.popitem(last=False)
+        if now_ns - record.window_ns >= WINDOW_NS:
+            record.window_ns, record.count = now_ns, 0
+        record.count += 1
+        if record.count <= BAD_PER_S:
+            return False
+        record.muted_until_ns = now_ns + MUTED_NS
+        return True
