@@ -31,21 +31,28 @@ class Server:
         self.host, port = line.split()[1].split(":")
         self.port = int(port)
 
-    def run_script(self, name, *flags, timeout=60):
-        """Run a client script in a process of its own and return what it printed."""
-        done = subprocess.run(
+    def start_script(self, name, *flags):
+        """Start a client script in a process of its own."""
+        return subprocess.Popen(
             [
                 *(sys.executable, SCRIPTS / "run_script.py", SCRIPTS / name),
                 *("--host", self.host, "--port", str(self.port), *map(str, flags)),
             ],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=timeout,
             env=ENVIRONMENT,
-            check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+
+    def run_script(self, name, *flags, timeout=60):
+        """Run a client script to its end and return what it printed."""
+        process = self.start_script(name, *flags)
+        try:
+            out, log = process.communicate(timeout=timeout)
+        finally:
+            process.kill()
+        assert process.returncode == 0, out + log
+        return out
 
     def stop(self):
         """End it as a user would; return (exit code, log)."""

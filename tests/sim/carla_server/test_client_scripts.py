@@ -1,6 +1,8 @@
 """Plain CARLA client scripts, of the kind found in tutorials, unchanged against our server."""
 
 import importlib.util
+import signal
+import time
 
 import pytest
 
@@ -42,3 +44,20 @@ def test_batch_of_traffic(server, free_port):
 
 def test_instance_segmentation_and_collision(server):
     assert "hit vehicle.audi.tt" in server.run_script("instance_segmentation.py")
+
+
+def test_stopped_client_with_a_camera_does_not_stop_the_world(server, free_port, tmp_path):
+    flags = ("--tm-port", free_port(), "--out", tmp_path)
+    stopped = server.start_script("tutorial.py", *flags)
+    try:
+        end = time.monotonic() + 30.0
+        while not list(tmp_path.glob("*.png")) and time.monotonic() < end:
+            time.sleep(0.01)
+        stopped.send_signal(signal.SIGSTOP)
+        assert "ok" in server.run_script("snapshot_listing.py")
+        stopped.send_signal(signal.SIGCONT)
+        out, log = stopped.communicate(timeout=30)
+        assert stopped.returncode == 0, out + log
+    finally:
+        stopped.kill()
+        stopped.communicate()

@@ -27,7 +27,7 @@ def main():
         if blueprint.has_attribute("color"):
             color = blueprint.get_attribute("color").recommended_values[0]
             blueprint.set_attribute("color", color)
-        transform = world.get_map().get_spawn_points()[0]
+        transform = world.get_map().get_spawn_points()[40]
         vehicle = world.spawn_actor(blueprint, transform)
         actors.append(vehicle)
         print("created", vehicle.type_id)
@@ -45,7 +45,7 @@ def main():
         actors.append(camera)
         camera.listen(lambda image: image.save_to_disk(f"{args.out}/{image.frame:06d}.png"))
 
-        start = vehicle.get_location()
+        start = transform.location  # the vehicle's own is known from the next tick on
         end = time.monotonic() + 20.0
         moved = 0.0
         while time.monotonic() < end and moved < 2.0:
