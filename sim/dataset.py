@@ -121,8 +121,8 @@ def segment_of(plan: Plan, index: int) -> Segment:
         town,
         asset,
         int(random.integers(1, 1 << 30)),
-        int(random.integers(25, 55)),
-        int(random.integers(20, 60)),
+        int(random.integers(50, 100)),
+        int(random.integers(60, 140)),
         egos,
     )
 

@@ -95,7 +95,7 @@ def _sample(pixels: NDArray[np.uint8], moved: NDArray[np.float32], labels: Label
     rest = np.prod(sides, axis=1)
     is_inside = rest > 0
     is_learnt = (
-        (labels.visibility >= LEARN_VISIBILITY)
+        (labels.visibility >= LEARN_VISIBILITY[labels.class_id])
         & (rest >= LEAST_REMAINDER * whole)
         & (sides[:, 0] >= MIN_WIDTH_PX)
         & (sides[:, 1] >= LEARN_HEIGHT_PX)
