@@ -1,5 +1,6 @@
 """Ground truth of a picture: the visible box of every road user and traffic light in it."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +18,16 @@ CLASSES = ("car", "truck", "bus", "motorcycle", "bicycle", "pedestrian", "traffi
 PEDESTRIAN = CLASSES.index("pedestrian")
 TRAFFIC_LIGHT = CLASSES.index("traffic light")
 
-VEHICLES, PEOPLE, LIGHTS = 1, 2, 3  # what a pixel's tag can belong to
-TAG_GROUPS = np.zeros(256, np.uint8)  # CARLA's CityObjectLabel to one of these, 0 for none
-TAG_GROUPS[[13, 14, 15, 16, 18, 19]] = VEHICLES  # rider, car, truck, bus, motorcycle, bicycle
-TAG_GROUPS[12] = PEOPLE
-TAG_GROUPS[7] = LIGHTS
+# What a pixel's tag (CARLA's CityObjectLabel) can belong to; riders belong to either two-wheeler.
+CARS, TRUCKS, BUSES, TWO_WHEELERS, PEOPLE, LIGHTS = 1, 2, 3, 4, 5, 6
+TAG_GROUPS = np.zeros(256, np.uint8)
+TAG_GROUPS[[14, 15, 16, 12, 7]] = CARS, TRUCKS, BUSES, PEOPLE, LIGHTS
+TAG_GROUPS[[13, 18, 19]] = TWO_WHEELERS
+CLASS_GROUPS = (CARS, TRUCKS, BUSES, TWO_WHEELERS, TWO_WHEELERS, PEOPLE, LIGHTS)
 
 RANGE_M = 250.0  # beyond, a car is 2 px high
 MIN_PIXELS = 6  # fewer are a speck of which no box can be told
+MIN_HEIGHT_PX = 5.0  # the same; no score counts boxes under 25
 MARGIN_PX = 2.0  # edges are antialiased and extents rounded
 BELIEVED_SHARE = 0.7  # of an id's pixels that must lie in its actor's projected box
 MATCHED_SHARE = 0.9  # the same where only geometry speaks
@@ -118,9 +121,9 @@ class GroundTruth:
         for shape in shapes:
             if shape.body.actor_id == self._own_id or shape.blob is None:
                 continue
-            if len(shape.blob.u) < MIN_PIXELS:
-                continue
-            found.append(self._box(shape, shape.blob))
+            box = self._box(shape, shape.blob)
+            if len(shape.blob.u) >= MIN_PIXELS and box.xyxy[3] - box.xyxy[1] >= MIN_HEIGHT_PX:
+                found.append(box)
         return found
 
     def _shapes(
@@ -165,7 +168,7 @@ class GroundTruth:
             return None
         if rect[0] > self._intrinsics.width or rect[1] > self._intrinsics.height:
             return None
-        return _Shape(body, hull, rect, distance, _group(body.class_id))
+        return _Shape(body, hull, rect, distance, CLASS_GROUPS[body.class_id])
 
     def _believe(self, shapes: list[_Shape], blobs: dict[tuple[int, int], _Blob]) -> None:
         """Take ids at their word where their pixels lie where that actor is."""
@@ -211,10 +214,11 @@ class GroundTruth:
                 self._known[key] = shape.body.actor_id
 
     def _clip(self, rect: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        """A shape's rectangle without its margin, as far as it lies in the picture."""
         return (
-            max(rect[0], 0.0), max(rect[1], 0.0),
-            min(rect[2], float(self._intrinsics.width)),
-            min(rect[3], float(self._intrinsics.height)),
+            max(rect[0] + MARGIN_PX, 0.0), max(rect[1] + MARGIN_PX, 0.0),
+            min(rect[2] - MARGIN_PX, float(self._intrinsics.width)),
+            min(rect[3] - MARGIN_PX, float(self._intrinsics.height)),
         )  # fmt: skip
 
     def _box(self, shape: _Shape, blob: _Blob) -> TruthBox:
@@ -231,26 +235,24 @@ class GroundTruth:
         )
 
 
-def _group(class_id: int) -> int:
-    return {PEDESTRIAN: PEOPLE, TRAFFIC_LIGHT: LIGHTS}.get(class_id, VEHICLES)
-
-
 def _blobs(picture: Picture) -> dict[tuple[int, int], _Blob]:
     """The pixels of road users and lights, by (group, id)."""
     groups = TAG_GROUPS[picture.semantic].ravel()
     where = np.flatnonzero(groups)
-    keys = (groups[where].astype(np.uint32) << 16) | picture.instance.ravel()[where]
-    counts = np.bincount(keys, minlength=4 << 16)
-    present = np.flatnonzero(counts)
-    compact = np.zeros(4 << 16, np.uint16)
-    compact[present] = np.arange(len(present))
-    order = np.argsort(compact[keys], kind="stable")  # 16 bits: numpy sorts by radix
-    rows, columns = np.divmod(where[order], picture.semantic.shape[1])
-    bounds = [0, *np.cumsum(counts[present]).tolist()]
+    if not len(where):
+        return {}
+    ids, groups = picture.instance.ravel()[where], groups[where]
+    # Two stable sorts of short integers: numpy does these by radix, in linear time.
+    order = np.argsort(ids, kind="stable")
+    order = order[np.argsort(groups[order], kind="stable")]
+    ids, groups, where = ids[order], groups[order], where[order]
+    is_first = (np.diff(ids) != 0) | (np.diff(groups) != 0)
+    bounds = [0, *(np.flatnonzero(is_first) + 1).tolist(), len(where)]
+    rows, columns = np.divmod(where, picture.semantic.shape[1])
     blobs = {}
-    for key, start, end in zip(present.tolist(), bounds, bounds[1:], strict=False):
-        name = (key >> 16, key & 0xFFFF)
-        blobs[name] = _Blob(name[1], name[0], columns[start:end], rows[start:end])
+    for start, end in itertools.pairwise(bounds):
+        key = (int(groups[start]), int(ids[start]))
+        blobs[key] = _Blob(key[1], key[0], columns[start:end], rows[start:end])
     return blobs
 
 

@@ -19,7 +19,7 @@ def main() -> int:
     log.info(
         "%.1f s driven, real-time factor %.2f; ms per tick (p50, p99): %s",
         summary.sim_s,
-        summary.status.real_time_factor,
+        summary.real_time_factor,
         ", ".join(f"{name} {a:g}, {b:g}" for name, (a, b) in summary.stages_ms.items()),
     )
     return 0

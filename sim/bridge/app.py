@@ -36,15 +36,21 @@ class Summary(msgspec.Struct, frozen=True):
 
     Attributes:
         town: name of the map.
-        status: the last status, with the real-time factor of the whole drive.
+        adapter: which world it was.
         sim_s: simulated seconds driven.
+        real_time_factor: of the whole drive.
+        collisions: per ego, as are the next two; see `sim.bridge.safety`.
         feedback: accepted and stale messages per ego, and those of nobody we know.
         stages_ms: p50 and p99 of the parts of a tick, and of all of it (`busy`).
     """
 
     town: str
-    status: WorldStatus
+    adapter: str
     sim_s: float
+    real_time_factor: float
+    collisions: dict[str, int]
+    min_ttc_s: dict[str, float]
+    hard_brakes: dict[str, int]
     feedback: dict[str, int]
     stages_ms: dict[str, tuple[float, float]]
 
@@ -86,6 +92,7 @@ class Bridge:
         tracks = {name: driven.driver.track for name, driven in self._drive.egos.items()}
         self._site = site_of(config, world, tracks)
         self._said_ns = 0
+        self._ticks = 0
         self._told: dict[str, tuple[int, bool]] = {}
         self._stages: dict[str, deque[int]] = {
             name: deque(maxlen=6000) for name in (*STAGES, "busy")
@@ -125,6 +132,7 @@ class Bridge:
 
     def step(self) -> None:
         """One tick: world, frames, controls, truth, in that order; frames cannot wait."""
+        self._ticks += 1
         times = [self._clock.now_ns()]
         seen = self._seen = self._world.tick()
         ticked_ns = self._clock.now_ns()
@@ -185,16 +193,18 @@ class Bridge:
         for name, driven in self._drive.egos.items():
             feedback[f"{name}.received"] = driven.inbox.received
             feedback[f"{name}.stale"] = driven.inbox.stale
+        last = self.status(self._pace.overall())
         return Summary(
-            self._world.town,
-            self.status(self._pace.overall()),
-            self._stages_s(),
-            feedback,
-            {name: _percentiles(list(times)) for name, times in self._stages.items() if times},
+            town=self._world.town,
+            adapter=last.adapter,
+            sim_s=round(self._ticks * self._delta_s, 3),
+            real_time_factor=round(last.real_time_factor, 4),
+            collisions=last.collisions,
+            min_ttc_s=last.min_ttc_s,
+            hard_brakes=last.hard_brakes,
+            feedback=feedback,
+            stages_ms={n: _percentiles(list(times)) for n, times in self._stages.items() if times},
         )
-
-    def _stages_s(self) -> float:
-        return len(self._stages["busy"]) * self._delta_s
 
 
 def _percentiles(times_ns: list[int]) -> tuple[float, float]:

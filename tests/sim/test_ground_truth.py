@@ -13,13 +13,14 @@ from vehicle.perception import classes
 CAMERA = Intrinsics.from_fov(640, 384, 90.0)
 EYE = Pose(0.0, 0.0, 1.5)
 CAR_TAG, PERSON_TAG, LIGHT_TAG, BUILDING_TAG = 14, 12, 7, 3
+TAGS = (14, 15, 16, 18, 19, 12, 7)  # CARLA's, by class
 
 
 def car(actor_id, x, y, **more):
     return Body(actor_id, 0, Pose(x, y, 0.75), (2.2, 0.9, 0.75), **more)
 
 
-def draw(bodies, ids=None, tag=CAR_TAG, camera=CAMERA):
+def draw(bodies, ids=None, camera=CAMERA):
     """Paint the hull of every body, far ones first, as a renderer would."""
     instance = np.zeros((camera.height, camera.width), np.uint16)
     semantic = np.full((camera.height, camera.width), BUILDING_TAG, np.uint8)
@@ -33,7 +34,7 @@ def draw(bodies, ids=None, tag=CAR_TAG, camera=CAMERA):
         for a, b in zip(hull, [*hull[1:], hull[0]], strict=True):
             inside &= (b[0] - a[0]) * (v - a[1]) - (b[1] - a[1]) * (u - a[0]) >= 0
         instance[inside] = (ids or {}).get(body.actor_id, body.actor_id) & 0xFFFF
-        semantic[inside] = tag
+        semantic[inside] = TAGS[body.class_id]
     bgr = np.zeros((camera.height, camera.width, 3), np.uint8)
     return Picture(bgr, instance, semantic, EYE.matrix())
 
@@ -107,7 +108,7 @@ def test_match_is_remembered_when_only_a_fragment_is_seen():
 def test_pedestrian_before_a_car_is_told_by_its_tag():
     person = Body(1, 5, Pose(9.0, 0.0, 0.9), (0.3, 0.3, 0.9))
     behind = car(2, 14.0, 0.0)
-    far, near = draw([behind]), draw([person], tag=PERSON_TAG)
+    far, near = draw([behind]), draw([person])
     mask = near.instance > 0
     far.instance[mask], far.semantic[mask] = 2, PERSON_TAG  # an id that lies about a pedestrian
     boxes = GroundTruth(CAMERA).boxes(far, [person, behind])
@@ -117,12 +118,12 @@ def test_pedestrian_before_a_car_is_told_by_its_tag():
 @pytest.mark.parametrize(("yaw", "count"), [(math.pi, 1), (0.0, 0), (math.pi / 2, 0)])
 def test_only_lights_that_face_the_camera_count(yaw, count):
     light = Body(5, 6, Pose(20.0, -3.0, 4.5, yaw), (0.2, 0.2, 0.5))
-    assert len(GroundTruth(CAMERA).boxes(draw([light], tag=LIGHT_TAG), [light])) == count
+    assert len(GroundTruth(CAMERA).boxes(draw([light]), [light])) == count
 
 
 def test_pole_of_a_light_is_not_in_its_box():
     light = Body(5, 6, Pose(20.0, -3.0, 4.5, math.pi), (0.2, 0.3, 0.5))
-    picture = draw([light], tag=LIGHT_TAG)
+    picture = draw([light])
     rows, columns = np.nonzero(picture.instance == 5)
     expected_height = rows.max() + 1 - rows.min()
     picture.instance[rows.max() : 300, columns.min() + 2] = 5
@@ -138,6 +139,24 @@ def test_specks_are_no_objects():
     picture.instance[190, 320] = 1
     picture.semantic[190, 320] = CAR_TAG
     assert GroundTruth(CAMERA).boxes(picture, [body]) == []
+
+
+def test_another_class_is_not_taken_for_it():
+    body = car(1, 12.0, 0.0)
+    picture = draw([body])
+    picture.semantic[picture.semantic == CAR_TAG] = 16  # a bus stands where the car should
+    assert GroundTruth(CAMERA).boxes(picture, [body]) == []
+
+
+def test_rider_and_bicycle_are_one():
+    body = Body(9, 4, Pose(8.0, 0.0, 0.9), (0.9, 0.3, 0.9))
+    picture = draw([body])
+    rows = np.nonzero(picture.instance == 9)[0]
+    whole = GroundTruth(CAMERA).boxes(picture, [body])
+    picture.semantic[: rows.mean().astype(int)][
+        picture.instance[: rows.mean().astype(int)] == 9
+    ] = 13
+    assert GroundTruth(CAMERA).boxes(picture, [body]) == whole
 
 
 def test_bus_across_the_near_plane_has_a_hull():
