@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sim.engine.dynamics import Body
-from sim.engine.geometry import Box, Vector, overlap
+from sim.engine.geometry import Box, Vector, boxes_touch, overlap
 
 RESTITUTION = 0.1  # share of the closing speed that remains; car bodies crumple
 CELL = 32.0  # m, side of a cell of the level's grid
@@ -81,10 +81,10 @@ class Contacts:
         for i, a in enumerate(bodies):
             if not a.inverse_mass:
                 continue
-            is_awake = not a.is_asleep
-            if is_awake:
+            if not a.is_asleep:
+                travel = reaches[i] - math.hypot(a.half_length, a.half_width)
                 near = level.near(a.x, a.y, reaches[i])
-                self._walls += [(a, obstacle) for obstacle in near]
+                self._walls += [(a, one) for one in near if boxes_touch(_box(a), one.box, travel)]
             for j, b in enumerate(bodies):
                 if j == i or (b.inverse_mass and j < i):
                     continue

@@ -146,7 +146,8 @@ def drive(body: Body, h: float) -> None:
     turned = math.copysign(held, turned)
     c, s = math.cos(turned), math.sin(turned)
     body.vx, body.vy = body.vx * c - body.vy * s, body.vx * s + body.vy * c
-    _settle(body, h)
+    if body.z != body.ground or body.vz != 0.0:
+        _settle(body, h)
 
 
 def _speed_after(body: Body, ahead: float, h: float) -> float:
@@ -187,7 +188,8 @@ def walk(body: Body, h: float) -> None:
     body.x += body.vx * h
     body.y += body.vy * h
     actor.walked += math.hypot(body.vx, body.vy) * h
-    _settle(body, h)
+    if body.z != body.ground or body.vz != 0.0:
+        _settle(body, h)
 
 
 def _settle(body: Body, h: float) -> None:

@@ -12,6 +12,7 @@ from sim.engine.town import Town
 
 PATHS_MEET = 2.8  # m between two paths under which cars of 2 m do not pass each other
 ONCOMING_TIME = 5.0  # s that a left turn takes, from the line until its rear is clear
+LETTING_THROUGH = 2.0  # m/s^2 with which one stops to let another turn
 PAST_LINE = -4.0  # m beyond the line from which one counts as in the junction
 ONCOMING_DISTANCE = 12.0  # m; who is closer comes first even while standing
 
@@ -45,8 +46,12 @@ class JunctionRules:
         lane: Lane,
         claims: dict[LaneId, set[int]],
         occupants: dict[LaneId, list[Occupant]],
+        has_waited: bool,
     ) -> bool:
-        """No one else claims a path that meets `lane`, and no oncoming vehicle comes first."""
+        """No one else claims a path that meets `lane`, and no oncoming vehicle comes first.
+
+        Who `has_waited` for long is let through by oncoming drivers of ours that can still stop.
+        """
         for other in self.conflicts[lane.id]:
             if claims.get(other, set()) - {actor_id}:
                 return False
@@ -62,6 +67,8 @@ class JunctionRules:
         # whoever comes behind the first has to wait for it in any case
         distance, first = min(coming)
         limit = max(ONCOMING_DISTANCE, first.speed * ONCOMING_TIME)
+        if has_waited and first.turn:
+            limit = first.speed**2 / (2 * LETTING_THROUGH)
         return first.turn == "left" or distance > limit
 
 

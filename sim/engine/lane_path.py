@@ -13,6 +13,7 @@ from sim.engine.lanes import Lane, LaneGraph, LaneId, project
 
 MARK_SPACING = 2.0  # m between the marks at which speed and clearance are looked at
 SEARCH = 8.0  # m ahead in which one looks for oneself; a tick moves less
+FARTHER = 2.0  # m beyond the nearest point at which one has passed it
 LOST = 4.0  # m off the path at which one looks for another lane
 LATERAL_ACCELERATION = 2.2  # m/s^2 in bends, comfortable in a town
 BRAKING = 2.0  # m/s^2 with which one slows down before a bend
@@ -84,6 +85,8 @@ class LanePath:
                 s, _, distance, _ = project(lane, i, x, y)
                 if distance < best[0]:
                     best = (distance, k, s)
+                elif distance > best[0] + FARTHER:
+                    break
             reach -= lane.length
         if best[0] > LOST:
             lane, self.s, _ = self._marks.lanes.nearest(x, y, yaw)

@@ -17,6 +17,7 @@ LaneKind = Literal["driving", "pavement"]
 CELL = 4.0  # m, side of a cell of the search grid, about a lane's width
 SURE_DISTANCE = 2.5  # m up to which the cell alone is sure to hold the nearest piece
 LONGEST_PIECE = 4.0  # m; no centre line has samples farther apart
+STILL_ON = 1.0  # m from a lane's middle within which one is on it and on no other
 MAX_HEADING_COST = 3.0  # m that a lane running the other way counts as farther off
 
 
@@ -152,6 +153,25 @@ class LaneGraph:
             found = _best([self._pieces[kind][i] for i in close], x, y, yaw)
         assert found is not None
         return found[1:]
+
+    def still_on(
+        self, lane: Lane, s: float, x: float, y: float, yaw: float
+    ) -> tuple[float, float] | None:
+        """(s, offset) on a lane one was on at `s` a moment ago, if it is plain one still is.
+
+        Cheaper than `nearest`; None wherever other lanes may be meant: near the lane's ends, in
+        junctions, off the middle, or turned away from it.
+        """
+        if lane.is_junction:
+            return None
+        first = max(bisect_right(lane.lengths, s) - 2, 0)
+        for i in range(first, min(first + 4, len(lane.points) - 1)):
+            along, offset, distance, heading = project(lane, i, x, y)
+            if distance < STILL_ON and abs(wrap(heading - yaw)) < 1.0:
+                is_inner = lane.lengths[i] < along < lane.lengths[i + 1]
+                if is_inner and 3.0 < along < lane.length - 3.0:
+                    return along, offset
+        return None
 
     def is_near(self, x: float, y: float, distance: float, kind: LaneKind) -> bool:
         """A centre line runs within `distance` metres, at most `SURE_DISTANCE`, of a point."""

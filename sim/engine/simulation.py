@@ -95,7 +95,7 @@ class Engine:
         if delta_s <= 0.0:
             raise ValueError(f"a tick must take time: delta_s > 0 expected, got {delta_s}")
         self._lights.tick(delta_s)
-        self._traffic.guide(self.actors, self._lights.lights)
+        self._traffic.guide(self.actors, self._lights.lights, delta_s)
         self._pedestrians.guide(self.actors, self._lights.cycles, delta_s)
         self._move(delta_s)
         for actor in self.actors.values():
@@ -136,7 +136,14 @@ class Engine:
     def _look_at_road(self, actor: Actor) -> None:
         """Find a vehicle's lane, its speed limit and the light it stands at."""
         pose = actor.pose
-        lane, s, offset = self.town.lanes.nearest(pose.x, pose.y, pose.yaw)
+        lanes = self.town.lanes
+        place = None
+        if actor.lane is not None:
+            place = lanes.still_on(actor.lane, actor.lane_s, pose.x, pose.y, pose.yaw)
+        if place is not None and actor.lane is not None:
+            lane, s, offset = actor.lane, *place
+        else:
+            lane, s, offset = lanes.nearest(pose.x, pose.y, pose.yaw)
         actor.lane, actor.lane_s, actor.lane_offset = lane, s, offset
         actor.speed_limit = lane.speed_limit
         actor.traffic_light = None

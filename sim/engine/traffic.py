@@ -29,7 +29,7 @@ YELLOW_BRAKE = 3.5  # m/s^2 beyond which one goes on at yellow
 SIDE_MARGIN = 0.3  # m that one keeps from what one passes
 KNOWN_AHEAD = 70.0  # m of path that is always chosen
 DECISION_DISTANCE = 22.0  # m before the line at which one asks whether the junction is free
-PATIENCE = 12.0  # s of standing before one drives round what stands in the corner of one's eye
+PATIENCE = 45.0  # s of standing after which others let one turn left, about one light cycle
 RIGHT_BLINKER, LEFT_BLINKER, BRAKE_LAMP = 16, 32, 8
 DRIVING_LAMPS = RIGHT_BLINKER | LEFT_BLINKER | BRAKE_LAMP
 
@@ -44,6 +44,7 @@ class Driver:
         haste: share of the speed limit at which it drives.
         path: where it goes, None before its first tick.
         granted: the junction lane it has been let onto.
+        waited: seconds for which it has been standing.
     """
 
     actor_id: int
@@ -51,6 +52,7 @@ class Driver:
     haste: float
     path: LanePath | None = None
     granted: LaneId | None = None
+    waited: float = 0.0
 
 
 class Traffic:
@@ -72,13 +74,16 @@ class Traffic:
         """Drive it no more; its pedals stay as they are."""
         self._drivers.pop(actor_id, None)
 
-    def guide(self, actors: dict[int, Actor], lights: dict[int, TrafficLight]) -> None:
+    def guide(
+        self, actors: dict[int, Actor], lights: dict[int, TrafficLight], delta_s: float
+    ) -> None:
         """Set pedals, wheel and blinkers of every driver's vehicle for the next tick."""
         if not self._drivers:
             return
         drivers = [(driver, actors[driver.actor_id]) for driver in self._drivers.values()]
         for driver, actor in drivers:
             self._find_place(driver, actor)
+            driver.waited = driver.waited + delta_s if actor.speed < 0.1 else 0.0
         bodies = [one for one in actors.values() if one.has_body and one.parent is None]
         occupants = self._occupants(bodies)
         claims = self._claims(bodies)
@@ -239,7 +244,7 @@ class Traffic:
         if any(path.s < one.s <= lane.stop_s - one.half_length for one in queue):
             return None  # whoever is first in the queue asks first
         turn, leave = path.lanes[1], path.lanes[2]
-        is_free = self._rules.may_enter(actor.id, turn, claims, occupants)
+        is_free = self._rules.may_enter(actor.id, turn, claims, occupants, driver.waited > PATIENCE)
         if is_free and _has_room(actor, occupants.get(leave.id, [])):
             driver.granted = turn.id
             claims[turn.id].add(actor.id)
