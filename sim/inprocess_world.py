@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.errors import MissingPartError, WorldError
+from sim.carla_axes import FOV_DIGITS, as_on_the_wire
 from sim.engine.actors import Actor, VehicleControl
 from sim.engine.dynamics import MAX_STEER
 from sim.engine.geometry import Pose
@@ -38,17 +39,13 @@ LIGHTS: dict[LightState, Light] = {
     LightState.GREEN: "green",
     LightState.OFF: "off",
 }
-HEAD_EXTENT = (
-    TRAFFIC_LIGHT_HEAD_SIZE[0] / 2,
-    TRAFFIC_LIGHT_HEAD_SIZE[1] / 2 + 0.11,  # the shade behind the lenses is wider and taller
-    TRAFFIC_LIGHT_HEAD_SIZE[2] / 2 + 0.12,
-)
 
 
 @dataclass(slots=True)
 class _Camera:
     actor: Actor
     mount: CameraMount
+    camera_from_vehicle: Pose
     lens: Lens | None
 
 
@@ -146,7 +143,8 @@ class InprocessWorld:
                 "expected numba to draw the embedded world: pip install 'vdap[engine]'"
             )
         lens = None if mount.intrinsics.is_plain else Lens(mount.intrinsics)
-        self._cameras.append(_Camera(self._egos[ego.actor_id], mount, lens))
+        local = as_on_the_wire(mount.camera_from_vehicle)
+        self._cameras.append(_Camera(self._egos[ego.actor_id], mount, local, lens))
         return len(self._cameras) - 1
 
     def traffic(self, vehicles: int, pedestrians: int, seed: int) -> tuple[int, int]:
@@ -221,7 +219,7 @@ class InprocessWorld:
         if self._tick % held.mount.every_ticks:
             return None
         intrinsics = held.mount.intrinsics if held.lens is None else held.lens.pinhole
-        pose = held.actor.pose.compose(held.mount.camera_from_vehicle)
+        pose = held.actor.pose.compose(held.camera_from_vehicle)
         view = CameraView(intrinsics.width, intrinsics.height, intrinsics.fov_deg, pose.matrix())
         drawn = self.engine.picture(view)
         bgr, instance, semantic = drawn.bgr, drawn.instance.astype(np.uint16), drawn.semantic
@@ -271,9 +269,10 @@ def _route_lanes(engine: Engine) -> dict[LaneKey, RouteLane]:
 
 def _light_heads(engine: Engine) -> list[Body]:
     heads = []
+    deep, wide, tall = (side / 2 for side in TRAFFIC_LIGHT_HEAD_SIZE)
     for light_id, light in engine.traffic_lights.items():
         for k, (x, y, z) in enumerate(TRAFFIC_LIGHT_HEADS):
             # The mesh's lamps look to its -x, the light's pose has its x where they look.
             pose = light.pose.compose(Pose(-x, -y, z))
-            heads.append(Body(light_id + k * HEAD_STEP, TRAFFIC_LIGHT, pose, HEAD_EXTENT))
+            heads.append(Body(light_id + k * HEAD_STEP, TRAFFIC_LIGHT, pose, (deep, wide, tall)))
     return heads

@@ -11,7 +11,7 @@ _STEEL: Final = Material("metal", (0.5, 0.52, 0.53), specular=0.15)
 _BLACK: Final = Material("plain", (0.1, 0.1, 0.1))
 # Where the heads of a traffic light hang: on the mast and over the lane; mesh axes, metres.
 TRAFFIC_LIGHT_HEADS: Final = ((0.0, 0.35, 2.75), (0.0, 3.6, 5.15))
-TRAFFIC_LIGHT_HEAD_SIZE: Final = (0.3, 0.38, 1.05)
+TRAFFIC_LIGHT_HEAD_SIZE: Final = (0.3, 0.6, 1.29)  # with the shade round its lenses
 
 
 def traffic_light_mesh() -> Mesh:
@@ -34,8 +34,8 @@ def traffic_light_mesh() -> Mesh:
 def _add_head(builder: MeshBuilder, centre: tuple[float, float, float]) -> None:
     x, y, z = centre
     deep, wide, tall = TRAFFIC_LIGHT_HEAD_SIZE
-    builder.box(centre, (deep, wide, tall), _BLACK)
-    builder.box((x + 0.02, y, z), (0.02, wide + 0.22, tall + 0.24), _BLACK)
+    builder.box(centre, (deep, wide - 0.22, tall - 0.24), _BLACK)
+    builder.box((x + 0.02, y, z), (0.02, wide, tall), _BLACK)
     lenses: tuple[tuple[Colour, int], ...] = (
         ((0.95, 0.07, 0.05), 0),
         ((0.98, 0.68, 0.06), 1),

@@ -1,0 +1,44 @@
+"""CARLA's axes for its adapter: left-handed, y to the south, degrees, float32 on the wire."""
+
+import math
+
+import numpy as np
+
+from sim.engine.geometry import Pose, Vector, wrap
+
+FOV_DIGITS = 6  # of a field of view in degrees, which travels as text
+
+
+def vector(x: float, y: float, z: float) -> Vector:
+    """A location, velocity or extent from CARLA's axes, or the other way round."""
+    return (x, -y, z)
+
+
+def pose(x: float, y: float, z: float, pitch: float, yaw: float, roll: float) -> Pose:
+    """A pose from CARLA's metres and degrees."""
+    return Pose(x, -y, z, wrap(math.radians(-yaw)), math.radians(pitch), math.radians(roll))
+
+
+def degrees(of: Pose) -> tuple[float, float, float]:
+    """CARLA's pitch, yaw, roll in degrees."""
+    return math.degrees(of.pitch), math.degrees(-of.yaw), math.degrees(of.roll)
+
+
+def as_on_the_wire(of: Pose) -> Pose:
+    """A pose as a CARLA server receives it: rounded to float32 metres and degrees.
+
+    The in-process world does the same to its cameras, so that both draw the same picture.
+    """
+    numbers = np.array([of.x, -of.y, of.z, *degrees(of)], np.float32).astype(np.float64)
+    return pose(*numbers.tolist())
+
+
+def facing(box: Pose, extent: Vector, heading: float) -> tuple[Pose, Vector]:
+    """A box turned by quarters, so that its x axis points most nearly along a heading, radians.
+
+    Boxes of traffic light heads say where they are, not which side the lamps are on.
+    """
+    quarters = round(wrap(heading - box.yaw) / (math.pi / 2))
+    yaw = wrap(box.yaw + quarters * math.pi / 2)
+    length, width, height = extent if quarters % 2 == 0 else (extent[1], extent[0], extent[2])
+    return Pose(box.x, box.y, box.z, yaw), (length, width, height)
