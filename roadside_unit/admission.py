@@ -77,7 +77,7 @@ class Admission:
 
     def take(self, now_ns: int) -> tuple[Offer | None, list[Refused]]:
         """The next request to run, and those before it that can no longer be in time."""
-        refused = []
+        refused: list[Refused] = []
         while self._waiting:
             offer = self._waiting.pop(next(iter(self._waiting)))
             if not self._is_hopeless(offer, now_ns):
