@@ -12,11 +12,12 @@ from sim.evaluation.records import RunFolder
 from sim.evaluation.summary import Json
 
 
-def sum_up(path: Path, console: Console, *, is_quick: bool = False) -> Json:
-    """Write all that is derived from a run folder's records.
+def sum_up(path: Path, console: Console, *, is_quick: bool = False, must_show: bool = True) -> Json:
+    """Write all that is derived from a run folder's records, and show it.
 
     Args:
         is_quick: Leave out what takes seconds: each rung alone, and the picture.
+        must_show: Also show a drive in which no frame came.
 
     Returns:
         The content of `summary.json`.
@@ -34,18 +35,26 @@ def sum_up(path: Path, console: Console, *, is_quick: bool = False) -> Json:
     verdicts = [verdict for result in results for verdict in result.verdicts]
     tables.write_verdicts(path / "verdicts.csv", verdicts)
     tables.write_links(path / "links.csv", (row for _, row in folder.link_rows()))
+    if not (must_show or made["captured"]):
+        return made
     show(console, made)
     console.print(f"\nsummary  {path / 'summary.json'}", markup=False, soft_wrap=True)
     if is_quick:
-        console.print(f"picture  not drawn; `vdap summary {path}` draws it", markup=False)
-        return made
-    try:
-        deadlines = {vehicle.id: vehicle.deadline_ms for vehicle in folder.config.vehicles}
-        drawn = picture.draw(path, _title(made), results, folder.link_rows(), deadlines)
-        console.print(f"picture  {drawn[0] if drawn else 'nothing to draw'}", soft_wrap=True)
-    except VdapError as error:
-        console.print(f"picture  not drawn: {error}", markup=False, soft_wrap=True)
+        said = f"not drawn; `vdap summary {path}` draws it"
+    else:
+        said = _draw(folder, made, results)
+    console.print(f"picture  {said}", markup=False, soft_wrap=True)
     return made
+
+
+def _draw(folder: RunFolder, made: Json, results: list[summary.VehicleResult]) -> str:
+    """Where the picture is, or why there is none."""
+    deadlines = {vehicle.id: vehicle.deadline_ms for vehicle in folder.config.vehicles}
+    try:
+        drawn = picture.draw(folder.path, _title(made), results, folder.link_rows(), deadlines)
+    except VdapError as error:
+        return f"not drawn: {error}"
+    return str(drawn[0]) if drawn else "nothing to draw"
 
 
 def _lines(notes: object) -> list[str]:
@@ -73,16 +82,23 @@ def show(console: Console, made: Json) -> None:
     for name in vehicles:
         table.add_column(name, justify="left")
     rows = [_column(own) for own in vehicles.values()]
-    for label in rows[0] if rows else []:
+    labels = [label for label in (rows[0] if rows else {}) if any(row[label] for row in rows)]
+    for label in labels:
         table.add_row(label, *(row.get(label, "") for row in rows))
-    table.add_row("real-time factor", _number(made["real_time_factor"], 2))
+    if made["real_time_factor"] is not None:
+        table.add_row("real-time factor", _number(made["real_time_factor"], 2))
     console.print()
     console.print(table)
     links = made["links"]
     if isinstance(links, dict):
         for name, figures in links.items():
             line = f"link {name}: out {figures['outage_share']:.1%} of the time"
-            console.print(f"{line}, {figures['mean_up_mbps']:.1f} Mbit/s up on average")
+            expected = figures.get("expected_outage_share")
+            if isinstance(expected, float):
+                line += f" (the model expects {expected:.1%})"
+            console.print(
+                f"{line}, {figures['mean_up_mbps']:.1f} Mbit/s up on average", soft_wrap=True
+            )
     for note in _lines(made["notes"]):
         console.print(f"note: {note}", style="yellow", markup=False, soft_wrap=True)
 
@@ -96,6 +112,9 @@ def _column(own: Json) -> dict[str, str]:
     total = max(1, sum(placements.values()))
     f1 = f"{_number(own['f1_current'], 3)} streaming"
     f1 += "".join(f"; {name} alone {_number(value, 3)}" for name, value in alone.items())
+    has_world = own["collisions"] is not None
+    collisions = f"{_number(own['collisions'], 0)}, least time to collision "
+    collisions += f"{_number(own['min_ttc_s'], 1)} s, hard brakes {_number(own['hard_brakes'], 0)}"
     return {
         "policy": f"{own['policy']}, deadline {own['deadline_ms']:g} ms",
         "compute profile": f"1/{compute['slowdown']:g} of this machine, {compute['threads']} "
@@ -107,10 +126,9 @@ def _column(own: Json) -> dict[str, str]:
         "offload": ", ".join(f"{v} {k}" for k, v in offload.items()),
         "age p50 / p99": f"{_number(age['p50'], 0)} / {_number(age['p99'], 0)} ms "
         f"(model's last look {_number(answer_age['p50'], 0)} / {_number(answer_age['p99'], 0)} ms)",
-        "F1": f1,
+        "F1": f1 if own["f1_current"] is not None else ("nothing to find" if has_world else ""),
         "no unit in reach": _share(own["outage_share"]),
-        "collisions": f"{_number(own['collisions'], 0)}, least time to collision "
-        f"{_number(own['min_ttc_s'], 1)} s, hard brakes {_number(own['hard_brakes'], 0)}",
+        "collisions": collisions if has_world else "",
     }  # fmt: skip
 
 
@@ -119,4 +137,4 @@ def _number(value: object, digits: int) -> str:
 
 
 def _share(value: object) -> str:
-    return f"{value:.1%} of the time" if isinstance(value, float) else "-"
+    return f"{value:.1%} of the time" if isinstance(value, float) else ""

@@ -59,16 +59,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(highlight=False)
     report.show_plan(console, plan, folder)
     stop = processes.Stop()
-    code = 0
     going = drive.Drive(plan, folder, console, MonotonicClock(), lambda: stop.is_set)
+    failure: VdapError | None = None
     try:
         going.run()
     except VdapError as error:
-        drive.fail(error)
-        code = 1
+        failure = error
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C ends the summing up
-    report.show_summary(console, plan, folder, is_quick=going.was_interrupted)
-    return code
+    report.show_summary(
+        console, folder, is_quick=going.was_interrupted, has_failed=failure is not None
+    )
+    if failure is not None:
+        sys.stderr.write(f"vdap: {failure}\n")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

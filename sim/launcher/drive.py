@@ -1,7 +1,6 @@
 """One drive from start to end: phases of starting, watching, ending in order."""
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -165,8 +164,3 @@ def _why(child: Child) -> str:
     how = ending(child.code) if child.code is not None else "is not ready"
     said = child.last_line()
     return f"{child.name} {what} and {how}: {said or 'it said nothing'} (all of it: {child.log})"
-
-
-def fail(error: VdapError) -> None:
-    """One clear line on stderr."""
-    sys.stderr.write(f"vdap: {error}\n")

@@ -54,8 +54,10 @@ def _listens(plan: Plan, instance: Instance) -> str:
     return ", ".join(found)
 
 
-def show_summary(console: Console, plan: Plan, folder: Path, *, is_quick: bool) -> None:
-    """Sum the run folder up, and print the table and where the files lie."""
+def show_summary(
+    console: Console, folder: Path, *, is_quick: bool = False, has_failed: bool = False
+) -> None:
+    """Sum the run folder up; a drive that failed before its first frame is not shown."""
     from sim.evaluation.report import sum_up
 
-    sum_up(folder, console, is_quick=is_quick)
+    sum_up(folder, console, is_quick=is_quick, must_show=not has_failed)

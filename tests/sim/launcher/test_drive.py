@@ -39,7 +39,7 @@ def test_a_run_leaves_config_environment_and_summary(config: Config, fakes, tmp_
     plan = make_plan(config, table=fakes())
     drive, folder = start(plan, tmp_path)
     drive.run()
-    report.show_summary(Console(file=io.StringIO()), plan, folder, is_quick=False)
+    report.show_summary(Console(file=io.StringIO()), folder)
     assert (tmp_path / "runs" / "latest").resolve() == folder
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["captured"] == summary["verdicts"] == 3
