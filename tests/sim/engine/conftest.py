@@ -1,0 +1,16 @@
+"""One town for all tests of the engine: towns do not change but for their lights."""
+
+import pytest
+
+from sim.engine.simulation import Engine
+from sim.engine.town import Town, build_town
+
+
+@pytest.fixture(scope="session")
+def town() -> Town:
+    return build_town(1)
+
+
+@pytest.fixture
+def engine(town: Town) -> Engine:
+    return Engine(town, seed=1)
