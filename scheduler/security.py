@@ -76,6 +76,11 @@ class Site:
             raise CertificateError(f"expected 40 z85 characters in {secret_path} and its .key")
         if secret_path.stat().st_mode & 0o077:
             raise CertificateError(f"{secret_path} is readable by others: chmod 600 {secret_path}")
+        if not _belong_together(public, secret):
+            raise CertificateError(
+                f"{secret_path} does not belong to {name}.key: put the right pair there, or remove "
+                "both and make a new one with `vdap keygen CONFIG`"
+            )
         return Keys(public, secret)
 
     def peer(self, name: str) -> Peer:
@@ -117,6 +122,13 @@ class Site:
             ) from None
         self._stamp, self._peers = stamp, peers
         self._by_key = {peer.key: peer for peer in peers.values()}
+
+
+def _belong_together(public: bytes, secret: bytes) -> bool:
+    try:
+        return bytes(zmq.curve_public(secret)) == public
+    except (ValueError, zmq.ZMQError):  # not z85
+        return False
 
 
 class _AllowList:

@@ -157,19 +157,20 @@ def _with_keys(
     folder = folder.absolute()
     security = msgspec.structs.replace(config.security, certificates=str(folder))
     config = msgspec.structs.replace(config, security=security)
-    if is_whole:
-        made = write_site(folder, processes.site_names(config))
-        return config, [f"keys: made {len(made)} in {_short(folder)}"] if made else []
+    note = []
+    if is_whole and (made := write_site(folder, processes.site_names(config))):
+        note.append(f"keys: made {len(made)} in {_short(folder)}")
     site = Site(folder)
     for process, instance_id in wanted:
-        name = instance_id or process.name
         if process.name == "world":
             continue  # CARLA's protocol has no keys
         try:
-            site.keys(name)
+            site.keys(instance_id or process.name)
         except CertificateError as error:
+            if is_whole:
+                raise
             raise CertificateError(f"{error}, then copy the folder to the other machine") from None
-    return config, []
+    return config, note
 
 
 def _short(path: Path) -> str:
