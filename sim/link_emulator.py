@@ -180,8 +180,10 @@ class Emulator:
             self.close()
             raise
         if bridge is not None:
-            # Its descriptor only says that something changed: `_hear` looks what.
-            self._selector.register(int(bridge.fd), selectors.EVENT_READ, lambda mask, now_ns: None)
+            # Its descriptor tells of a change once; what it misses is read with the next row.
+            self._selector.register(
+                int(bridge.fd), selectors.EVENT_READ, lambda mask, now_ns: self._hear()
+            )
         self._start_ns = clock.now_ns()
         self._row_due_ns = self._start_ns
 
@@ -193,9 +195,9 @@ class Emulator:
         for key, mask in self._selector.select(min(wait_s, LONGEST_WAIT_S)):
             handler: Handler = key.data
             handler(mask, self._clock.now_ns())
-        self._hear()
         now_ns = self._clock.now_ns()
         if now_ns >= self._row_due_ns:
+            self._hear()
             self._rows(now_ns)
         for link in self.links:
             link.proxy.pump(now_ns)

@@ -1,0 +1,126 @@
+"""Vehicle's end, emulated radio and roadside unit together: real sockets, CURVE, a fake worker."""
+
+import threading
+import time
+
+import pytest
+import zmq
+
+from roadside_unit.server import Server
+from scheduler import config_file, processes, telemetry, transport
+from scheduler.clock import MonotonicClock
+from scheduler.effects import Send
+from scheduler.security import write_site
+from scheduler.tasks import Task
+from sim import link_emulator
+from vehicle.offload import Addresses, Answered, OffloadLink, Welcomed
+
+from .fakes import JPEG, MS, FakeWorker, config_of, free_port
+
+STEADY = "0,5e6,10,0,5e6,10,0\n100,5e6,10,0,5e6,10,0\n"
+GAP = "0,5e6,5,0,5e6,5,0\n1.2,0,5,0,0,5,0\n2.2,5e6,5,0,5e6,5,0\n100,5e6,5,0,5e6,5,0\n"
+STALL_NS = 300 * MS
+
+
+class Path:
+    """A unit and a link in one thread each."""
+
+    def __init__(self, folder, trace):
+        (folder / "t.csv").write_text(trace)
+        tree = config_file.msgspec.to_builtins(config_of(folder, free_port()))
+        tree["vehicles"] = tree["vehicles"][:1]
+        tree["link"] |= {"trace": str(folder / "t.csv"), "bind": {"port": free_port()}}
+        self.config = config_file.decode(tree, "test")
+        write_site(folder / "certificates", processes.site_names(self.config))
+        self.worker = FakeWorker(answers_at_once=True)
+        self.unit = self.new_unit()
+        self.context = zmq.Context()
+        at = processes.address(self.config, "link", "ego.rsu", "telemetry", is_bind=True)
+        publisher = telemetry.Publisher(transport.bind_publisher(self.context, at, None), "link")
+        self.link = link_emulator.Emulator(self.config, MonotonicClock(), publisher, None, None)
+        self.link.turn()
+        self.stop = threading.Event()
+        self.threads = [
+            threading.Thread(target=self._run, args=(lambda: self.unit.turn(),)),
+            threading.Thread(target=self._run, args=(lambda: self.link.turn(),)),
+        ]
+        self.offload = OffloadLink(
+            self.context, "ego", "rsu", Addresses.of(self.config, "ego", "rsu")
+        )
+        for thread in self.threads:
+            thread.start()
+
+    def new_unit(self):
+        unit = self.config.unit("rsu")
+        return Server(self.config, unit, MonotonicClock(), self.worker, None)
+
+    def _run(self, turn):
+        while not self.stop.is_set():
+            turn()
+
+    def close(self):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(3)
+        self.offload.close()
+        self.unit.close()
+        self.link.close()
+        self.worker.close()
+        self.context.destroy(linger=0)
+
+
+@pytest.fixture
+def path(tmp_path, request):
+    made = Path(tmp_path, request.param)
+    yield made
+    made.close()
+
+
+def send(offload, seq, jpeg=JPEG):
+    now = time.monotonic_ns()
+    task = Task(seq, "ego", "front", seq, 0, "object_detection", now, now + 10**9, 96, 64)
+    effect = Send(task, "rsu", seq, "large", 800 * MS)
+    return offload.send(effect, jpeg, now)
+
+
+def drive(offload, seconds, on_time=lambda: None):
+    """A vehicle in small: hello until welcome, a frame each 50 ms, reopen on a stall."""
+    begin = time.monotonic_ns()
+    heard_at, sent_at, is_open, seq, answers = begin, 0, False, 0, []
+    offload.reopen(begin)
+    while (now := time.monotonic_ns()) - begin < seconds * 1e9:
+        offload.greet(now)
+        offload.control.poll(5)
+        for heard in offload.receive():
+            heard_at = time.monotonic_ns()
+            if isinstance(heard, Welcomed):
+                is_open = True
+            elif isinstance(heard, Answered):
+                answers.append(((heard_at - begin) / 1e9, heard))
+        if now - heard_at > STALL_NS:
+            offload.reopen(now)
+            heard_at, is_open = now, False
+        if is_open and now - sent_at > 50 * MS:
+            seq += 1
+            send(offload, seq)
+            sent_at = now
+    return answers
+
+
+@pytest.mark.parametrize("path", [STEADY], ids=["steady"], indirect=True)
+def test_frame_travels_to_the_unit_and_back(path):
+    answers = drive(path.offload, 1.0)
+    assert len(answers) > 5
+    assert {answer.report.status for _, answer in answers} == {"ok"}
+    assert len(answers[0][1].detections) == 1
+    assert answers[0][1].report.infer_ns == 20 * MS
+
+
+@pytest.mark.parametrize("path", [GAP], ids=["gap"], indirect=True)
+def test_offloading_is_back_within_a_second_of_the_link(path):
+    begin = time.monotonic()
+    answers = [at for at, _ in drive(path.offload, 3.6)]
+    assert time.monotonic() - begin < 10
+    assert any(at < 1.1 for at in answers)
+    assert not any(1.4 < at < 2.0 for at in answers)
+    assert min(at for at in answers if at > 2.0) < 3.2
