@@ -32,6 +32,7 @@ class Flags(argparse.Namespace):
     asset_seed: int
     instance_ids: Literal["actor", "engine"]
     shadows: bool
+    threads: int
     lazy_rendering: bool
     verbose: bool
 
@@ -51,6 +52,7 @@ def parse(argv: list[str] | None = None) -> Flags:
         help="ids in instance segmentation: actors' as 0.9.16 writes, or engine objects'",
     )
     parser.add_argument("--no-shadows", dest="shadows", action="store_false", help="a third faster")
+    parser.add_argument("--threads", type=int, default=1, help="that draw one picture")
     parser.add_argument(
         "--lazy-rendering",
         action="store_true",
@@ -94,7 +96,11 @@ def _engine(flags: Flags) -> Engine:
     from sim.engine.town import build_town
 
     engine = Engine(
-        build_town(flags.seed), seed=flags.seed, asset_seed=flags.asset_seed, shadows=flags.shadows
+        build_town(flags.seed),
+        seed=flags.seed,
+        asset_seed=flags.asset_seed,
+        shadows=flags.shadows,
+        threads=max(1, flags.threads),
     )
     if not flags.lazy_rendering:
         from sim.engine.geometry import Pose

@@ -24,51 +24,45 @@ Pixels = NDArray[np.uint8]
 
 def rgb_pixels(picture: Picture, _ids: InstanceIds) -> Pixels:
     """Return (H, W, 4) BGRA of the colour picture."""
-    height, width = picture.bgr.shape[:2]
-    pixels = np.empty((height, width, 4), np.uint8)
-    pixels[..., :3] = picture.bgr
-    pixels[..., 3] = 255
-    return pixels
+    return _bgra(picture.bgr[..., 0], picture.bgr[..., 1], picture.bgr[..., 2])
 
 
 def depth_pixels(picture: Picture, _ids: InstanceIds) -> Pixels:
     """Return planar depth in 24 bits: metres = 1000 (R + 256 G + 65536 B) / (2^24 - 1)."""
-    share = np.clip(picture.depth.astype(np.float64) / DEPTH_RANGE, 0.0, 1.0)
-    code = np.rint(share * DEPTH_STEPS).astype(np.uint32)
-    return _bgra(code >> np.uint32(16), code >> np.uint32(8), code)
+    steps = picture.depth * np.float32(DEPTH_STEPS / DEPTH_RANGE)
+    low, middle, high = _bytes(np.clip(np.rint(steps), 0, DEPTH_STEPS))
+    return _bgra(high, middle, low)
 
 
 def semantic_pixels(picture: Picture, _ids: InstanceIds) -> Pixels:
     """Return the semantic tag in R."""
-    zeros = np.zeros_like(picture.semantic)
-    return _bgra(zeros, zeros, picture.semantic)
+    return _bgra(0, 0, picture.semantic)
 
 
 def instance_pixels(picture: Picture, ids: InstanceIds) -> Pixels:
     """Return the semantic tag in R and 16 bits of an id in G (low) and B (high).
 
     `actor` writes actor ids as 0.9.16 does, and object ids where there is no actor; `engine`
-    writes object ids everywhere, as older servers and large maps do.
+    writes object ids everywhere, as older servers and large maps do. The ground has no id: 0.
     """
     instance = picture.instance
-    objects = (instance * np.uint32(OBJECT_ID_FACTOR) + np.uint32(OBJECT_ID_OFFSET)) & np.uint32(
-        0xFFFF
-    )
-    if ids == "actor":
-        code = np.where(instance < FIRST_LEVEL_ID, instance, objects)
-    else:
-        code = np.where(instance == 0, np.uint32(0), objects)
-    return _bgra(code >> np.uint32(8), code, picture.semantic)
+    objects = instance * np.uint32(OBJECT_ID_FACTOR) + np.uint32(OBJECT_ID_OFFSET)
+    has_own_id = instance < FIRST_LEVEL_ID if ids == "actor" else instance == 0
+    low, high, _ = _bytes(np.where(has_own_id, instance, objects))
+    return _bgra(high, low, picture.semantic)
 
 
-def _bgra(
-    blue: NDArray[np.integer], green: NDArray[np.integer], red: NDArray[np.integer]
-) -> Pixels:
-    """Stack the low bytes of three planes, with alpha."""
+def _bytes(code: NDArray[np.uint32] | NDArray[np.float32]) -> tuple[Pixels, Pixels, Pixels]:
+    """Return the three low bytes of whole numbers, lowest first."""
+    planes = code.astype("<u4").view(np.uint8).reshape(*code.shape, 4)
+    return planes[..., 0], planes[..., 1], planes[..., 2]
+
+
+def _bgra(blue: Pixels | int, green: Pixels | int, red: Pixels) -> Pixels:
+    """Stack planes; one at a time is four times as fast as all at once."""
     pixels = np.empty((*red.shape, 4), np.uint8)
-    for channel, plane in enumerate((blue, green, red)):
-        pixels[..., channel] = plane & 0xFF
-    pixels[..., 3] = 255
+    for channel, plane in enumerate((blue, green, red, 255)):
+        pixels[..., channel] = plane
     return pixels
 
 

@@ -24,6 +24,7 @@ from sim.engine.simulation import Engine, UnknownActor
 
 WORLD_STREAM = 1  # the real server's number for the snapshot stream
 SLOW_READER_WAIT_S = 2.0  # synchronous mode, per tick; under half of the client's default time-out
+PUBLISH_WAIT_S = 0.5  # asynchronous mode: several ticks, should one be slow
 DEFAULT_DELTA_S = 0.05  # of a tick in synchronous mode without a fixed step
 SPECTATOR_POSE = Pose(0.0, 0.0, 40.0, 0.0, -0.6)
 
@@ -74,6 +75,8 @@ class ServedWorld:
         self.gravity = 9.81
         self.has_map_changed = True
         self._next_stream = WORLD_STREAM + 1
+        self._published = threading.Condition()
+        self._published_frame = engine.frame
         self._definition_uids = {name: uid for uid, name in enumerate(engine.blueprints, start=1)}
         self.spectator = engine.spawn("spectator", SPECTATOR_POSE)
 
@@ -142,6 +145,9 @@ class ServedWorld:
         frame = self.engine.tick(delta_s)
         self.streams.send(WORLD_STREAM, [snapshot(self, delta_s)], wait_s)
         self.has_map_changed = False
+        with self._published:
+            self._published_frame = frame
+            self._published.notify_all()
         for sensor in self.sensors.values():
             if not self.streams.has_subscribers(sensor.stream_id) or not sensor.is_due(
                 self.engine.elapsed_s
@@ -156,6 +162,18 @@ class ServedWorld:
             if extras.ackermann is not None:
                 control = pedals(extras.ackermann, self.actor(actor_id))
                 self.engine.apply_vehicle_control(actor_id, control)
+
+    def wait_until_published(self, frame: int) -> None:
+        """Return once a snapshot later than `frame` is out; at once in synchronous mode.
+
+        A spawn waits so, because a Traffic Manager forgets a vehicle that it is given before the
+        vehicle is in a snapshot. Call it without the lock.
+        """
+        with self._published:
+            self._published.wait_for(
+                lambda: self._published_frame > frame or self.settings.synchronous_mode,
+                timeout=PUBLISH_WAIT_S,
+            )
 
     def tick_when_subscribed(self) -> int:
         """Run a synchronous tick once every stream just asked for has connected; takes the lock."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sim.carla_server.actors import bounding_box, wire_actor
 from sim.carla_server.axes import checked, pose_from_transform, spin_from_carla, vector_from_carla
-from sim.carla_server.handlers.registry import living, missing_actor, rpc
+from sim.carla_server.handlers.registry import living, missing_actor, rpc, unlocked_rpc
 from sim.carla_server.layouts import (
     ActorDescription,
     BoundingBox,
@@ -35,15 +35,15 @@ def get_actors_by_id(world: ServedWorld, ids: list[int]) -> list[WireActor]:
     return [wire_actor(world, actors[i]) for i in ids if i in actors]
 
 
-@rpc
+@unlocked_rpc
 def spawn_actor(
     world: ServedWorld, description: ActorDescription, transform: Transform
 ) -> WireActor:
     """Spawn a free actor."""
-    return spawn(world, description, transform, None)
+    return _spawn_and_show(world, description, transform, None)
 
 
-@rpc
+@unlocked_rpc
 def spawn_actor_with_parent(
     world: ServedWorld,
     description: ActorDescription,
@@ -53,7 +53,17 @@ def spawn_actor_with_parent(
     _socket: str,
 ) -> WireActor:
     """Spawn an attached actor; every attachment is rigid here."""
-    return spawn(world, description, transform, parent_id)
+    return _spawn_and_show(world, description, transform, parent_id)
+
+
+def _spawn_and_show(
+    world: ServedWorld, description: ActorDescription, transform: Transform, parent_id: int | None
+) -> WireActor:
+    with world.lock:
+        frame = world.engine.frame
+        spawned = spawn(world, description, transform, parent_id)
+    world.wait_until_published(frame)
+    return spawned
 
 
 def spawn(

@@ -21,7 +21,11 @@ CommandResult = tuple[tuple[int, int]] | tuple[tuple[int, tuple[str]]]
 def apply_batch(world: ServedWorld, commands: list[WireCommand], do_tick: bool) -> object:
     """Run commands in order and answer each with an actor id or an error; then tick if asked."""
     with world.lock:
+        frame, last_id = world.engine.frame, max(world.engine.actors)
         results = [_run(world, command) for command in commands]
+        has_spawned = max(world.engine.actors, default=0) > last_id
+    if has_spawned:
+        world.wait_until_published(frame)
     if do_tick:
         world.tick_when_subscribed()
     return results

@@ -153,6 +153,21 @@ def test_asynchronous_mode_ticks_by_itself(call):
     stream.close()
 
 
+def test_spawned_actor_is_in_a_snapshot_before_the_call_returns(call, server):
+    call.settings(False, 0.02)
+    stream = Subscriber(call, 1)
+    stream.receive()
+    for index in range(5):
+        car = description(call, "vehicle.audi.tt")
+        car_id = call.value("spawn_actor", car, spawn_point(call, index))[0]
+        frame = call.settings(False, 0.02)
+        while (snapshot := Snapshot(stream.receive())).frame < frame:
+            pass
+        assert car_id in snapshot.records
+        assert server.world._published_frame >= frame
+    stream.close()
+
+
 def test_tick_cue_in_asynchronous_mode_names_a_frame_that_comes(call):
     stream = Subscriber(call, 1)
     call.settings(False, 0.01)
