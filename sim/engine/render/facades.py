@@ -107,7 +107,7 @@ def _window(
 
 def _lay_bricks(picture: NDArray[np.float32]) -> None:
     size = len(picture)
-    rows = np.arange(size) // 8
-    picture[np.arange(size) % 8 < 1] *= 0.8
-    columns = np.arange(size)[None, :] + (rows[:, None] % 2) * 10
-    picture[columns % 20 < 1] *= 0.82
+    rows = np.arange(size) // 4
+    picture[np.arange(size) % 4 < 1] *= 0.86
+    columns = np.arange(size)[None, :] + (rows[:, None] % 2) * 5
+    picture[columns % 10 < 1] *= 0.88

@@ -101,8 +101,8 @@ def _add_awnings(builder: MeshBuilder, plan: tuple[float, float], rng: np.random
                    (x + half, tip, 2.55), (x - half, tip, 2.55)]  # fmt: skip
             front = [(x - half, tip, 2.55), (x + half, tip, 2.55),
                      (x + half, tip, 2.35), (x - half, tip, 2.35)]  # fmt: skip
-            builder.quad(top, look)
-            builder.quad(front, look)
+            for sheet in (top, front):
+                builder.quad(sheet if side < 0 else sheet[::-1], look)
 
 
 def _add_doors(builder: MeshBuilder, plan: tuple[float, float], rng: np.random.Generator) -> None:
@@ -148,8 +148,8 @@ def _add_pitched_roof(builder: MeshBuilder, size: tuple[float, float, float]) ->
     slope = float(np.hypot(wide / 2 + over, rise + height - eave))
     for side in (-1, 1):
         rim = side * (wide / 2 + over)
-        corners = [at(-side * end, rim, eave), at(side * end, rim, eave),
-                   at(side * end, 0, height + rise), at(-side * end, 0, height + rise)]  # fmt: skip
+        corners = [at(side * end, rim, eave), at(-side * end, rim, eave),
+                   at(-side * end, 0, height + rise), at(side * end, 0, height + rise)]  # fmt: skip
         builder.quad(corners, tiles, (2 * end / 4, slope / 4))
     gable = Material("concrete", (0.86, 0.83, 0.78))
     for side in (-1, 1):

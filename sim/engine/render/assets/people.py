@@ -53,8 +53,8 @@ def draw_look(variant: int, rng: np.random.Generator) -> Look:
         return Material("cloth", (red, green, blue))
 
     return Look(
-        top=cloth(0.08, 0.95),
-        legs=cloth(0.06, 0.5),
+        top=cloth(0.18, 1.0),
+        legs=cloth(0.12, 0.6),
         skin=Material("plain", _SKIN[int(rng.integers(len(_SKIN)))]),
         hair=Material("plain", _HAIR[int(rng.integers(len(_HAIR)))]),
         shoes=Material("plain", (0.1, 0.09, 0.09) if rng.random() < 0.7 else (0.85, 0.85, 0.83)),

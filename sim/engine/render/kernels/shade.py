@@ -252,7 +252,7 @@ def _shade_row(
                     F(to_map[2, 0] * wx + to_map[2, 1] * wy + to_map[2, 2] * wz + to_map[2, 3])
                     + F(0.06),
                 )
-            sky = F(0.46) + F(0.2) * nz
+            sky = F(0.5) + F(0.2) * nz
             direct = F(0.86) * max(facing, F(0)) * lit
             red *= sky * F(0.96) + direct * F(1.06)
             green *= sky + direct
