@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 from sim.engine.geometry import Pose
 from sim.engine.ground import ground_instances
@@ -22,7 +22,13 @@ MESH_YAW = {"tree": 0.0, "street_lamp": -math.pi / 2, "bin": 0.0, "bench": 0.0}
 
 
 def level_scene(town: Town, asset_seed: int) -> Scene:
-    """The scene of a town without its actors."""
+    """The scene of a town without its actors; what stands still is built once and shared."""
+    textures, static = _level(town, asset_seed)
+    return Scene(textures=textures, static=list(static))
+
+
+@lru_cache(maxsize=2)
+def _level(town: Town, asset_seed: int) -> tuple[Textures, tuple[Instance, ...]]:
     static = ground_instances(town)
     for index, building in enumerate(town.buildings):
         mesh = building_mesh(
@@ -51,7 +57,7 @@ def level_scene(town: Town, asset_seed: int) -> Scene:
                 semantic_tag=TAG_OF_FURNITURE[one.kind],
             )
         )
-    return Scene(textures=Textures(asset_seed), static=static)
+    return Textures(asset_seed), tuple(static)
 
 
 class _FurnitureMeshes:

@@ -93,7 +93,7 @@ class Crossing:
     road_id: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Town:
     """A whole town.
 

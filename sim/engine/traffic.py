@@ -21,6 +21,7 @@ from sim.engine.traffic_lights import LightState, TrafficLight
 
 ACCELERATION = 1.8  # m/s^2, of the driver model
 COMFORT_BRAKE = 2.5  # m/s^2
+SPEED_GAIN = 3.0  # 1/s, deceleration per m/s above the wanted speed
 HARDEST_BRAKE = -8.0  # m/s^2
 HEADWAY = 1.3  # s; raising it makes gaps longer and streets emptier
 STANDING_GAP = 2.0  # m between bumpers
@@ -260,7 +261,7 @@ def _has_room(actor: Actor, leaving: list[Occupant]) -> bool:
 
 def _free_acceleration(speed: float, wanted: float) -> float:
     if speed > wanted:
-        return -min(1.5 * (speed - wanted), COMFORT_BRAKE)
+        return -min(SPEED_GAIN * (speed - wanted), COMFORT_BRAKE)
     return ACCELERATION * (1.0 - (speed / wanted) ** 4)
 
 

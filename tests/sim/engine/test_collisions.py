@@ -1,0 +1,120 @@
+import math
+
+import pytest
+
+from sim.engine.actors import Actor, VehicleControl, WalkerControl
+from sim.engine.collisions import Collision
+from sim.engine.geometry import Pose
+from sim.engine.simulation import Engine
+
+FIELD_Y = -400.0  # open ground
+MODEL3 = "vehicle.tesla.model3"
+
+
+def run(engine: Engine, seconds: float) -> list[Collision]:
+    found = []
+    for _ in range(round(seconds / 0.05)):
+        engine.tick(0.05)
+        found += engine.collisions
+    return found
+
+
+def moving(engine: Engine, x: float, yaw: float, speed: float, kind: str = MODEL3) -> Actor:
+    actor = engine.spawn(kind, Pose(x, FIELD_Y, -0.05, yaw))
+    engine.set_velocity(actor.id, (speed * math.cos(yaw), speed * math.sin(yaw), 0.0))
+    return actor
+
+
+def test_a_rear_end_hit_keeps_momentum_and_tells_both(engine: Engine) -> None:
+    striker, struck = moving(engine, 0.0, 0.0, 10.0), moving(engine, 8.0, 0.0, 0.0)
+    found = run(engine, 0.6)
+    first, second = found[0], found[1]
+    assert (first.actor_id, first.other_id) == (striker.id, struck.id)
+    assert (second.actor_id, second.other_id) == (struck.id, striker.id)
+    assert first.impulse[0] < 0.0 < second.impulse[0]
+    assert sum(first.impulse[k] + second.impulse[k] for k in range(3)) == pytest.approx(0.0)
+    # equal masses, e = 0.1: dv = (1 + e) v / 2 each
+    assert second.impulse[0] == pytest.approx(1750 * 0.55 * 9.8, rel=0.05)
+    assert struck.velocity[0] > striker.velocity[0]
+    assert striker.velocity[0] + struck.velocity[0] < 10.0
+
+
+def test_bodies_do_not_stay_inside_each_other(engine: Engine) -> None:
+    a, b = moving(engine, 0.0, 0.0, 12.0), moving(engine, 12.0, math.pi, 12.0)
+    run(engine, 1.5)
+    assert abs(a.pose.x - b.pose.x) >= a.extent[0] + b.extent[0] - 0.05
+
+
+def test_a_heavy_vehicle_pushes_a_light_one(engine: Engine) -> None:
+    truck = moving(engine, 0.0, 0.0, 8.0, "vehicle.carlamotors.firetruck")
+    small = moving(engine, 9.0, 0.0, 0.0, "vehicle.nissan.micra")
+    run(engine, 0.6)
+    assert small.velocity[0] > 6.0
+    assert truck.velocity[0] > 6.0
+
+
+def test_a_glancing_hit_turns_a_vehicle_round(engine: Engine) -> None:
+    moving(engine, 0.0, 0.0, 12.0)
+    struck = engine.spawn(MODEL3, Pose(6.5, FIELD_Y + 1.6, -0.05, math.pi / 2))
+    found = run(engine, 0.5)
+    assert found
+    assert abs(math.remainder(struck.pose.yaw - math.pi / 2, math.tau)) > 0.05
+
+
+def test_a_building_stops_a_vehicle(engine: Engine) -> None:
+    building = engine.town.buildings[0]
+    pose = building.centre
+    out = building.width / 2 + 8.0
+    start = pose.compose(Pose(0.0, -out, 0.0, math.pi / 2))
+    actor = engine.spawn(MODEL3, Pose(start.x, start.y, 0.2, start.yaw))
+    engine.set_velocity(actor.id, (12 * math.cos(start.yaw), 12 * math.sin(start.yaw), 0.0))
+    found = [one for one in run(engine, 1.5) if one.actor_id == actor.id]
+    assert found[0].other_id == 0
+    assert found[0].level_tag == 3
+    assert math.hypot(*found[0].impulse[:2]) > 1750 * 8.0
+    assert actor.speed < 2.0
+
+
+def test_a_walker_who_is_hit_slides_and_the_car_hardly_slows(engine: Engine) -> None:
+    walker = engine.spawn("walker.pedestrian.0001", Pose(8.0, FIELD_Y, 0.9))
+    car = moving(engine, 0.0, 0.0, 10.0)
+    found = run(engine, 0.8)
+    assert {(one.actor_id, one.other_id) for one in found} >= {
+        (car.id, walker.id),
+        (walker.id, car.id),
+    }
+    assert walker.pose.x > 9.0
+    assert walker.stunned_s > 0.0
+    assert car.velocity[0] > 8.0
+
+
+def test_walkers_pass_each_other_without_a_hit(engine: Engine) -> None:
+    for x, way in ((0.0, 1.0), (4.0, -1.0)):
+        walker = engine.spawn("walker.pedestrian.0002", Pose(x, FIELD_Y, 0.9))
+        engine.apply_walker_control(walker.id, WalkerControl((way, 0.0, 0.0), 1.4))
+    assert run(engine, 3.0) == []
+
+
+def test_what_does_not_collide_is_driven_through(engine: Engine) -> None:
+    moving(engine, 0.0, 0.0, 10.0)
+    ghost = moving(engine, 7.0, 0.0, 0.0)
+    engine.set_collides(ghost.id, False)
+    assert run(engine, 1.0) == []
+
+
+def test_a_body_without_physics_is_a_wall(engine: Engine) -> None:
+    wall = moving(engine, 7.0, 0.0, 0.0)
+    engine.set_simulate_physics(wall.id, False)
+    car = moving(engine, 0.0, 0.0, 10.0)
+    assert run(engine, 1.0)
+    assert wall.pose.x == 7.0
+    assert car.velocity[0] < 0.5
+
+
+def test_cars_that_stand_bumper_to_bumper_report_nothing(engine: Engine) -> None:
+    a = moving(engine, 0.0, 0.0, 0.0)
+    moving(engine, 2 * a.extent[0] + 0.01, 0.0, 0.0)
+    for actor in list(engine.actors.values()):
+        if actor.kind == "vehicle":
+            engine.apply_vehicle_control(actor.id, VehicleControl(brake=1.0))
+    assert run(engine, 1.0) == []
