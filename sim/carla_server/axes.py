@@ -6,7 +6,7 @@ import math
 
 from sim.carla_server.layouts import Rotation, Transform, Vector3D
 from sim.carla_server.rpc import RpcFailure
-from sim.engine.geometry import Pose, Vector
+from sim.engine.geometry import Pose, Vector, wrap
 
 LARGEST = 1e6  # m, m/s, N s or degrees: beyond it is a mistake, and no number stops a tick for all
 
@@ -30,7 +30,7 @@ def pose_from_transform(transform: Transform) -> Pose:
         location.x,
         -location.y,
         location.z,
-        math.radians(-rotation.yaw),
+        wrap(math.radians(-rotation.yaw)),
         math.radians(rotation.pitch),
         math.radians(rotation.roll),
     )
