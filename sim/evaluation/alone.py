@@ -6,7 +6,6 @@ it, which pays for delay and gains from tracking.
 
 from collections.abc import Mapping, Sequence
 
-import cv2
 import numpy as np
 
 from scheduler import config
@@ -41,6 +40,8 @@ def f1_alone(
     Raises:
         ConfigError: a detector cannot be loaded here.
     """
+    import cv2  # heavy, and this is its one use here
+
     by_key = {(camera, p.tick): p for camera, frames in truth.items() for p in frames}
     every = max(1, -(-len(by_key) // MOST_PICTURES))
     cv2.setNumThreads(1)

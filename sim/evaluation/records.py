@@ -42,6 +42,16 @@ class Counts(msgspec.Struct, frozen=True):
     stages_ms: dict[str, tuple[float, float]] = {}
 
 
+class WorldFigures(msgspec.Struct, frozen=True):
+    """What the bridge says of the world at the end; unknown keys are its own business."""
+
+    adapter: str
+    real_time_factor: float | None
+    collisions: dict[str, int]
+    min_ttc_s: dict[str, float]
+    hard_brakes: dict[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class JpegFrame:
     """One recorded picture."""
@@ -100,10 +110,19 @@ class RunFolder:
             self._heard = list(_heard(self.path / "telemetry.jsonl"))
         return [(line.t_ns, line.message) for line in self._heard if isinstance(line.message, kind)]
 
-    def world(self) -> WorldStatus | None:
-        """The world's last status; None when there was no world."""
-        heard = self.heard(WorldStatus)
-        return heard[-1][1] if heard else None
+    def world(self) -> WorldFigures | None:
+        """The bridge's last word, or the last status heard of a killed one; None: no world."""
+        try:
+            text = (self.path / "bridge.json").read_bytes()
+            return msgspec.json.decode(text, type=WorldFigures)
+        except (OSError, msgspec.MsgspecError):
+            heard = self.heard(WorldStatus)
+        if not heard:
+            return None
+        last = heard[-1][1]
+        return WorldFigures(
+            last.adapter, last.real_time_factor, last.collisions, last.min_ttc_s, last.hard_brakes
+        )
 
     def link_rows(self) -> list[tuple[int, LinkRow]]:
         """The channel's rows, a link and 100 ms each."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scheduler.messages import LinkRow, Verdict, WorldStatus
+from scheduler.messages import LinkRow, Verdict
 from sim.evaluation import alone, truth
 from sim.evaluation.belief import f1_current
 from sim.evaluation.records import Counts as Counters
-from sim.evaluation.records import RunFolder
+from sim.evaluation.records import RunFolder, WorldFigures
 from vehicle.perception.scores.streaming import Counts
 
 PLACES = ("onboard", "offloaded", "carried")
@@ -118,7 +118,7 @@ def summarise(folder: RunFolder, results: Sequence[VehicleResult]) -> Json:
 def _of_vehicle(
     folder: RunFolder,
     result: VehicleResult,
-    world: WorldStatus | None,
+    world: WorldFigures | None,
     links: Mapping[tuple[str, str], Json],
 ) -> Json:
     section = folder.config.vehicle(result.vehicle_id)

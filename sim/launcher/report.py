@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scheduler import processes
+from sim.evaluation.report import sum_up
 from sim.launcher.plan import Instance, Plan
 
 
@@ -58,6 +59,4 @@ def show_summary(
     console: Console, folder: Path, *, is_quick: bool = False, has_failed: bool = False
 ) -> None:
     """Sum the run folder up; a drive that failed before its first frame is not shown."""
-    from sim.evaluation.report import sum_up
-
     sum_up(folder, console, is_quick=is_quick, must_show=not has_failed)

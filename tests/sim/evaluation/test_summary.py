@@ -47,6 +47,18 @@ def test_a_killed_vehicle_is_summed_up_from_its_verdicts(make_run) -> None:
     assert any("wrote no counters" in note for note in made["notes"])
 
 
+def test_the_bridge_has_the_last_word(make_run) -> None:
+    folder = make_run(ticks=40)
+    last = {
+        "adapter": "inprocess", "real_time_factor": 0.9, "collisions": {"ego": 1},
+        "min_ttc_s": {"ego": 0.4}, "hard_brakes": {"ego": 3}, "anything": "else",
+    }  # fmt: skip
+    (folder / "bridge.json").write_text(json.dumps(last))
+    made = sum_up(folder, quiet(), is_quick=True)
+    assert (made["collisions"], made["min_ttc_s"], made["hard_brakes"]) == (1, 0.4, 3)
+    assert any("latency figures are flattered" in note for note in made["notes"])
+
+
 def test_a_recording_cut_short_is_read_to_its_end(make_run) -> None:
     folder = make_run(ticks=40)
     recording = folder / "run.mcap"
