@@ -6,8 +6,10 @@ in a thread, the log in the recorder's process.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -265,6 +267,8 @@ def run(config: Config, vehicle_id: str, run_folder: Path | None) -> int:
     parts = Assembly(config, vehicle, run_folder, MonotonicClock())
     try:
         app = VehicleApp(parts)
+        with contextlib.suppress(OSError):  # where the system lets us: this thread needs little
+            os.setpriority(os.PRIO_PROCESS, 0, -5)
         processes.ready()
         app.run(lambda: stop.is_set)
         drive = app.finish()

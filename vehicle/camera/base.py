@@ -104,7 +104,7 @@ class TickGaps:
     """Counts frames that are missing from a source's ticks.
 
     A camera may run at a part of its source's rate, so the step between ticks is learned: it is
-    the smallest seen.
+    the smallest seen. A tick that goes back is a source that started over.
     """
 
     def __init__(self) -> None:

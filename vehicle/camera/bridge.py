@@ -76,18 +76,24 @@ class BridgeCamera:
     def read(self, now_ns: int) -> Frame | None:
         """The newest frame."""
         assert self._socket is not None
-        newest: list[bytes] | None = None
+        newest: tuple[messages.Frame, list[bytes]] | None = None
         while (parts := transport.receive(self._socket)) is not None:
-            if parts[0] == self._topic.encode():  # `front` is a prefix of `front2`
-                newest = parts
+            if parts[0] != self._topic.encode():
+                continue  # `front` is a prefix of `front2`
+            try:
+                _, header, payload = telemetry.read(parts)
+            except WireError as error:
+                self._refuse(error)
+                continue
+            if isinstance(header, messages.Frame):
+                self.missed += self._gaps.missed(header.tick) + (newest is not None)
+                newest = header, payload
         if newest is None:
             return None
         try:
-            _, header, payload = telemetry.read(newest)
-            return self._frame(header, payload, now_ns)
+            return self._frame(*newest, now_ns)
         except WireError as error:
-            self.malformed += 1
-            log.debug("camera %s: %s", self._setup.section.id, error)
+            self._refuse(error)
             return None
 
     def close(self) -> None:
@@ -96,10 +102,13 @@ class BridgeCamera:
             self._socket.close()
             self._socket = None
 
-    def _frame(self, header: object, payload: list[bytes], now_ns: int) -> Frame:
-        if not isinstance(header, messages.Frame) or len(payload) != 1:
+    def _refuse(self, error: WireError) -> None:
+        self.malformed += 1
+        log.debug("camera %s: %s", self._setup.section.id, error)
+
+    def _frame(self, header: messages.Frame, payload: list[bytes], now_ns: int) -> Frame:
+        if len(payload) != 1:
             raise WireError("expected a frame with one picture")
-        self.missed += self._gaps.missed(header.tick)
         return Frame(
             vehicle_id=header.vehicle_id,
             camera_id=header.camera_id,

@@ -2,7 +2,7 @@
 
 Neither a slow disk nor a full one ever costs a verdict: the vehicle's main hands over pictures and
 messages without waiting. Run as `python -m vehicle.data.recorder ADDRESS FILE MAX_BYTES`; it ends
-its file properly on SIGTERM, and when its standard input closes because the vehicle is gone.
+its file properly when its standard input closes, which it also does when the vehicle is gone.
 """
 
 import contextlib
@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 
 import numpy as np
 import zmq
@@ -55,7 +54,8 @@ class Recorder:
         self._socket = context.socket(zmq.PUSH)
         self._socket.linger = 0
         self._socket.sndhwm = QUEUE
-        self._socket.bind(address)
+        self._socket.setsockopt(zmq.RECONNECT_IVL, 20)
+        self._socket.connect(address)  # the recorder binds: what comes before that is queued
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__, address, str(path), str(max_bytes)],
             stdin=subprocess.PIPE,
@@ -104,8 +104,9 @@ class Recorder:
 
     def end(self) -> None:
         """Ask it to end its file; `stop` waits for that."""
-        if self._process.poll() is None:
-            self._process.terminate()
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
 
     def stop(self) -> None:
         """Let it end its file, for `STOP_SECONDS` at most."""
@@ -118,10 +119,8 @@ class Recorder:
                 self._process.kill()
                 self._process.wait(1.0)
         self._socket.close()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def _put(self, parts: list[bytes | memoryview]) -> None:
         try:
@@ -195,7 +194,9 @@ class Keeper:
     def _give_up(self, error: OSError) -> None:
         why = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
         alarm(f"recording stops: {why}")
-        self._file = None
+        if self._file is not None:
+            self._file.abandon()
+            self._file = None
 
 
 def jpeg_of(pixels: NDArray[np.uint8]) -> bytes:
@@ -211,24 +212,10 @@ def alarm(text: str) -> None:
         os.write(1, f"{text}\n".encode())
 
 
-class _Ending:
-    """Becomes true on SIGTERM, and wakes the poller."""
-
-    def __init__(self) -> None:
-        self.is_set = False
-        self.fd, wake = os.pipe()
-        os.set_blocking(wake, False)
-        signal.set_wakeup_fd(wake)
-        signal.signal(signal.SIGTERM, self._set)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the vehicle's main ends us, in its order
-
-    def _set(self, number: int, frame: FrameType | None) -> None:
-        self.is_set = True
-
-
 def main(arguments: list[str]) -> int:
-    """Record until told to end."""
-    ending = _Ending()
+    """Record until standard input closes."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # these reach the whole group, we end after main
+        signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     with contextlib.suppress(OSError):
         os.nice(5)  # a drive's deadlines come first
@@ -237,17 +224,13 @@ def main(arguments: list[str]) -> int:
     socket = context.socket(zmq.PULL)
     socket.linger = 0
     socket.rcvhwm = QUEUE
-    socket.connect(address)
+    socket.bind(address)
     keeper = Keeper(Path(path), int(max_bytes))
     poller = zmq.Poller()
     poller.register(socket, zmq.POLLIN)
-    poller.register(ending.fd, zmq.POLLIN)
     poller.register(0, zmq.POLLIN)  # readable at its end
     flushed = time.monotonic()
-    while not ending.is_set:
-        ready = dict(poller.poll(1000))
-        if 0 in ready:
-            break
+    while 0 not in dict(poller.poll(1000)):
         _drain(socket, keeper)
         if time.monotonic() - flushed > 1.0:
             keeper.flush()

@@ -6,6 +6,7 @@ beside. Times are nanoseconds of the vehicle's monotonic clock.
 """
 
 import base64
+import contextlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -125,6 +126,11 @@ class RunFile:
         try:
             self._writer.finish()
         finally:
+            self._stream.close()
+
+    def abandon(self) -> None:
+        """Close a file that can no longer be written; what is on disk stays readable."""
+        with contextlib.suppress(OSError):
             self._stream.close()
 
     def _add(

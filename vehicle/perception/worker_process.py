@@ -201,7 +201,8 @@ def serve(connection: Connection, memory: mmap.mmap) -> None:
 
 def main(arguments: list[str]) -> int:
     """Entry of the process; `arguments` are the numbers of the two file descriptors."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; we end by EOF
+    for number in (signal.SIGINT, signal.SIGTERM):  # these reach the whole group; we end by EOF
+        signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     connection = Connection(int(arguments[0]))
     memory_fd = int(arguments[1])

@@ -1,0 +1,214 @@
+"""The vehicle's end of the offload protocol over loopback sockets, with and without CURVE."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zmq
+
+from scheduler import messages, security, transport, wire
+from scheduler.effects import Send
+from scheduler.tasks import Task
+from vehicle.offload import Addresses, Answered, Heard, OffloadLink, Ponged, Welcomed
+from vehicle.perception.detections import Detections
+
+
+class Unit:
+    """A roadside unit's two sockets, driven by hand."""
+
+    def __init__(self, context: zmq.Context, keys: security.Keys | None = None) -> None:
+        self.control = transport.bind_router(context, "tcp://127.0.0.1:*", keys)
+        self.frames = transport.bind_router(context, "tcp://127.0.0.1:*", keys)
+        self.peer = b""
+
+    def hear(self, socket: zmq.Socket) -> messages.Message:
+        assert socket.poll(3000), "nothing came"
+        self.peer, *parts = socket.recv_multipart()
+        message, self.payload = wire.unpack(
+            parts, messages.Hello, messages.Request, messages.Ping, messages.Bye
+        )
+        return message  # type: ignore[return-value]
+
+    def say(self, message: messages.Message, *payload: bytes) -> None:
+        self.control.send_multipart([self.control_peer, *wire.pack(message, *payload)])
+
+    def welcome(self, link: OffloadLink) -> messages.Hello:
+        hello = greeted(link, self, self.control)
+        self.control_peer = self.peer
+        greeted(link, self, self.frames)
+        self.say(messages.Welcome(1, "rsu1", hello.session, 2, ["large"], [9000]))
+        assert heard(link) == [Welcomed(2, [("large", 9_000_000)])]
+        return hello
+
+    def close(self) -> None:
+        self.control.close()
+        self.frames.close()
+
+
+def greeted(link: OffloadLink, unit: Unit, socket: zmq.Socket) -> messages.Hello:
+    """The hello of the link's present session on this socket; older ones may be queued."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        link.greet(time.monotonic_ns())
+        if socket.poll(10):
+            hello = unit.hear(socket)
+            if isinstance(hello, messages.Hello) and hello.session == link.session:
+                return hello
+    raise AssertionError("no hello came")
+
+
+def heard(link: OffloadLink) -> list[Heard]:
+    assert link.control.poll(3000), "nothing came"
+    return link.receive()
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.Context]:
+    made = zmq.Context()
+    yield made
+    made.destroy(linger=0)
+
+
+@pytest.fixture
+def unit(context: zmq.Context) -> Iterator[Unit]:
+    made = Unit(context)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def link(context: zmq.Context, unit: Unit) -> Iterator[OffloadLink]:
+    where = Addresses(address(unit.control), address(unit.frames))
+    made = OffloadLink(context, "ego", "rsu1", where)
+    made.reopen(time.monotonic_ns())
+    yield made
+    made.close()
+
+
+def address(socket: zmq.Socket) -> str:
+    return socket.getsockopt(zmq.LAST_ENDPOINT).decode()
+
+
+def request() -> Send:
+    task = Task(1, "ego", "front", 7, 700, "object_detection", 5_000_000, 105_000_000, 640, 384)
+    return Send(task, "rsu1", 3, "large", 40_000_000)
+
+
+def found() -> Detections:
+    return Detections(
+        np.array([[1, 2, 30, 40]], np.float32), np.array([0.5], np.float32), np.zeros(1, np.int16)
+    )
+
+
+def result(link: OffloadLink, **changes: object) -> messages.Result:
+    fields = {
+        "version": 1, "unit_id": "rsu1", "session": link.session, "seq": 3, "status": "ok",
+        "reason": "", "model": "large", "budget_us": 40_000, "queue_us": 1_000,
+        "decode_us": 2_000, "infer_us": 9_000, "queue_length": 0, "credits": 2,
+        "retry_after_us": 0,
+    }  # fmt: skip
+    return messages.Result(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def test_hello_on_both_sockets_binds_one_session(link: OffloadLink, unit: Unit) -> None:
+    hello = unit.welcome(link)
+    assert (hello.vehicle_id, hello.session, hello.channel) == ("ego", link.session, "control")
+    assert link.next_hello_ns() is None
+
+
+def test_request_carries_ages_and_its_checksum(link: OffloadLink, unit: Unit) -> None:
+    unit.welcome(link)
+    assert link.send(request(), b"jpeg bytes", now_ns=25_000_000)
+    sent = unit.hear(unit.frames)
+    assert isinstance(sent, messages.Request)
+    assert (sent.seq, sent.tick, sent.model, sent.width) == (3, 7, "large", 640)
+    assert (sent.age_us, sent.budget_us, sent.size) == (20_000, 40_000, 10)
+    assert sent.crc32 == wire.crc32(unit.payload[0])
+
+
+def test_result_comes_back_with_durations(link: OffloadLink, unit: Unit) -> None:
+    unit.welcome(link)
+    unit.say(result(link), found().to_bytes())
+    unit.say(messages.Pong(1, "rsu1", link.session, 12, 0))
+    got: list[Heard] = []
+    while len(got) < 2:
+        got += heard(link)
+    answered, ponged = got
+    assert isinstance(answered, Answered) and answered.detections is not None
+    assert answered.detections.xyxy.tolist() == [[1, 2, 30, 40]]
+    assert answered.report.at_unit_ns == 12_000_000 and answered.report.credits == 2
+    assert ponged == Ponged(12)
+
+
+def test_another_session_or_unit_is_alien(link: OffloadLink, unit: Unit) -> None:
+    unit.welcome(link)
+    unit.say(result(link, session=link.session ^ 1), found().to_bytes())
+    unit.say(result(link, unit_id="rsu2"), found().to_bytes())
+    unit.say(messages.Pong(1, "rsu1", link.session, 1, 0))
+    got: list[Heard] = []
+    while not got:
+        got += heard(link)
+    assert got == [Ponged(1)]
+    assert link.faults.aliens == 2
+
+
+@pytest.mark.parametrize("payload", [[], [b"short"], [b"\xff" * 21]])
+def test_broken_detections_end_the_request_as_bad(
+    link: OffloadLink, unit: Unit, payload: list[bytes]
+) -> None:
+    unit.welcome(link)
+    unit.say(result(link), *payload)
+    (answered,) = heard(link)
+    assert isinstance(answered, Answered)
+    assert answered.detections is None and answered.report.status == "bad"
+    assert link.faults.malformed == 1
+
+
+def test_rubbish_is_counted(link: OffloadLink, unit: Unit) -> None:
+    unit.welcome(link)
+    unit.control.send_multipart([unit.control_peer, b"RESULT", b"\xc1"])
+    unit.control.send_multipart([unit.control_peer, b"WHAT", b""])
+    unit.control.send_multipart([unit.control_peer, b"x"])
+    end = time.monotonic() + 3
+    while link.faults.malformed < 3 and time.monotonic() < end:
+        link.control.poll(100)
+        assert link.receive() == []
+    assert link.faults.malformed == 3
+
+
+def test_reopened_link_has_a_new_session(link: OffloadLink, unit: Unit) -> None:
+    first = unit.welcome(link)
+    generation = link.generation
+    link.reopen(time.monotonic_ns())
+    assert link.generation != generation and link.session != first.session
+    second = unit.welcome(link)
+    assert second.session == link.session
+
+
+def test_too_large_a_request_is_not_sent(link: OffloadLink, unit: Unit) -> None:
+    unit.welcome(link)
+    assert not link.send(request(), bytes(wire.MAX_OFFLOAD_BYTES), now_ns=25_000_000)
+
+
+def test_unit_that_does_not_know_the_key_is_noticed(context: zmq.Context, tmp_path: Path) -> None:
+    security.write_site(tmp_path / "unit", [("rsu1", "roadside_unit")])
+    security.write_site(tmp_path / "stranger", [("ego", "vehicle")])
+    site = security.Site(tmp_path / "unit")
+    authenticator = security.start_authenticator(context, site)
+    unit = Unit(context, site.keys("rsu1"))
+    stranger = security.Site(tmp_path / "stranger").keys("ego")
+    where = Addresses(address(unit.control), address(unit.frames), stranger, site.peer("rsu1").key)
+    link = OffloadLink(context, "ego", "rsu1", where)
+    link.reopen(time.monotonic_ns())
+    end = time.monotonic() + 5
+    refused = 0
+    while not refused and time.monotonic() < end:
+        link.greet(time.monotonic_ns())
+        refused = link.watch_handshakes()
+        time.sleep(0.02)
+    link.close()
+    unit.close()
+    authenticator.stop()
+    assert refused > 0 and link.faults.refused == refused
