@@ -11,7 +11,8 @@ from scheduler.messages import Request, ResultStatus
 
 SLOTS_PER_VEHICLE = 16  # cameras times services of one vehicle; more is an attack on memory
 LEARNING_RATE = 0.2  # of the durations; raising it follows a busy machine faster, and its noise
-# A refused request teaches nothing, so an estimate that became too high must come down by itself.
+# A refused request teaches nothing, so an estimate that became too high must come down by itself,
+# to what the model took on an idle machine.
 FORGETTING = 0.95
 NS_PER_US = 1000
 
@@ -50,7 +51,8 @@ class Admission:
     """The waiting requests of one inference worker."""
 
     def __init__(self, typical_ns: Mapping[str, int]) -> None:
-        """An empty queue; `typical_ns` is what a request of each model takes, as far as known."""
+        """An empty queue; `typical_ns`: what a model takes on an idle machine, as far as known."""
+        self._typical_ns = dict(typical_ns)
         self._expected_ns = dict(typical_ns)
         self._waiting: dict[Slot, Offer] = {}  # in order of arrival
 
@@ -58,7 +60,7 @@ class Admission:
         return len(self._waiting)
 
     def expected_ns(self, model: str) -> int:
-        """What decoding and inference take of late; 0 = not known yet."""
+        """What a request of this model takes of late, from worker to answer; 0 = not known yet."""
         return self._expected_ns.get(model, 0)
 
     def offer(self, offer: Offer, now_ns: int) -> list[Refused]:
@@ -92,7 +94,7 @@ class Admission:
         return refused
 
     def learn(self, model: str, duration_ns: int) -> None:
-        """What a request of this model took: decoding and inference."""
+        """What a request of this model took, by the clock on the wall."""
         known = self._expected_ns.get(model)
         if known:
             duration_ns = round(known + LEARNING_RATE * (duration_ns - known))
@@ -112,5 +114,6 @@ class Admission:
         model = offer.request.model
         needed_ms = self.expected_ns(model) / 1e6
         left_ms = (offer.due_ns - now_ns) / 1e6
-        self._expected_ns[model] = round(self.expected_ns(model) * FORGETTING)
+        forgotten_ns = round(self.expected_ns(model) * FORGETTING)
+        self._expected_ns[model] = max(self._typical_ns.get(model, 0), forgotten_ns)
         return Refused(offer, "late", f"{left_ms:.0f} ms left, {model} takes {needed_ms:.0f} ms")

@@ -128,15 +128,18 @@ class Desk:
             if running is None:
                 continue
             offer, started_ns = running
-            queued_ns = started_ns - offer.received_ns + answer.queue_ns
             if answer.is_ok and answer.detections is not None:
-                worked_ns = answer.decode_ns + answer.infer_ns
+                worked_ns = now_ns - started_ns
                 self._busy_ns += worked_ns
                 self.admission.learn(answer.model, worked_ns)
-                durations = (queued_ns, answer.decode_ns, answer.infer_ns)
+                # The worker counts compute time; what else passed here was waiting, so that the
+                # three add up and none of it looks like the link's.
+                computed_ns = answer.decode_ns + answer.infer_ns
+                waited_ns = max(0, now_ns - offer.received_ns - computed_ns)
+                durations = (waited_ns, answer.decode_ns, answer.infer_ns)
                 self._answer(offer, "ok", "", durations, answer.detections.to_bytes())
             else:
-                self._answer(offer, "bad", answer.error, (queued_ns, 0, 0))
+                self._answer(offer, "bad", answer.error, (now_ns - offer.received_ns, 0, 0))
         self.work(now_ns)
 
     def work(self, now_ns: int) -> None:

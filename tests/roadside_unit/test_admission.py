@@ -62,6 +62,14 @@ def test_estimate_that_became_too_high_comes_down():
     assert tries > 0
 
 
+def test_refusals_do_not_make_a_model_look_faster_than_it_is():
+    admission = Admission({"large": 30 * MS})
+    admission.learn("large", 40 * MS)
+    for seq in range(100):
+        assert admission.offer(offer(seq, budget_ms=5), 0)
+    assert admission.expected_ns("large") == 30 * MS
+
+
 def test_durations_are_learned_slowly():
     admission = Admission({})
     admission.learn("large", 100 * MS)
