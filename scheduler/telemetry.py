@@ -88,6 +88,16 @@ def read(parts: list[bytes]) -> tuple[str, wire.AnyMessage, list[bytes]]:
     return parts[0].decode(errors="replace"), message, list(parts[3:])
 
 
+def publishers(config: Config) -> list[tuple[str, str]]:
+    """(process, instance id) of everybody who publishes in this config, but for the launcher."""
+    return [
+        *((("bridge", ""),) if config.world is not None else ()),
+        *(("vehicle", vehicle.id) for vehicle in config.vehicles),
+        *(("rsu", unit.id) for unit in config.roadside_units),
+        *((("link", ""),) if processes.pairs(config) else ()),
+    ]
+
+
 def subscribe(
     context: "zmq.Context[zmq.Socket[bytes]]",
     config: Config,

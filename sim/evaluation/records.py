@@ -76,6 +76,14 @@ class RunFolder:
         found = [own] if own.is_file() else sorted(self.path.glob("run.mcap"))
         return [path for path in found if path.is_file()]
 
+    def vehicles(self) -> list[str]:
+        """Ids of the vehicles that left a record here; other machines ran the rest."""
+        return [
+            vehicle.id
+            for vehicle in self.config.vehicles
+            if self.recordings(vehicle.id) or (self.path / f"vehicle-{vehicle.id}.json").exists()
+        ]
+
     def verdicts(self, vehicle_id: str) -> list[Verdict]:
         """All recorded verdicts of a vehicle, in the order of their frames."""
         decoder = msgspec.json.Decoder(Verdict)

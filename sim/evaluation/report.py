@@ -88,7 +88,7 @@ def show(console: Console, made: Json) -> None:
     if made["real_time_factor"] is not None:
         table.add_row("real-time factor", _number(made["real_time_factor"], 2))
     console.print()
-    console.print(table)
+    console.print(table if rows else f"{made['name']}: the vehicles ran elsewhere")
     links = made["links"]
     if isinstance(links, dict):
         for name, figures in links.items():

@@ -40,7 +40,7 @@ def judge(folder: RunFolder, *, with_alone: bool) -> list[VehicleResult]:
         with_alone: Also run each rung over a sample of the recorded pictures (seconds).
     """
     results = []
-    for vehicle in folder.config.vehicles:
+    for vehicle in map(folder.config.vehicle, folder.vehicles()):
         verdicts = folder.verdicts(vehicle.id)
         counters = folder.counts(vehicle.id)
         notes = []

@@ -1,6 +1,8 @@
 """Hears what the processes publish and keeps it in the run folder, for the summary."""
 
 import contextlib
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -9,8 +11,11 @@ import zmq
 
 from scheduler import messages, telemetry, transport
 from scheduler.clock import NS_PER_S, Clock
-from scheduler.errors import WireError
+from scheduler.errors import CertificateError, WireError
 from sim.launcher.plan import Plan
+from sim.launcher.ports import bind_of
+
+log = logging.getLogger(__name__)
 
 FILE = "telemetry.jsonl"
 TOPICS = {
@@ -34,13 +39,7 @@ class Listener:
         self._file = (folder / FILE).open("ab")
         self._captured: dict[str, int] = {}
         self._changed_ns: int | None = None
-        self._sockets = [
-            telemetry.subscribe(
-                context, plan.config, process, instance.instance_id, topics, name="launcher"
-            )
-            for process, topics in TOPICS.items()
-            for instance in plan.of(process)
-        ]
+        self._sockets = list(_sockets(context, plan))
 
     def __enter__(self) -> "Listener":
         return self
@@ -78,3 +77,20 @@ class Listener:
         if self._changed_ns is None:
             return False
         return self._clock.now_ns() - self._changed_ns > seconds * NS_PER_S
+
+
+def _sockets(
+    context: "zmq.Context[zmq.Socket[bytes]]", plan: Plan
+) -> Iterator["zmq.Socket[bytes]"]:
+    """One to each process here, and to each of the other machines' that we have the keys for."""
+    here = {(instance.process.name, instance.instance_id) for instance in plan.instances}
+    for process, instance_id in telemetry.publishers(plan.config):
+        bind = bind_of(plan.config, process, instance_id)
+        if (process, instance_id) not in here and bind.host is None:
+            continue
+        try:
+            yield telemetry.subscribe(
+                context, plan.config, process, instance_id, TOPICS[process], name="launcher"
+            )
+        except CertificateError as error:
+            log.info("%s %s is not listened to: %s", process, instance_id, error)

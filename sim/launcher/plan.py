@@ -102,6 +102,8 @@ def make_plan(
     if has_own_world and config.world is not None:
         address = f"127.0.0.1:{processes.port_of(config, 'world', '', 'rpc')}"
         config = _replace_world(config, msgspec.structs.replace(config.world, address=address))
+    if not any(process.name in ("world", "bridge") for process, _ in wanted):
+        notes = []  # the world is somebody else's
     instances = tuple(Instance(p, i, ports.get((p.name, i), ())) for p, i in wanted)
     return Plan(config, instances, is_whole, (*notes, *key_note, *port_notes))
 

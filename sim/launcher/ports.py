@@ -57,7 +57,7 @@ def assign(
 
 def _blocks(config: Config, process: processes.Process, instance_id: str) -> list[int]:
     """The TCP ports that this instance wishes for."""
-    _, bind = _bind_of(config, process.name, instance_id)
+    bind = bind_of(config, process.name, instance_id)
     if process.name == "world":
         sockets: tuple[str, ...] = process.sockets
     elif bind.host is not None:
@@ -75,27 +75,26 @@ def _blocks(config: Config, process: processes.Process, instance_id: str) -> lis
     ]
 
 
-def _bind_of(config: Config, process: str, instance_id: str) -> tuple[str, Bind]:
+def bind_of(config: Config, process: str, instance_id: str) -> Bind:
+    """Where the config lets one instance listen."""
     if process == "world" and config.world is not None:
-        bind = config.world.bind
-    elif process == "bridge":
-        bind = config.bridge.bind
-    elif process == "rsu":
-        bind = config.unit(instance_id).bind
-    elif process == "vehicle":
-        bind = config.vehicle(instance_id).bind
-    elif process == "link" and config.link is not None:
-        bind = config.link.bind
-    else:
-        bind = Bind()
-    return bind.host or "127.0.0.1", bind
+        return config.world.bind
+    if process == "bridge":
+        return config.bridge.bind
+    if process == "rsu":
+        return config.unit(instance_id).bind
+    if process == "vehicle":
+        return config.vehicle(instance_id).bind
+    if process == "link" and config.link is not None:
+        return config.link.bind
+    return Bind()
 
 
 def _listens(config: Config, process: processes.Process, instance_id: str) -> tuple[str, bool]:
     """Host, and whether the config fixes the port (the world's 2000 is CARLA's own wish)."""
-    host, bind = _bind_of(config, process.name, instance_id)
+    bind = bind_of(config, process.name, instance_id)
     is_wish = bind.port is None or (process.name == "world" and bind.port == process.base_port)
-    return host, not is_wish
+    return bind.host or "127.0.0.1", not is_wish
 
 
 def _free_offset(host: str, ports: Sequence[int], taken: set[int], tries: int) -> int | None:
@@ -133,7 +132,7 @@ def is_free(host: str, port: int) -> bool:
 
 def _with_port(config: Config, process: str, instance_id: str, port: int) -> Config:
     """The config with the port of one instance written down."""
-    _, bind = _bind_of(config, process, instance_id)
+    bind = bind_of(config, process, instance_id)
     bind = msgspec.structs.replace(bind, port=port)
     replace = msgspec.structs.replace
     if process == "world" and config.world is not None:

@@ -25,7 +25,7 @@ def show_plan(console: Console, plan: Plan, folder: Path) -> None:
     console.print(table)
     for note in plan.notes:
         console.print(note, markup=False)
-    for vehicle in plan.config.vehicles:
+    for vehicle in (plan.config.vehicle(own.instance_id) for own in plan.of("vehicle")):
         compute = vehicle.compute
         console.print(
             f"compute profile of {vehicle.id}: {compute.slowdown:g} times slower than this "

@@ -63,23 +63,15 @@ def subscribe(
 ) -> list["zmq.Socket[bytes]"]:
     """A socket to each publisher of the config that can be reached from here."""
     sockets = []
-    ids = {
-        "vehicle": [vehicle.id for vehicle in config.vehicles],
-        "rsu": [unit.id for unit in config.roadside_units],
-        "bridge": [""] if config.world is not None else [],
-        "link": [""] if processes.pairs(config) else [],
-        "launcher": [""],
-    }
-    for process, topics in TOPICS.items():
-        for instance_id in ids[process]:
-            try:
-                sockets.append(
-                    telemetry.subscribe(
-                        context, config, process, instance_id, topics, name="dashboard"
-                    )
+    for process, instance_id in (*telemetry.publishers(config), ("launcher", "")):
+        try:
+            sockets.append(
+                telemetry.subscribe(
+                    context, config, process, instance_id, TOPICS[process], name="dashboard"
                 )
-            except ConfigError:
-                continue  # a unix socket of another machine
+            )
+        except ConfigError:
+            continue  # a unix socket of another machine
     if not sockets:
         raise ConfigError(
             "expected a run folder, or a config whose sections name their `bind.host`"
