@@ -11,11 +11,12 @@ RUN_EXTRAS := headless,cpu,engine,carla,plot
 NEEDS := pyproject.toml constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test slow check bench clean
 
 help:
 	@echo "make demo    a 60-second drive that you can watch (no torch is installed)"
 	@echo "make test    all tests that need no GPU and no CARLA server"
+	@echo "make slow    whole drives and other tests over five seconds"
 	@echo "make check   what CI runs: format, lint, types, import rules, tests"
 	@echo "make bench   the benchmarks of benchmarks/"
 	@echo "make setup   everything that the above install"
@@ -40,14 +41,17 @@ demo: .venv/run.stamp
 	$(BIN)/vdap run demo
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not slow"
+
+slow: .venv/dev.stamp
+	$(BIN)/python -m pytest -q -m slow
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not slow"
 
 bench: .venv/dev.stamp
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
