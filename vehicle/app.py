@@ -62,6 +62,8 @@ class VehicleApp:
         self.feed = parts.feed()
         brake = parts.brake()
         self.worker.wait_ready(LOAD_SECONDS)
+        for complaint in self.recorder.wait_ready() if self.recorder is not None else []:
+            self.outlet.event("error", complaint)
         onboard, remote = accuracies_of(self.config, self.vehicle)
         self.dispatcher = self._dispatcher(timed, onboard, remote)
         self.driver = Driver(

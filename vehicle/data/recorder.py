@@ -9,6 +9,7 @@ import contextlib
 import errno
 import logging
 import os
+import select
 import signal
 import struct
 import subprocess
@@ -27,9 +28,11 @@ from vehicle.data.run_file import RunFile
 
 log = logging.getLogger(__name__)
 
-QUEUE = 32  # messages or pictures between main and recorder; then they are dropped
+QUEUE = 64  # messages or pictures between main and recorder; then they are dropped
 JPEG_QUALITY = 90  # of recorded pictures: 0.25 bytes a pixel, little enough lost to score them
 STOP_SECONDS = 0.6  # to end the file; a drive must end within a second
+START_SECONDS = 10.0  # for its process to begin the file; a drive then goes on without
+READY = "ready"  # the process's first line
 _STAMP = struct.Struct("<q")
 
 
@@ -50,6 +53,7 @@ class Recorder:
         is_keeping_frames: bool,
     ) -> None:
         self.dropped = 0
+        self._is_ready = False
         self._is_keeping_frames = is_keeping_frames
         self._socket = context.socket(zmq.PUSH)
         self._socket.linger = 0
@@ -80,8 +84,22 @@ class Recorder:
         assert self._process.stdout is not None
         text = self._process.stdout.read()
         if text:
-            return text.decode(errors="replace").splitlines(), True
+            lines = text.decode(errors="replace").splitlines()
+            self._is_ready = self._is_ready or READY in lines
+            return [line for line in lines if line != READY], True
         return [], self._process.poll() is None
+
+    def wait_ready(self) -> list[str]:
+        """Wait until the process has begun the file; what it complains of meanwhile."""
+        complaints: list[str] = []
+        end = time.monotonic() + START_SECONDS
+        while not self._is_ready and time.monotonic() < end:
+            select.select([self.fileno()], [], [], 0.1)
+            lines, is_alive = self.alarms()
+            complaints += lines
+            if not is_alive:
+                break
+        return complaints
 
     def put(self, topic: str, message: wire.AnyMessage, stamp_ns: int) -> None:
         """One message of the telemetry."""
@@ -229,6 +247,7 @@ def main(arguments: list[str]) -> int:
     poller = zmq.Poller()
     poller.register(socket, zmq.POLLIN)
     poller.register(0, zmq.POLLIN)  # readable at its end
+    alarm(READY)
     flushed = time.monotonic()
     while 0 not in dict(poller.poll(1000)):
         _drain(socket, keeper)

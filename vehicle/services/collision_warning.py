@@ -18,6 +18,7 @@ from vehicle.services.obstacles import Obstacle, Obstacles
 VALID_FOR_MS = 300  # three frames at 10 Hz: then the vehicle drives on by itself
 FULL_BRAKE = 8.0  # m/s^2 of a dry road, at brake 1
 GO_ON = 0.8  # m/s^2; a braking that began ends below this
+URGENT = 4.0  # m/s^2; above, an object is braked for before its own speed is known
 STANDING = 0.7  # m/s; objects slower than this stand
 
 
@@ -31,7 +32,8 @@ class CollisionWarning:
         keep: Metres to keep to what is ahead (3.5).
         hold: Metres within which it stays behind something that stands (6.5).
         front: Metres from the vehicle's origin to its bumper (2.4).
-        confirm: Verdicts that must see an object in the way first (3). Raising it brakes later
+        confirm: Verdicts that must see an object in the way before hard braking (3), twice as
+            many before soft braking, by when its own speed is known too. Raising it brakes later
             and for fewer ghosts.
     """
 
@@ -56,6 +58,7 @@ class CollisionWarning:
         found = self._obstacles.update(
             verdict.boxes,
             GroundCamera(frame.intrinsics, frame.distortion, frame.camera_from_vehicle),
+            frame.width,
             way_ahead(scene, verdict.valid_ns),
             speed,
             verdict.valid_ns,
@@ -89,7 +92,10 @@ class CollisionWarning:
             return 0.0
         room = gap - self._keep
         needed = FULL_BRAKE if room < 0.1 else closing**2 / (2.0 * room)
-        threshold = GO_ON if obstacle.is_braked_for else self._comfort
+        threshold = GO_ON
+        if not obstacle.is_braked_for:
+            is_sure = obstacle.hits >= 2 * self._confirm
+            threshold = self._comfort if is_sure else max(URGENT, self._comfort)
         return min(FULL_BRAKE, needed) if needed >= threshold else 0.0
 
 

@@ -14,10 +14,11 @@ from vehicle.services.ground import GroundCamera, Way
 # Width of the face that looks at us, metres (nominal passenger car, lorry, bus, two-wheelers).
 WIDTH = {0: 1.9, 1: 2.5, 2: 2.5, 3: 0.8, 4: 0.7, 5: 0.6}
 MAX_DISTANCE = 60.0  # m; beyond, a pixel of the box's lower side is over 4 m
-START_SPEED = 3.0  # m/s, standard deviation of a new object's own speed around standing
+START_SPEED = 5.0  # m/s, standard deviation of a new object's own speed around standing
 ACCELERATION = 2.0  # m/s^2 that an object may do; raising it trusts the newest frame more
 UNSEEN_NS = 600_000_000  # a confirmed object is believed this long without being seen
 UNSEEN_STANDING_NS = 1_500_000_000  # the same while we stand: too close to be detected
+BORDER = 2.0  # pixels; a box this near to the picture's side goes on beyond it
 SAME_PLACE = 3.0  # m; a new track this near to a lost one is the same object
 
 
@@ -100,6 +101,7 @@ class Obstacles:
         self,
         boxes: list[Box],
         camera: GroundCamera,
+        width: int,
         way: Way,
         own_speed: float,
         now_ns: int,
@@ -109,11 +111,15 @@ class Obstacles:
 
         Args:
             boxes: At `now_ns`.
+            width: Of the picture, pixels. What its side cuts off is beside us, or so near that it
+                was seen before: such a box places nothing.
             is_seen: Whether a model looked; carried boxes move objects and confirm none.
         """
         for obstacle in self._by_track.values():
             obstacle.predict(now_ns, own_speed)
         for box in boxes:
+            if box.xyxy[0] < BORDER or box.xyxy[2] > width - BORDER:
+                continue
             place = self._place(box, camera, way)
             if place is None:
                 if is_seen:
