@@ -6,8 +6,6 @@ import numpy as np
 
 from sim.engine.geometry import Pose, Vector, wrap
 
-FOV_DIGITS = 6  # of a field of view in degrees, which travels as text
-
 
 def vector(x: float, y: float, z: float) -> Vector:
     """A location, velocity or extent from CARLA's axes, or the other way round."""
@@ -16,7 +14,13 @@ def vector(x: float, y: float, z: float) -> Vector:
 
 def pose(x: float, y: float, z: float, pitch: float, yaw: float, roll: float) -> Pose:
     """A pose from CARLA's metres and degrees."""
-    return Pose(x, -y, z, wrap(math.radians(-yaw)), math.radians(pitch), math.radians(roll))
+    return Pose(x, -y, z, _radians(-yaw), _radians(pitch), _radians(roll))
+
+
+def _radians(angle_deg: float) -> float:
+    angle = math.radians(angle_deg)
+    # Lanes that run backwards report a pitch of 360 degrees; wrapping others would round them.
+    return angle if -math.pi < angle <= math.pi else wrap(angle)
 
 
 def degrees(of: Pose) -> tuple[float, float, float]:
@@ -27,7 +31,7 @@ def degrees(of: Pose) -> tuple[float, float, float]:
 def as_on_the_wire(of: Pose) -> Pose:
     """A pose as a CARLA server receives it: rounded to float32 metres and degrees.
 
-    The in-process world does the same to its cameras, so that both draw the same picture.
+    The in-process world does the same, so that the same calls give the same pictures in both.
     """
     numbers = np.array([of.x, -of.y, of.z, *degrees(of)], np.float32).astype(np.float64)
     return pose(*numbers.tolist())

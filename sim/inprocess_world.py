@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.errors import MissingPartError, WorldError
-from sim.carla_axes import FOV_DIGITS, as_on_the_wire
+from sim.carla_axes import as_on_the_wire
 from sim.engine.actors import Actor, VehicleControl
 from sim.engine.dynamics import MAX_STEER
 from sim.engine.geometry import Pose
@@ -123,14 +123,15 @@ class InprocessWorld:
 
     def _try_spawn(self, blueprint_id: str, pose: Pose, **attributes: str) -> Actor | None:
         try:
-            return self.engine.spawn(blueprint_id, pose, attributes)
+            return self.engine.spawn(blueprint_id, as_on_the_wire(pose), attributes)
         except SpawnCollision:
             return None
 
     def place_vehicle(self, blueprint_id: str, pose: Pose) -> int:
         """Stand a vehicle somewhere, braking."""
         try:
-            actor = self.engine.spawn(blueprint_id, pose, {"role_name": "scenario"})
+            place = as_on_the_wire(pose)
+            actor = self.engine.spawn(blueprint_id, place, {"role_name": "scenario"})
         except (SpawnCollision, UnknownBlueprint) as error:
             raise WorldError(f"cannot place {blueprint_id}: {error}") from None
         self.apply_control(actor.id, 0.0, 0.0, 1.0)
@@ -161,7 +162,9 @@ class InprocessWorld:
         for name, pose in draw_vehicles(kinds, points, choose):
             if driving == vehicles:
                 break
-            actor = self._try_spawn(name, pose, role_name="traffic")
+            paint = next(a for a in self.engine.blueprints[name].attributes if a.id == "color")
+            colour = choose.choice(paint.recommended)
+            actor = self._try_spawn(name, pose, role_name="traffic", color=colour)
             if actor is not None:
                 self.engine.follow_lanes(actor.id)
                 driving += 1
@@ -183,7 +186,8 @@ class InprocessWorld:
 
     def apply_control(self, actor_id: int, throttle: float, steer: float, brake: float) -> None:
         """Set pedals and wheel."""
-        self.engine.apply_vehicle_control(actor_id, VehicleControl(throttle, steer, brake))
+        pedals = np.array([throttle, steer, brake], np.float32).tolist()  # as on the wire
+        self.engine.apply_vehicle_control(actor_id, VehicleControl(*pedals))
 
     def tick(self) -> WorldTick:
         """Advance by the fixed step and look around."""

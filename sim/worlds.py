@@ -4,6 +4,7 @@ import importlib.util
 import logging
 import re
 import time
+from collections.abc import Callable
 
 from scheduler.config import Config
 from scheduler.config import World as WorldConfig
@@ -20,13 +21,20 @@ def has_carla() -> bool:
     return importlib.util.find_spec("carla") is not None
 
 
-def open_world(config: Config, world: WorldConfig, *, connect_s: float = CONNECT_S) -> World:
+def open_world(
+    config: Config,
+    world: WorldConfig,
+    *,
+    connect_s: float = CONNECT_S,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> World:
     """The world of a config, taken over and ready to be ticked.
 
     Args:
         config: of the drive.
         world: its `world` section.
         connect_s: how long to wait for a server that is still starting.
+        should_stop: true when waiting is of no use any more.
 
     Raises:
         ConfigError: a town or address that cannot be.
@@ -48,6 +56,7 @@ def open_world(config: Config, world: WorldConfig, *, connect_s: float = CONNECT
             town=world.town,
             seed=config.seed,
             patience_s=connect_s,
+            should_stop=should_stop,
         )
     from sim.inprocess_world import InprocessWorld
 

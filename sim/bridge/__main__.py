@@ -3,8 +3,10 @@
 import logging
 import os
 import sys
+from functools import partial
 
 from scheduler import processes
+from scheduler.errors import WorldError
 from sim.bridge.app import run
 from sim.worlds import open_world
 
@@ -15,7 +17,18 @@ def main() -> int:
     """Bridge a world until the drive is over, or until SIGINT or SIGTERM."""
     start = processes.parse("bridge", None, has_id=True)
     stop = processes.Stop()
-    summary = run(start.config, open_world, start.run_folder, lambda: bool(stop), processes.ready)
+    try:
+        summary = run(
+            start.config,
+            partial(open_world, should_stop=lambda: bool(stop)),
+            start.run_folder,
+            lambda: bool(stop),
+            processes.ready,
+        )
+    except WorldError:
+        if stop:
+            return 0  # it was still waiting for the world
+        raise
     log.info(
         "%.1f s driven, real-time factor %.2f; ms per tick (p50, p99): %s",
         summary.sim_s,

@@ -1,0 +1,123 @@
+"""Both worlds show the same town: frames byte-equal, truth equal, whatever the server's ids say."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim.inprocess_world import InprocessWorld
+
+sys.path.insert(0, str(Path(__file__).parent))
+import scripted_drive
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("carla") is None or importlib.util.find_spec("numba") is None,
+    reason="needs the carla wheel (x86_64, Python 3.10-3.12) and numba",
+)
+
+
+def drive_through_the_server(instance_ids, out):
+    """The client in a process of its own, because it holds the interpreter lock while it waits."""
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "sim.carla_server", "--port", "0"),
+            *("--instance-ids", instance_ids),
+        ],
+        stdout=subprocess.PIPE,
+        env=ENVIRONMENT,
+        text=True,
+    )
+    try:
+        host, port = server.stdout.readline().split()[1].split(":")
+        script = Path(scripted_drive.__file__)
+        done = subprocess.run(
+            [sys.executable, script, host, port, out],
+            env=ENVIRONMENT,
+            timeout=90,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(5.0)
+        server.stdout.close()
+    return np.load(out / "pictures.npy"), json.loads((out / "drive.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def through_the_server(tmp_path_factory):
+    return drive_through_the_server("actor", tmp_path_factory.mktemp("actor"))
+
+
+@pytest.fixture(scope="module")
+def in_this_process(through_the_server):
+    world = InprocessWorld()
+    first = through_the_server[1]["frame"]
+
+    def same_frame_number():  # the picture's noise is drawn from it
+        world.engine.frame = first
+
+    return scripted_drive.drive(world, same_frame_number)
+
+
+def test_frames_are_byte_equal(through_the_server, in_this_process):
+    pictures, plain = through_the_server
+    states = plain["states"]
+    assert len(pictures) >= scripted_drive.TICKS - 1  # a server may lose its first pictures
+    own = in_this_process[0][[state["tick"] for state in states]]
+    assert own.shape == pictures.shape
+    assert (own != pictures).sum() == 0
+
+
+def test_truth_is_equal(through_the_server, in_this_process):
+    own = in_this_process[1]["states"]
+    seen = set()
+    for state in through_the_server[1]["states"]:
+        other = own[state["tick"]]
+        assert state["lights"] == [list(pair) for pair in other["lights"]]
+        assert state["pose"] == pytest.approx(other["pose"], abs=1e-4)
+        assert state["speed"] == pytest.approx(other["speed"], abs=1e-4)
+        assert state["speed_limit"] == pytest.approx(other["speed_limit"], abs=1e-4)
+        assert len(state["boxes"]) == len(other["boxes"])
+        for box, same in zip(state["boxes"], other["boxes"], strict=True):
+            for name in ("actor_id", "class_id", "xyxy"):
+                assert box[name] == json.loads(json.dumps(same[name])), name
+            for name in ("visibility", "distance_m", "position", "velocity"):
+                assert box[name] == pytest.approx(same[name], abs=2e-3), name
+            seen.add(box["actor_id"])
+    assert {"placed 0", "placed 1"} < seen
+    assert any(name.startswith("light") for name in seen)
+
+
+def test_route_lights_and_buildings_are_the_same(through_the_server, in_this_process):
+    other, own = through_the_server[1]["site"], in_this_process[1]["site"]
+    assert np.abs(np.array(other["route"]) - np.array(own["route"])).max() < 0.15
+    assert other["wheelbase"] == pytest.approx(own["wheelbase"], abs=0.01)
+    assert other["max_steer"] == pytest.approx(own["max_steer"], abs=0.01)
+    assert other["stop_lines"] == own["stop_lines"]
+    assert np.array(other["buildings"]) == pytest.approx(np.array(own["buildings"]), abs=0.02)
+
+
+def test_server_gets_its_settings_and_its_room_back(through_the_server):
+    assert through_the_server[1]["synchronous"] == [True, False]
+    assert through_the_server[1]["kinds_left"] == ["spectator", "traffic"]
+
+
+@pytest.mark.slow
+def test_truth_does_not_depend_on_what_the_ids_are(through_the_server, tmp_path):
+    _, plain = drive_through_the_server("engine", tmp_path)
+    states = {state["tick"]: state for state in through_the_server[1]["states"]}
+    assert plain["states"]
+    for state in plain["states"]:
+        if state["tick"] in states:
+            assert state["boxes"] == states[state["tick"]]["boxes"]
