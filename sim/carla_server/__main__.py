@@ -63,7 +63,7 @@ def parse(argv: list[str] | None = None) -> Flags:
 
 
 def main() -> int:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve until SIGINT or SIGTERM; exit code 1 if the world broke down."""
     flags = parse()
     set_up_logging(flags.verbose)
     stop = Stop()
@@ -85,10 +85,10 @@ def main() -> int:
     server.start()
     sys.stdout.write(f"ready {flags.host}:{server.port}\n")
     sys.stdout.flush()
-    while not stop:
+    while not stop and not server.has_failed:
         time.sleep(STOP_POLL_S)
     server.close()
-    return 0
+    return 1 if server.has_failed else 0
 
 
 def _engine(flags: Flags) -> Engine:

@@ -62,7 +62,8 @@ class CarlaServer:
             engine, PROTOCOLS["0.9.16"], sockets.streams, instance_ids=instance_ids
         )
         self._is_closed = threading.Event()
-        self._loop = threading.Thread(target=self._run_free, name="free-run", daemon=True)
+        self.has_failed = False
+        self._loop = threading.Thread(target=self._loop_main, name="free-run", daemon=True)
 
     @property
     def port(self) -> int:
@@ -94,6 +95,14 @@ class CarlaServer:
                 return function(world, *arguments)
 
         return functools.wraps(function)(unlocked if name in UNLOCKED else locked)
+
+    def _loop_main(self) -> None:
+        try:
+            self._run_free()
+        except Exception:
+            # The edge of a thread: a world that no longer moves must not look alive.
+            logger.exception("the world's own ticks have failed")
+            self.has_failed = True
 
     def _run_free(self) -> None:
         """Tick at wall-clock pace while the mode is asynchronous."""

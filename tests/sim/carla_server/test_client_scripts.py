@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from .conftest import Server
+
 pytestmark = [
     pytest.mark.skipif(
         importlib.util.find_spec("carla") is None, reason="the carla wheel is not installed"
@@ -44,6 +46,15 @@ def test_batch_of_traffic(server, free_port):
 
 def test_instance_segmentation_and_collision(server):
     assert "hit vehicle.audi.tt" in server.run_script("instance_segmentation.py")
+
+
+@pytest.mark.slow
+def test_engine_ids_are_not_actor_ids():
+    server = Server("--instance-ids", "engine", "--no-shadows")
+    try:
+        assert "hit" in server.run_script("instance_segmentation.py", "--expect", "engine")
+    finally:
+        assert server.stop()[0] == 0
 
 
 def test_stopped_client_with_a_camera_does_not_stop_the_world(server, free_port, tmp_path):

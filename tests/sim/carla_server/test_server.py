@@ -380,6 +380,17 @@ def test_debug_drawing_is_accepted_and_mentioned_once(call, caplog):
     assert caplog.text.count("draw_debug_shape is accepted") <= 1
 
 
+def test_broken_tick_is_told_to_who_started_the_server(call, server, monkeypatch, caplog):
+    def broken(delta_s):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(server.world.engine, "tick", broken)
+    call.settings(False, 0.01)
+    server._loop.join(5.0)
+    assert server.has_failed and "ZeroDivisionError" in caplog.text
+    assert call.value("version") == "0.9.16"
+
+
 def test_command_says_ready_and_leaves_on_signals(lazy_server):
     caller = Caller(lazy_server.port)
     assert caller.value("version") == "0.9.16"
