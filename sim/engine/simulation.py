@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sim.engine.actors import ZERO, Actor, VehicleControl, WalkerControl
@@ -46,7 +47,7 @@ class Engine:
     """One world. Everything in it follows from (town, seed, asset_seed, the calls made).
 
     Attributes:
-        town: where it plays.
+        town: where it plays; it never changes, several engines may share it.
         frame: number of ticks so far.
         elapsed_s: simulated seconds so far.
         actors: living actors by id; the town's traffic lights are actors from the start.
@@ -69,7 +70,7 @@ class Engine:
         self.actors: dict[int, Actor] = {}
         self.collisions: list[Collision] = []
         self.blueprints: dict[str, Blueprint] = all_blueprints()
-        self._lights = LightBoard(town.traffic_lights)
+        self._lights = LightBoard([replace(light) for light in town.traffic_lights])
         self._level = Level(level_obstacles(town))
         self._traffic = Traffic(town, seed)
         self._pedestrians = Pedestrians(town, seed)
@@ -78,7 +79,7 @@ class Engine:
         )
         self._next_id = 1
         self._version = 0  # counts whatever a picture may show
-        for light in town.traffic_lights:
+        for light in self._lights.lights.values():
             actor = self._enter(self.blueprints["traffic.traffic_light"], light.pose, {})
             actor.light = light
             actor.attributes["sign_id"] = light.signal_id

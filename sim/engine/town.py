@@ -108,7 +108,7 @@ class Town:
         loop: a closed route of driving lanes through both junctions, for an ego vehicle.
         buildings: with footprints and heights.
         furniture: trees, lamps, bins, benches.
-        traffic_lights: as built; an engine advances them.
+        traffic_lights: as built; an engine advances copies of them.
         pavements: closed rings of pavement.
         crossings: where pavements are joined across a road.
     """

@@ -84,3 +84,10 @@ def test_a_set_state_holds_until_the_junction_goes_on(engine: Engine) -> None:
     assert red.state == LightState.GREEN
     engine.reset_lights(red.id)
     assert red.state == LightState.RED
+
+
+def test_engines_of_one_town_do_not_share_their_lights(engine: Engine) -> None:
+    other = Engine(engine.town)
+    engine.set_light_state(1, LightState.OFF)
+    assert other.traffic_lights[1].state == LightState.GREEN
+    assert engine.actors[1].light is engine.traffic_lights[1]
