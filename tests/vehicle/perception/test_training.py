@@ -13,7 +13,7 @@ from vehicle.perception.detector import DetectorSpec, load_detector  # noqa: E40
 from vehicle.perception.model import SIZES, Deployed, Network, cells, decode, folded  # noqa: E402
 from vehicle.perception.rungs import load_rungs  # noqa: E402
 from vehicle.perception.training import __main__ as command  # noqa: E402
-from vehicle.perception.training.augment import Cut, augmented  # noqa: E402
+from vehicle.perception.training.augment import Cut, Sample, augmented, mosaic  # noqa: E402
 from vehicle.perception.training.loop import Trainer, TrainingOptions, batch_of, train  # noqa: E402
 from vehicle.perception.training.loss import Target, assign, detection_loss  # noqa: E402
 from vehicle.perception.training.pictures import Labels, Pictures  # noqa: E402
@@ -184,6 +184,24 @@ def test_labels_follow_the_picture_through_augmentation():
         if not len(sample.xyxy) and not len(sample.ignored):
             assert is_red.mean() < 0.02
     assert seen > 10
+
+
+def test_a_mosaic_moves_labels_with_their_tiles():
+    tiles = [
+        Sample(
+            np.full((64, 96, 3), shade, np.uint8),
+            np.array([[8, 4, 40, 30]], np.float32),
+            np.array([shade]),
+            np.array([[1, 2, 3, 4]], np.float32),
+        )
+        for shade in range(4)
+    ]
+    whole = mosaic(tiles)
+    assert whole.pixels.shape == (128, 192, 3)
+    for (x1, y1, x2, y2), class_id in zip(whole.xyxy.astype(int), whole.class_id, strict=True):
+        assert (whole.pixels[y1:y2, x1:x2] == class_id).all()
+        assert (x2 - x1, y2 - y1) == (32, 26)
+    assert whole.ignored[3].tolist() == [97, 66, 99, 68]
 
 
 def test_hidden_objects_are_ignored_not_learnt():

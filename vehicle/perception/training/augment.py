@@ -63,6 +63,23 @@ def augmented(
     return Sample(_recoloured(sample.pixels, random), sample.xyxy, sample.class_id, sample.ignored)
 
 
+def mosaic(tiles: list[Sample]) -> Sample:
+    """Four equal samples as one of twice the width and height (Bochkovskiy et al., YOLOv4, 2020).
+
+    A street is mostly empty road: four cuts round objects teach more than one picture of that size.
+    """
+    height, width = tiles[0].pixels.shape[:2]
+    top, bottom = np.hstack([t.pixels for t in tiles[:2]]), np.hstack([t.pixels for t in tiles[2:]])
+    corners = ((0, 0), (width, 0), (0, height), (width, height))
+    offsets = [np.array([x, y, x, y], np.float32) for x, y in corners]
+    return Sample(
+        np.vstack([top, bottom]),
+        np.concatenate([t.xyxy + o for t, o in zip(tiles, offsets, strict=True)]),
+        np.concatenate([t.class_id for t in tiles]),
+        np.concatenate([t.ignored + o for t, o in zip(tiles, offsets, strict=True)]),
+    )
+
+
 def _corner(
     pixels: NDArray[np.uint8],
     labels: Labels,
@@ -70,12 +87,12 @@ def _corner(
     scale: float,
     random: np.random.Generator,
 ) -> tuple[float, float]:
-    """Top left of the cut in scaled pixels; half of the cuts hold a chosen object."""
+    """Top left of the cut in scaled pixels; three in four hold a chosen object."""
     room_x = pixels.shape[1] * scale - cut.width
     room_y = pixels.shape[0] * scale - cut.height
     left = random.uniform(min(0.0, room_x), max(0.0, room_x))
     top = random.uniform(min(0.0, room_y), max(0.0, room_y))
-    if len(labels.xyxy) and random.random() < 0.5:
+    if len(labels.xyxy) and random.random() < 0.75:
         box = labels.xyxy[random.integers(len(labels.xyxy))] * scale
         if room_x > 0:
             centre = (box[0] + box[2]) / 2 - cut.width * random.uniform(0.2, 0.8)

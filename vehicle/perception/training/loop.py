@@ -15,7 +15,7 @@ from torch import Tensor
 
 from scheduler.errors import ConfigError
 from vehicle.perception.model import SIZES, Network, Size, cells
-from vehicle.perception.training.augment import Cut, Sample, augmented
+from vehicle.perception.training.augment import Cut, Sample, augmented, mosaic
 from vehicle.perception.training.evaluate import Scores, answers, evaluate
 from vehicle.perception.training.export import export
 from vehicle.perception.training.loss import Target, detection_loss
@@ -24,6 +24,7 @@ from vehicle.perception.training.pictures import Pictures
 AVERAGE_DECAY = 0.998  # of the weights that are shipped; the last 500 steps or so
 WARM_UP_STEPS = 100
 LEAST_RATE = 0.02  # share of the learning rate that the cosine ends at
+MOSAIC_SHARE = 0.6  # of the samples before whole pictures are shown
 CLIP_NORM = 10.0
 CHECKPOINT = "checkpoint.pt"
 
@@ -107,12 +108,20 @@ class Trainer:
         cosine = LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * share))
         return self.options.rate * min(1.0, (self.steps + 1) / WARM_UP_STEPS) * cosine
 
-    def cut(self) -> Cut:
-        """Half-sized cuts at many scales first, whole pictures at the end."""
+    def sample(self, pictures: Pictures, index: int, random: np.random.Generator) -> Sample:
+        """Picture `index`: half-sized cuts and mosaics first, whole pictures at the end."""
         width, height = self.size.input_width, self.size.input_height
+
+        def shown(index: int, cut: Cut) -> Sample:
+            return augmented(pictures.pixels[index], pictures.labels[index], cut, random)
+
         if self.is_whole:
-            return Cut(width, height, (0.85, 1.3))
-        return Cut(width // 2, height // 2, (0.5, 1.3))
+            return shown(index, Cut(width, height, (0.85, 1.3)))
+        if random.random() >= MOSAIC_SHARE:
+            return shown(index, Cut(width // 2, height // 2, (0.5, 1.3)))
+        others = random.integers(0, len(pictures), 3).tolist()
+        tile = Cut(width // 4, height // 4, (0.4, 1.1))
+        return mosaic([shown(each, tile) for each in (index, *others)])
 
     def step(self, samples: list[Sample]) -> tuple[float, float]:
         """Learns from one batch; returns score loss and box loss."""
@@ -197,10 +206,7 @@ def batch_of(trainer: Trainer, pictures: Pictures) -> list[Sample]:
         turn, place = divmod(number, len(pictures))
         order = np.random.default_rng((trainer.options.seed, turn)).permutation(len(pictures))
         random = np.random.default_rng((trainer.options.seed, turn, place))
-        index = int(order[place])
-        samples.append(
-            augmented(pictures.pixels[index], pictures.labels[index], trainer.cut(), random)
-        )
+        samples.append(trainer.sample(pictures, int(order[place]), random))
     return samples
 
 
