@@ -10,6 +10,7 @@ import contextlib
 import gc
 import logging
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -118,6 +119,8 @@ class VehicleApp:
         polled.add(self.encoder.fileno(), lambda: self.driver.on_encoded(self.encoder.take()))
         if self.recorder is not None:
             polled.add(self.recorder.fileno(), lambda: self._on_recorder(polled))
+        # A thread in Python code gives way to main within half a millisecond, not five.
+        sys.setswitchinterval(0.0005)
         gc.collect()
         gc.freeze()  # a full collection then has little to walk through
         is_draining = False

@@ -144,7 +144,7 @@ class Driver:
         self._started_ns: dict[int, int] = {}  # of the onboard runs
         self._looked_ns: dict[tuple[str, str], int] = {}  # newest frame that a model answered
         self._next_task = 1
-        self._was_ready = False
+        self._was_ready = self._was_away = False
 
     # --- what happens ------------------------------------------------------------------------
 
@@ -195,7 +195,10 @@ class Driver:
         if self._worker.is_ready != self._was_ready:
             self._was_ready = self._worker.is_ready
             if not self._was_ready:
+                self._was_away = True
                 self._outlet.event("warning", "the inference worker is away: tracks are carried")
+            elif self._was_away:
+                self._outlet.event("info", "the inference worker is back")
             effects = self._dispatcher.on_worker(self._was_ready, self._clock.now_ns())
             self._carry_out(effects)
 

@@ -1,6 +1,8 @@
 """Frames and poses of a simulated vehicle, from the bridge's one publishing socket."""
 
 import logging
+import threading
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +14,7 @@ from scheduler.config import Config, Vehicle
 from scheduler.errors import WireError
 from scheduler.security import Keys, Site
 from vehicle.camera.base import Frame, Setup, TickGaps
+from vehicle.camera.slot import NewestSlot
 from vehicle.perception.jpeg import decode_jpeg
 
 log = logging.getLogger(__name__)
@@ -44,7 +47,8 @@ class BridgeCamera:
     """One camera of an ego; the stamp is the receiver's clock less the frame's age.
 
     Between hosts, half the least round trip would have to come off as well; publishing has no
-    way back to measure it, so there the stamp is late by that much.
+    way back to measure it, so there the stamp is late by that much. There the pictures come as
+    JPEG too, which a thread decodes; pixels from the same host are taken as they are.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -55,29 +59,64 @@ class BridgeCamera:
         self._topic = f"frame/{setup.vehicle.id}/{setup.section.id}"
         self._gaps = TickGaps()
         self._socket: zmq.Socket[bytes] | None = None
+        self._slot: NewestSlot[Frame] | None = None
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
 
     def open(self, now_ns: int) -> None:
         """Subscribe."""
-        section = self._setup.section
+        section, config = self._setup.section, self._setup.config
         self._socket = subscribe(
-            self._setup.config,
+            config,
             self._setup.vehicle,
             self._setup.context,
             [self._topic],
             limit=transport.frame_limit(section.width, section.height),
             high_water=HIGH_WATER,
         )
+        if processes.address(config, "bridge", "", "frames").startswith("tcp://"):
+            self._slot = NewestSlot()
+            name = f"bridge {section.id}"
+            self._thread = threading.Thread(target=self._decode, name=name, daemon=True)
+            self._thread.start()
 
     def pollable(self) -> "zmq.Socket[bytes] | int":
-        """The SUB socket."""
+        """The SUB socket, or what wakes for the thread."""
         assert self._socket is not None
-        return self._socket
+        return self._socket if self._slot is None else self._slot.fileno()
 
     def read(self, now_ns: int) -> Frame | None:
         """The newest frame."""
         assert self._socket is not None
+        if self._slot is not None:
+            return self._slot.take()
+        return self._receive(self._socket, now_ns)
+
+    def close(self) -> None:
+        """Leave."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(1.0)
+            self._thread = None
+        if self._slot is not None:
+            self._slot.close()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _decode(self) -> None:
+        """The thread's life: it alone uses the socket meanwhile."""
+        assert self._socket is not None and self._slot is not None
+        while not self._stop.is_set():
+            if not self._socket.poll(100):
+                continue
+            frame = self._receive(self._socket, time.monotonic_ns())
+            if frame is not None:
+                self.missed += self._slot.put(frame)
+
+    def _receive(self, socket: "zmq.Socket[bytes]", now_ns: int) -> Frame | None:
         newest: tuple[messages.Frame, list[bytes]] | None = None
-        while (parts := transport.receive(self._socket)) is not None:
+        while (parts := transport.receive(socket)) is not None:
             if parts[0] != self._topic.encode():
                 continue  # `front` is a prefix of `front2`
             try:
@@ -95,12 +134,6 @@ class BridgeCamera:
         except WireError as error:
             self._refuse(error)
             return None
-
-    def close(self) -> None:
-        """Leave."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
 
     def _refuse(self, error: WireError) -> None:
         self.malformed += 1

@@ -21,13 +21,14 @@ class NewestSlot(Generic[Item]):
         """Readable while there is something to take."""
         return self._wake_read
 
-    def put(self, item: Item) -> None:
-        """From the reader thread."""
+    def put(self, item: Item) -> bool:
+        """From the reader thread; whether an item that nobody took went for it."""
         with self._lock:
             is_empty = self._item is None
             self._item = item
             if is_empty and self._wake_write >= 0:
                 os.write(self._wake_write, b"1")
+            return not is_empty
 
     def take(self) -> Item | None:
         """From the main thread."""

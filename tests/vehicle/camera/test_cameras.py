@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 import zmq
 
-from scheduler import messages, transport, wire
+from scheduler import messages, security, transport, wire
+from scheduler.config import Bind, Bridge, Config, Mount, Security, Vehicle, World
 from scheduler.config import Camera as Section
-from scheduler.config import Config, Mount, Vehicle, World
 from scheduler.errors import ConfigError, SourceError
 from vehicle.camera import lens
 from vehicle.camera.base import Camera, Frame, Setup, TickGaps
@@ -62,8 +63,8 @@ def test_gaps_are_counted_in_the_cameras_own_step(ticks: list[int], missed: int)
 
 def test_slot_keeps_the_newest_and_wakes_once() -> None:
     slot: NewestSlot[int] = NewestSlot()
-    slot.put(1)
-    slot.put(2)
+    assert not slot.put(1)
+    assert slot.put(2), "the first one is lost"
     assert select.select([slot.fileno()], [], [], 0)[0]
     assert slot.take() == 2 and slot.take() is None
     assert not select.select([slot.fileno()], [], [], 0)[0]
@@ -212,6 +213,39 @@ def test_bridge_camera_takes_the_newest_and_counts_the_rest(
     assert camera.read(50_000_000) is None and camera.malformed == 1
     camera.close()
     socket.close()
+
+
+def test_bridge_on_another_host_sends_jpeg_under_curve(tmp_path: Path) -> None:
+    security.write_site(tmp_path, [("ego", "vehicle"), ("bridge", "bridge")])
+    site = security.Site(tmp_path)
+    context = zmq.Context()
+    authenticator = security.start_authenticator(context, site)
+    socket = transport.bind_publisher(context, "tcp://127.0.0.1:*", site.keys("bridge"))
+    port = int(socket.getsockopt(zmq.LAST_ENDPOINT).decode().rpartition(":")[2])
+    config = Config(
+        world=World(),
+        bridge=Bridge(bind=Bind(host="127.0.0.1", port=port)),
+        security=Security(certificates=str(tmp_path)),
+    )
+    section = Section(width=64, height=48)
+    camera = BridgeCamera(Setup(config, Vehicle(), section, "", context))
+    camera.open(0)
+    jpeg = encode_jpeg(np.full((48, 64, 3), 120, np.uint8), 95)
+    end = time.monotonic() + 10
+    frame, tick = None, 0
+    while frame is None and time.monotonic() < end:
+        tick += 1
+        sent = msgspec.structs.replace(header(tick), encoding="jpeg")
+        publish(socket, "frame/ego/front", sent, jpeg)
+        select.select([camera.pollable()], [], [], 0.02)
+        frame = camera.read(0)
+    camera.close()
+    socket.close()
+    authenticator.stop()
+    context.destroy(linger=0)
+    assert frame is not None and frame.image.shape == (48, 64, 3)
+    assert abs(int(frame.image.mean()) - 120) <= 2
+    assert frame.stamp_ns < time.monotonic_ns() - 2_000_000
 
 
 def test_feed_gives_pose_and_own_route(bridge: tuple[Config, zmq.Socket]) -> None:
