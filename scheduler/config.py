@@ -124,7 +124,7 @@ class AlongRoute(Section, frozen=True):
     every_m: Positive = 300.0
     count: Annotated[int, Meta(ge=1, le=50)] = 2
     first_m: NotNegative = 60.0  # along the route from its start
-    lateral_m: float = -6.0  # to the left of the route; negative = on the right pavement
+    lateral_m: float = -3.5  # to the left of the route; negative = on the right pavement
     height: Positive = 5.0  # m of the antenna
 
 

@@ -78,16 +78,20 @@ class Buildings:
     """The footprints of a town, asked whether they stand between two points."""
 
     def __init__(self, footprints: Sequence[Sequence[tuple[float, float]]]) -> None:
-        edges = [
-            (*corner, *footprint[(index + 1) % len(footprint)])
-            for footprint in footprints
-            if len(footprint) >= 3
-            for index, corner in enumerate(footprint)
-        ]
+        edges, owners = [], []
+        for owner, footprint in enumerate(footprints):
+            for index, corner in enumerate(footprint):
+                edges.append((*corner, *footprint[(index + 1) % len(footprint)]))
+                owners.append(owner)
         self._edges: NDArray[np.float64] = np.array(edges, np.float64).reshape(-1, 4)
+        self._owners: NDArray[np.intp] = np.array(owners, np.intp)
 
     def block(self, a: tuple[float, float], b: tuple[float, float]) -> bool:
-        """Whether the straight line from a to b (metres, world) crosses a footprint."""
+        """Whether a building stands between a and b (metres, world).
+
+        One that holds exactly one of the two does not count: the antenna is on its wall, or its
+        footprint is a box round something that spans the street.
+        """
         x1, y1, x2, y2 = self._edges.T
         dx, dy = b[0] - a[0], b[1] - a[1]
         # Each edge's ends lie on different sides of the line, and the line's of the edge; a point
@@ -97,4 +101,6 @@ class Buildings:
         ex, ey = x2 - x1, y2 - y1
         side_a = ex * (a[1] - y1) - ey * (a[0] - x1)
         side_b = ex * (b[1] - y1) - ey * (b[0] - x1)
-        return bool(np.any(((side_1 >= 0) != (side_2 >= 0)) & ((side_a >= 0) != (side_b >= 0))))
+        is_crossed = ((side_1 >= 0) != (side_2 >= 0)) & ((side_a >= 0) != (side_b >= 0))
+        crossings = np.bincount(self._owners[is_crossed])
+        return bool(np.any((crossings > 0) & (crossings % 2 == 0)))

@@ -54,10 +54,19 @@ def test_building_between_makes_it_non_line_of_sight():
 
 def test_segment_that_passes_a_footprint_is_free():
     houses = propagation.Buildings(CORNER.buildings)
-    assert houses.block((0.0, 0.0), (200.0, 200.0))
+    assert houses.block((0.0, 0.0), (400.0, 400.0))  # through two corners
     assert not houses.block((0.0, 0.0), (400.0, 0.0))
     assert not houses.block((400.0, 0.0), (400.0, 400.0))
     assert not propagation.Buildings([]).block((0.0, 0.0), (1.0, 1.0))
+
+
+def test_building_that_the_antenna_is_on_does_not_hide_it():
+    houses = propagation.Buildings(
+        [*CORNER.buildings, [(400, 10), (400, 300), (500, 300), (500, 10)]]
+    )
+    assert not houses.block((5.0, 0.0), (100.0, 15.0))
+    assert houses.block((5.0, 0.0), (450.0, 200.0))  # the first house still stands between
+    assert not houses.block((350.0, 0.0), (450.0, 15.0))
 
 
 def test_same_seed_same_rows_and_another_differs():
@@ -85,8 +94,9 @@ def test_share_of_the_channel_scales_the_rate():
 
 def test_outages_follow_the_model_s_own_probability():
     """Over many seeds, the share of outages is the mean of what the model expects."""
-    place = at(140.0, 70.0)  # behind the corner, where the link is neither good nor lost
-    rows = [channel(seed).row(0, place, UNIT, CORNER) for seed in range(600)]
+    house = Site(VERSION, "house", [], [[(10, 10), (10, 60), (130, 60), (130, 10)]], {})
+    place = at(140.0, 70.0)  # behind it, where the link is neither good nor lost
+    rows = [channel(seed).row(0, place, UNIT, house) for seed in range(600)]
     expected = statistics.mean(row.expected_outage for row in rows)
     assert 0.2 < expected < 0.8
     share = statistics.mean(row.is_outage for row in rows)
