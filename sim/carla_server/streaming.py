@@ -131,13 +131,18 @@ class StreamServer:
         """Return whether anybody would read a message."""
         return bool(self._sessions.get(stream_id))
 
-    def send(self, stream_id: int, message: Sequence[Buffer], wait_s: float = 0.0) -> None:
-        """Send one message to all subscribers; `wait_s` bounds the wait for all slow ones."""
+    def send(self, stream_id: int, message: Sequence[Buffer], wait_s: float = 0.0) -> float:
+        """Send one message to all subscribers; `wait_s` bounds the wait for all slow ones.
+
+        Returns:
+            Seconds it took.
+        """
         sessions = list(self._sessions.get(stream_id, ()))
         if not sessions:
-            return
+            return 0.0
         parts = [LENGTH.pack(sum(memoryview(part).nbytes for part in message)), *message]
-        deadline = time.monotonic() + wait_s
+        started = time.monotonic()
+        deadline = started + wait_s
         for session in sessions:
             try:
                 is_sent = session.offer(parts, max(0.0, deadline - time.monotonic()))
@@ -147,6 +152,7 @@ class StreamServer:
                 logger.warning("stream %d: a subscriber is behind, dropping", stream_id)
         if any(session.has_rest for session in sessions):
             self._wake()
+        return time.monotonic() - started
 
     def close(self) -> None:
         """Close every socket."""

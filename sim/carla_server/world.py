@@ -139,11 +139,11 @@ class ServedWorld:
 
     def tick(self, delta_s: float) -> int:
         """Advance by one frame and publish it: physics, then the snapshot, then the sensors."""
-        wait_s = SLOW_READER_WAIT_S if self.settings.synchronous_mode else 0.0
+        patience_s = SLOW_READER_WAIT_S if self.settings.synchronous_mode else 0.0
         self.delta_s = delta_s
         self._follow_ackermann()
         frame = self.engine.tick(delta_s)
-        self.streams.send(WORLD_STREAM, [snapshot(self, delta_s)], wait_s)
+        patience_s -= self.streams.send(WORLD_STREAM, [snapshot(self, delta_s)], patience_s)
         self.has_map_changed = False
         with self._published:
             self._published_frame = frame
@@ -154,7 +154,7 @@ class ServedWorld:
             ):
                 continue
             for message in sensor.messages(self):
-                self.streams.send(sensor.stream_id, message, wait_s)
+                patience_s -= self.streams.send(sensor.stream_id, message, max(0.0, patience_s))
         return frame
 
     def _follow_ackermann(self) -> None:
