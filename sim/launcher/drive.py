@@ -155,8 +155,9 @@ class Drive:
 
     def _event(self, level: str, text: str) -> None:
         self._publisher.event(level, text)
-        if not self._of("dashboard"):
-            self._console.print(text, style="red" if level == "error" else None, markup=False)
+        # An error ends the drive and is its last line; a dashboard shows the rest.
+        if not self._plan.of("dashboard") and level != "error":
+            self._console.print(text, markup=False, soft_wrap=True)
 
 
 def _why(child: Child) -> str:
