@@ -117,7 +117,7 @@ def test_equal_engines_take_equal_pictures(town: Town) -> None:
     eye = view(Pose(at.x, at.y, 1.5, at.yaw))
     pictures = []
     for _ in range(2):
-        engine = Engine(town, seed=3, asset_seed=2)
+        engine = Engine(town, seed=3)
         engine.spawn("vehicle.audi.tt", lane.pose_at(45.0))
         engine.tick(0.1)
         pictures.append(engine.picture(eye))

@@ -64,9 +64,9 @@ def check(seen: Counter[str], cars: int, seconds: float) -> None:
     assert seen["longest_stand"] < 150  # s; some four light cycles
 
 
-def test_twenty_cars_and_ten_people_for_a_minute(engine: Engine) -> None:
+def test_twenty_cars_and_ten_people_for_forty_seconds(engine: Engine) -> None:
     vehicles, _ = populate(engine, 20, 10, seed=1)
-    check(drive(engine, 60.0, 0.1, vehicles), 20, 60.0)
+    check(drive(engine, 40.0, 0.1, vehicles), 20, 40.0)
 
 
 @pytest.mark.slow
