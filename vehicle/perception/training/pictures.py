@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +72,7 @@ class Pictures:
         shape = (len(self._rows), self.height, self.width, 3)
         path = folder / f"pixels_{len(self._rows)}_{self.width}x{self.height}.npy"
         if not path.exists():
-            part = path.with_suffix(".part")
+            part = path.with_suffix(f".{os.getpid()}.part")  # two trainings may start together
             pixels = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
             for index, row in enumerate(self._rows):
                 picture = cv2.imread(str(folder / PICTURES / row["file_name"]), cv2.IMREAD_COLOR)
