@@ -91,7 +91,7 @@ class Renderer:
     ) -> None:
         self._scene = scene
         self._noise_seed = noise_seed
-        self._noise = noise
+        self._noise = float(noise)  # an int would compile its kernel a second time
         self._workers = RowWorkers(threads)
         textures = scene.textures
         self._atlas = Atlas(textures.texels, textures.offset, textures.size)
