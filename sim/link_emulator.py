@@ -33,6 +33,8 @@ ROW_NS = 100_000_000
 FLUSH_ROWS = 10  # a killed run loses a second of its trace at most
 LONGEST_WAIT_S = 0.1
 PROCESS = "link"
+SELECT_LIMIT = 1000  # descriptors, a little below what select() can watch
+SOCKETS_PER_PAIR = 14  # two listeners, both ends of control and frames, and of those before them
 
 Handler = Callable[[int, int], None]
 
@@ -163,8 +165,7 @@ class Emulator:
         bridge: "zmq.Socket[bytes] | None",
         run_folder: Path | None,
     ) -> None:
-        # Not epoll: its time-outs are whole milliseconds, too coarse for a delay of two.
-        self._selector = selectors.SelectSelector()
+        self._selector = _selector(len(processes.pairs(config)))
         self._clock = clock
         self._publisher = publisher
         self._bridge = bridge
@@ -184,8 +185,8 @@ class Emulator:
             self._selector.register(
                 int(bridge.fd), selectors.EVENT_READ, lambda mask, now_ns: self._hear()
             )
-        self._start_ns = clock.now_ns()
-        self._row_due_ns = self._start_ns
+        self.started_ns = clock.now_ns()
+        self._row_due_ns = self.started_ns
 
     def turn(self) -> None:
         """Wait for what comes first, and do all that is due."""
@@ -226,7 +227,7 @@ class Emulator:
             (self._run_folder / "link.json").write_text(text, encoding="utf-8")
 
     def _rows(self, now_ns: int) -> None:
-        t_s = round((self._row_due_ns - self._start_ns) / NS_PER_S, 3)
+        t_s = round((self._row_due_ns - self.started_ns) / NS_PER_S, 3)
         for link in self.links:
             row = link.step(now_ns, t_s, self._around)
             self._publisher.publish(row, link.vehicle_id, link.unit_id)
@@ -241,6 +242,12 @@ class Emulator:
                 log.debug("from the bridge: %s", error)
                 continue
             self._around.hear(message)
+
+
+def _selector(pairs: int) -> selectors.BaseSelector:
+    """Epoll's time-outs are whole milliseconds, too coarse for a delay of two; select's are not."""
+    is_small = pairs * SOCKETS_PER_PAIR < SELECT_LIMIT
+    return selectors.SelectSelector() if is_small else selectors.DefaultSelector()
 
 
 def _link(

@@ -174,7 +174,13 @@ class Proxy:
             end.socket.setblocking(False)
             end.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._ends.add(end)
-        far.socket.connect_ex(forward_to)
+        try:
+            far.socket.connect_ex(forward_to)
+        except OSError as error:  # a host name that does not resolve
+            log.warning("link %s: cannot reach %s: %s", self.name, forward_to[0], error)
+            self._reset(near)
+            self._reset(far)
+            return
         for end in (near, far):
             self._register(end)
 

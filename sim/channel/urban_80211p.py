@@ -9,6 +9,7 @@ the link is out.
 import math
 import random
 from collections.abc import Mapping
+from functools import cache
 
 import msgspec
 
@@ -163,6 +164,7 @@ class Urban80211p:
         return 0.5 * math.erfc((mean_db - self._outage_snr_db) / (sigma * math.sqrt(2.0)))
 
 
+@cache
 def outage_snr_db() -> float:
     """The SNR at which the most robust modulation loses nine packets in ten, without margin."""
     low, high = -20.0, 20.0

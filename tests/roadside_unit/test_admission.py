@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadside_unit.admission import SLOTS_PER_VEHICLE, Admission, Offer
@@ -102,6 +102,7 @@ def test_refuse_all_empties_the_queue():
     assert admission.take(0) == (None, [])
 
 
+@settings(deadline=None)  # examples are small, but the machine may be busy
 @given(
     st.lists(
         st.tuples(

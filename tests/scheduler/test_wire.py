@@ -2,7 +2,7 @@ import random
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler import messages, wire
@@ -17,6 +17,7 @@ names = st.from_regex(r"[A-Za-z0-9_.\-]{1,64}", fullmatch=True)
 u63 = st.integers(0, 2**63 - 1)
 
 
+@settings(deadline=None)  # examples are small, but the machine may be busy
 @given(names, u63, u63)
 def test_what_was_packed_is_unpacked(vehicle_id, session, number):
     ping = Ping(VERSION, vehicle_id, session, number)
@@ -118,6 +119,7 @@ def test_no_mutated_header_raises_anything_else():
     assert refused > 5_000
 
 
+@settings(deadline=None)  # examples are small, but the machine may be busy
 @given(st.binary(max_size=80))
 def test_random_bytes_are_never_more_than_a_wire_error(header):
     for kind in (Request, Hello, messages.Result, messages.Frame, messages.Verdict):

@@ -1,7 +1,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.channel.queue import LEAST_RESEND_NS, NS_PER_S, PACKET_BYTES, LinkQueue
@@ -114,6 +114,7 @@ def test_same_seed_same_fates():
     assert fates("1") != fates("2")
 
 
+@settings(deadline=None)  # examples are small, but the machine may be busy
 @given(segments, offers)
 def test_rate_is_integrated_exactly(parts, sent):
     """Against the definition: a packet leaves when the integral reaches its last bit."""
@@ -168,6 +169,7 @@ def reached(starts, bits):
     raise AssertionError
 
 
+@settings(deadline=None)  # examples are small, but the machine may be busy
 @given(segments, offers)
 def test_every_byte_arrives_once_in_the_order_of_its_flow(parts, sent):
     link: LinkQueue[str] = LinkQueue(10**9, "s")
