@@ -174,3 +174,15 @@ def test_nothing_to_watch_is_one_clear_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("vdap: ConfigError: expected a drive to watch")
     assert "Traceback" not in done.stderr
+
+
+def test_its_picture_needs_no_server(config: Config, tmp_path: Path) -> None:
+    watch = Watch(config_file.replace(config, ipc_folder=str(tmp_path)))
+    watch.state = full_state()
+    try:
+        watch.picture(tmp_path / "dashboard.svg", 100, 0.0, processes.Stop())
+    finally:
+        watch.close()
+    drawn = (tmp_path / "dashboard.svg").read_text()
+    assert "<svg" in drawn and "rsu1/large" in drawn
+    assert "@font-face" not in drawn

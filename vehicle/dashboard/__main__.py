@@ -2,6 +2,8 @@
 
 import argparse
 import contextlib
+import io
+import re
 import sys
 import time
 from pathlib import Path
@@ -19,6 +21,7 @@ from vehicle.dashboard.view import draw, line
 
 REFRESH_S = 0.25
 LINE_S = 1.0
+PICTURE_ROWS = 26
 TOPICS = {
     "bridge": ("world", "pose/", "event/"),
     "vehicle": ("verdict/", "link/", "status/", "event/"),
@@ -128,10 +131,11 @@ class Watch:
         while not stop and self.clock.now_ns() < end_ns:
             self.hear()
             time.sleep(REFRESH_S)
-        with Path("/dev/null").open("w") as nowhere:
-            console = Console(record=True, width=width, file=nowhere, color_system="truecolor")
-            console.print(draw(self.state, self.config, self.clock.now_ns(), width, 26))
-            console.save_svg(str(path), title=f"vdap run {self.config.name}")
+        console = Console(record=True, width=width, file=io.StringIO(), color_system="truecolor")
+        console.print(draw(self.state, self.config, self.clock.now_ns(), width, PICTURE_ROWS))
+        drawn = console.export_svg(title=f"vdap run {self.config.name}")
+        # Without the fonts of a server: the reader's own monospace one serves.
+        path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL), "utf-8")
 
 
 def main() -> int:
