@@ -180,7 +180,7 @@ def test_its_picture_needs_no_server(config: Config, tmp_path: Path) -> None:
     watch = Watch(config_file.replace(config, ipc_folder=str(tmp_path)))
     watch.state = full_state()
     try:
-        watch.picture(tmp_path / "dashboard.svg", 100, 0.0, processes.Stop())
+        watch.picture(tmp_path / "dashboard.svg", 100, 0.0, False)  # type: ignore[arg-type]
     finally:
         watch.close()
     drawn = (tmp_path / "dashboard.svg").read_text()
