@@ -109,16 +109,16 @@ class Dispatcher:
                 self._fill_slot(uplink, effects, now_ns)
             return effects
         entry.stages_ns["encode"] = duration_ns
-        task, placement = entry.task, entry.placement
         if size_bytes == 0:
             uplink.encoding.discard(task_id)
             self._send_home(entry, "encoding failed")
         else:
             entry.size_bytes = size_bytes
-            self.placer.on_encoded(task, placement.quality, size_bytes, duration_ns)
+            self.placer.on_encoded(entry.task, entry.placement.quality, size_bytes, duration_ns)
             self._seq += 1
             budget = uplink.service_budget_ns(size_bytes, entry.due_ns, now_ns)
-            effects.append(Send(task, uplink.unit_id, self._seq, placement.model, budget))
+            model = entry.placement.model
+            effects.append(Send(entry.task, uplink.unit_id, self._seq, model, budget))
         self._advance(effects, now_ns)
         return effects
 
@@ -133,8 +133,7 @@ class Dispatcher:
             task = effect.task
             lease_ns = now_ns + max(MIN_LEASE_NS, 4 * (task.deadline_ns - task.stamp_ns))
             uplink.flights[effect.seq] = Flight(task.task_id, now_ns, lease_ns)
-            size = entry.size_bytes if entry else 1
-            uplink.estimator.on_sent(effect.seq, size, now_ns)
+            uplink.estimator.on_sent(effect.seq, entry.size_bytes if entry else 1, now_ns)
         elif entry is not None:
             entry.size_bytes = 0
             self._send_home(entry, f"{effect.unit_id}: socket full or away")
@@ -152,8 +151,7 @@ class Dispatcher:
             entry.local = (model, answer)
             entry.stages_ns["local"] = duration_ns
             if entry.wants_local:
-                reason = entry.problem or "as placed"
-                self._emit(entry, "onboard", reason, effects, now_ns)
+                self._emit(entry, "onboard", entry.problem or "as placed", effects, now_ns)
         self._advance(effects, now_ns)
         return effects
 
