@@ -19,6 +19,7 @@ from sim.road_users import CLASS_OF_TAG
 from sim.routes import LaneKey, RouteLane, Track
 from sim.world import HEAD_STEP, Body, StopLine
 
+LEVEL_IDS = 1 << 40  # of level objects, above any actor's
 LANE_STEP_M = 1.0  # between the samples of a lane's centre
 PAVEMENT_STEP_M = 4.0
 MIN_BUILDING_M = 2.0  # smaller boxes are parts and props, which block no radio
@@ -158,6 +159,23 @@ def lines_and_heads(lights: Iterable[Any]) -> tuple[list[StopLine], list[Body]]:
             pose, extent = carla_axes.facing(at, _xyz(box.extent), heading)
             heads.append(Body(int(light.id) + k * HEAD_STEP, TRAFFIC_LIGHT, pose, extent))
     return lines, heads
+
+
+def parked(objects_by_class: Iterable[tuple[str, Iterable[Any]]]) -> list[Body]:
+    """Vehicles that are part of the level and no actors, as bodies that never move.
+
+    Args:
+        objects_by_class: class name, and the level's environment objects of that class.
+    """
+    bodies: list[Body] = []
+    for name, objects in objects_by_class:
+        for one in objects:
+            box = one.bounding_box
+            turn = box.rotation
+            pose = carla_axes.pose(*_xyz(box.location), turn.pitch, turn.yaw, turn.roll)
+            actor_id = LEVEL_IDS + (len(bodies) << 16)  # low bits 0: the id of no actor
+            bodies.append(Body(actor_id, CLASSES.index(name), pose, _xyz(box.extent)))
+    return bodies
 
 
 def _xyz(value: Any) -> Vector:

@@ -26,6 +26,7 @@ from sim import carla_axes, carla_level
 from sim.carla_level import Kind, pose_of, vector_of
 from sim.carla_traffic import CarlaTraffic
 from sim.engine.geometry import Pose
+from sim.ground_truth import CLASSES
 from sim.lens import Lens
 from sim.road_users import EGO_BLUEPRINT, STEER_SHARE, Contacts
 from sim.routes import plan_route
@@ -97,7 +98,8 @@ class CarlaWorld:
             self._lanes = carla_level.route_lanes(self._map)
             found = self._world.get_actors().filter("traffic.traffic_light*")
             self._lights = sorted(found, key=lambda light: int(light.id))
-            self._lines, self._heads = carla_level.lines_and_heads(self._lights)
+            self._lines, heads = carla_level.lines_and_heads(self._lights)
+            self._fixed = [*heads, *carla_level.parked(self._level_vehicles())]
         except BaseException:
             self.close()
             raise
@@ -153,6 +155,12 @@ class CarlaWorld:
         settings.max_substeps = max(10, math.ceil(self._delta_s / SUBSTEP_S - 1e-9))
         self._world.apply_settings(settings)
         self._world.reset_all_traffic_lights()  # so that a drive can be repeated
+
+    def _level_vehicles(self) -> list[tuple[str, Any]]:
+        labels = self._carla.CityObjectLabel
+        tags = (labels.Car, labels.Truck, labels.Bus, labels.Motorcycle, labels.Bicycle)
+        find = self._world.get_environment_objects
+        return [(name, find(tag)) for name, tag in zip(CLASSES, tags, strict=False)]
 
     @property
     def name(self) -> str:
@@ -277,7 +285,7 @@ class CarlaWorld:
         sim_ns = self._tick * round(self._delta_s * 1e9)
         lights = {int(one.id): LIGHTS.get(str(one.state), "off") for one in self._lights}
         egos = {i: self._ego_state(ego, sim_ns) for i, ego in self._egos.items()}
-        return WorldTick(self._tick, sim_ns, egos, [*self._bodies(), *self._heads], lights)
+        return WorldTick(self._tick, sim_ns, egos, [*self._bodies(), *self._fixed], lights)
 
     def _bodies(self) -> list[Body]:
         unknown = [one.id for one in self._snapshot if one.id not in self._kinds]

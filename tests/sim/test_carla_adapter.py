@@ -97,6 +97,18 @@ def test_buildings_are_counter_clockwise_and_props_are_none():
     assert ring.mean(axis=0) == pytest.approx([10.0, -20.0])
 
 
+def test_parked_vehicles_of_the_level_are_bodies_with_ids_of_their_own():
+    box = Thing(
+        location=location(4.0, 3.0, 0.8), extent=location(2, 0.9, 0.8), rotation=rotation(90)
+    )
+    objects = [Thing(bounding_box=box), Thing(bounding_box=box)]
+    first, second = carla_level.parked([("car", objects[:1]), ("bus", objects[1:])])
+    assert (first.class_id, second.class_id) == (0, 2)
+    assert (first.pose.y, first.pose.yaw) == pytest.approx((-3.0, -math.pi / 2))
+    assert first.actor_id != second.actor_id
+    assert {first.actor_id & 0xFFFF, second.actor_id & 0xFFFF} == {0}
+
+
 def test_steering_from_wheels_or_from_the_size():
     def wheel(x, lock):
         return Thing(position=location(100.0 * x, 0.0), max_steer_angle=lock)
