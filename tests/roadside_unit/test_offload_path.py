@@ -40,9 +40,10 @@ class Path:
         self.link = link_emulator.Emulator(self.config, MonotonicClock(), publisher, None, None)
         self.link.turn()
         self.stop = threading.Event()
+        self.dies_at = self.returns_at = float("inf")
         self.threads = [
-            threading.Thread(target=self._run, args=(lambda: self.unit.turn(),)),
-            threading.Thread(target=self._run, args=(lambda: self.link.turn(),)),
+            threading.Thread(target=self._run_unit),
+            threading.Thread(target=self._run_link),
         ]
         self.offload = OffloadLink(
             self.context, "ego", "rsu", Addresses.of(self.config, "ego", "rsu")
@@ -54,9 +55,19 @@ class Path:
         unit = self.config.unit("rsu")
         return Server(self.config, unit, MonotonicClock(), self.worker, None)
 
-    def _run(self, turn):
+    def _run_link(self):
         while not self.stop.is_set():
-            turn()
+            self.link.turn()
+
+    def _run_unit(self):
+        """Serve; die and come back, with no memory of any session, when that is planned."""
+        while not self.stop.is_set():
+            if time.monotonic() >= self.dies_at:
+                self.unit.close()
+                time.sleep(max(0.0, self.returns_at - time.monotonic()))
+                self.unit = self.new_unit()
+                self.dies_at = float("inf")
+            self.unit.turn()
 
     def close(self):
         self.stop.set()
@@ -83,7 +94,7 @@ def send(offload, seq, jpeg=JPEG):
     return offload.send(effect, jpeg, now)
 
 
-def drive(offload, seconds, on_time=lambda: None):
+def drive(offload, seconds):
     """A vehicle in small: hello until welcome, a frame each 50 ms, reopen on a stall."""
     begin = time.monotonic_ns()
     heard_at, sent_at, is_open, seq, answers = begin, 0, False, 0, []
@@ -123,3 +134,13 @@ def test_offloading_is_back_within_a_second_of_the_link(path):
     assert any(at < 1.2 for at in answers)
     assert not any(1.3 < at < 2.0 for at in answers)
     assert any(at > 2.0 for at in answers)
+
+
+@pytest.mark.parametrize("path", [STEADY], ids=["steady"], indirect=True)
+def test_offloading_is_back_after_the_unit_s_restart(path):
+    begin = time.monotonic()
+    path.dies_at, path.returns_at = begin + 0.8, begin + 1.4
+    answers = [at for at, _ in drive(path.offload, 2.4)]
+    assert any(at < 0.8 for at in answers)
+    assert not any(0.9 < at < 1.4 for at in answers)
+    assert any(at > 1.4 for at in answers)
