@@ -14,7 +14,7 @@ from sim import carla_axes, carla_level
 from sim.carla_level import pose_of
 from sim.carla_walkers import Stroller, draw_strollers
 from sim.engine.geometry import Pose
-from sim.road_users import draw_vehicles, spread
+from sim.road_users import draw_vehicles, nearness, spread
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class CarlaTraffic:
         self._client.apply_batch_sync([command(one, True, port) for one in driven], False)
         return len(driven)
 
-    def walk(self, wanted: int, choose: random.Random) -> int:
+    def walk(self, wanted: int, egos: Sequence[tuple[float, float]], choose: random.Random) -> int:
         """Spawn pedestrians on the map's sidewalk lanes."""
         paths = carla_level.pavements(self._map)
         library = self._world.get_blueprint_library()
@@ -75,10 +75,15 @@ class CarlaTraffic:
         if not paths or not names:
             log.warning("the map has no pavements: nobody walks")
             return 0
+        middles = [path[len(path) // 2] for path in paths]
+        weights = [
+            len(path) * nearness(float(middle[0]), float(middle[1]), egos)
+            for path, middle in zip(paths, middles, strict=True)
+        ]
         for _ in range(4 * wanted):
             if len(self._strollers) == wanted:
                 break
-            path, index, speed = draw_strollers(paths, choose)
+            path, index, speed = draw_strollers(paths, weights, choose)
             x, y, z = path[index].tolist()
             ahead = path[index + 1] - path[index]
             pose = Pose(x, y, z + WALKER_DROP_M, math.atan2(ahead[1], ahead[0]))

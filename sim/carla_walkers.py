@@ -44,10 +44,16 @@ class Stroller:
 
 
 def draw_strollers(
-    paths: Sequence[NDArray[np.float64]], choose: random.Random
+    paths: Sequence[NDArray[np.float64]], weights: Sequence[float], choose: random.Random
 ) -> tuple[NDArray[np.float64], int, float]:
-    """A path, the index of the point on it where somebody starts, and a speed in m/s."""
-    path = choose.choice(paths)
+    """A path, the index of the point on it where somebody starts, and a speed in m/s.
+
+    Args:
+        paths: each (N, 3) float64, metres.
+        weights: how likely each is, in any unit.
+        choose: the random source.
+    """
+    (path,) = choose.choices(paths, weights)
     return path, choose.randrange(len(path) - 1), choose.uniform(*WALK_SPEED)
 
 

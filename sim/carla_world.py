@@ -263,7 +263,7 @@ class CarlaWorld:
         choose = random.Random(f"{seed} traffic")
         egos = [(ego.start.x, ego.start.y) for ego in self._egos.values()]
         driving = self._traffic.drive(vehicles, egos, seed, choose) if vehicles else 0
-        return driving, self._traffic.walk(pedestrians, choose) if pedestrians else 0
+        return driving, self._traffic.walk(pedestrians, egos, choose) if pedestrians else 0
 
     def apply_control(self, actor_id: int, throttle: float, steer: float, brake: float) -> None:
         """Set pedals and wheel; CARLA's wheel is right positive."""

@@ -2,6 +2,7 @@
 
 import importlib.util
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -168,14 +169,14 @@ class InprocessWorld:
             if actor is not None:
                 self.engine.follow_lanes(actor.id)
                 driving += 1
-        return driving, self._walkers(pedestrians, choose)
+        return driving, self._walkers(pedestrians, egos, choose)
 
-    def _walkers(self, wanted: int, choose: random.Random) -> int:
+    def _walkers(
+        self, wanted: int, egos: Sequence[tuple[float, float]], choose: random.Random
+    ) -> int:
         names = sorted(n for n, b in self.engine.blueprints.items() if b.kind == "walker")
-        points = list(self.engine.town.walker_spawn_points)
-        choose.shuffle(points)
         walking = 0
-        for pose in points:
+        for pose in spread(self.engine.town.walker_spawn_points, egos, choose):
             if walking == wanted:
                 break
             actor = self._try_spawn(choose.choice(names), pose)

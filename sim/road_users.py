@@ -8,6 +8,8 @@ from sim.engine.geometry import Pose
 EGO_BLUEPRINT = "vehicle.tesla.model3"
 STEER_SHARE = 0.9  # of the lock that full steer gives at town speed (CARLA's steering curve)
 EGO_ROOM_M = 20.0  # between an ego and traffic at the start: it does not look ahead by itself
+NEAR_M = 150.0  # of an ego, from where others meet it within a minute
+NEAR_WEIGHT = 3.0  # more leaves the rest of the town empty
 CONTACT_PAUSE_NS = 1_000_000_000  # without touching, after which the same contact counts anew
 
 CLASS_OF_TAG = {
@@ -27,17 +29,27 @@ def class_of_tag(tag: int) -> str:
     return CLASS_OF_TAG.get(tag, "car")
 
 
+def nearness(x: float, y: float, egos: Sequence[tuple[float, float]]) -> float:
+    """How much likelier somebody starts here because an ego is near: a drive should meet others."""
+    is_near = any((x - ex) ** 2 + (y - ey) ** 2 < NEAR_M**2 for ex, ey in egos)
+    return NEAR_WEIGHT if is_near else 1.0
+
+
 def spread(
     points: Sequence[Pose], egos: Sequence[tuple[float, float]], choose: random.Random
 ) -> list[Pose]:
-    """Spawn points in random order, without those near an ego."""
+    """Spawn points in random order by `nearness`, without those right beside an ego.
+
+    Weighted order after Efraimidis and Spirakis, Weighted Random Sampling with a Reservoir, 2006.
+    """
     free = [
         pose
         for pose in points
         if all((pose.x - x) ** 2 + (pose.y - y) ** 2 > EGO_ROOM_M**2 for x, y in egos)
     ]
-    choose.shuffle(free)
-    return free
+    keys = [choose.random() ** (1.0 / nearness(pose.x, pose.y, egos)) for pose in free]
+    order = sorted(range(len(free)), key=lambda i: -keys[i])
+    return [free[i] for i in order]
 
 
 def draw_vehicles(

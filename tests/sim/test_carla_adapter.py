@@ -133,7 +133,7 @@ def test_stroller_walks_up_and_down():
 
 def test_strollers_are_drawn_by_seed():
     paths = [np.array([(float(i), float(j)) for i in range(12)]) for j in range(5)]
-    first = [draw_strollers(paths, random.Random(4))[1:] for _ in range(2)]
+    first = [draw_strollers(paths, [1, 1, 1, 1, 2], random.Random(4))[1:] for _ in range(2)]
     assert first[0] == first[1]
     assert long_enough(paths[0])
     assert not long_enough(paths[0][:3])

@@ -1,4 +1,5 @@
 import math
+import random
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from sim.bridge.pace import Pace
 from sim.bridge.safety import SafetyMeter
 from sim.bridge.site import unit_position
 from sim.engine.geometry import Pose
-from sim.road_users import Contacts
+from sim.road_users import Contacts, draw_vehicles, spread
 from sim.routes import Track
 from sim.scenarios.stopped_car import bend_end
 from sim.world import Body, Ego, EgoState
@@ -108,6 +109,25 @@ def test_contact_counts_once_while_it_lasts():
     begun = [contacts.is_new(7, t * 100 * MS) for t in (0, 1, 2, 9, 25, 26)]
     assert begun == [True, False, False, False, True, False]
     assert contacts.is_new(8, 2600 * MS)
+
+
+def test_traffic_starts_rather_near_an_ego_but_not_at_it():
+    points = [Pose(float(x), 0.0) for x in range(0, 2000, 10)]
+    order = spread(points, [(0.0, 0.0)], random.Random(1))
+    assert min(pose.x for pose in order) > 20.0
+    assert sorted(order, key=lambda p: p.x) == points[3:]
+    near = sum(pose.x < 150.0 for pose in order[:20])
+    assert near >= 3  # of 12 near points among 197; even odds would put one there
+
+
+def test_vehicles_are_drawn_by_class_then_blueprint():
+    classes = {"a": "car", "b": "car", "c": "bus", "d": "bicycle"}
+    points = [Pose(float(x)) for x in range(500)]
+    drawn = [name for name, _ in draw_vehicles(classes, points, random.Random(1))]
+    share = {name: drawn.count(name) / 500 for name in classes}
+    assert share["a"] + share["b"] > 0.7
+    assert min(share.values()) > 0.02
+    assert drawn == [name for name, _ in draw_vehicles(classes, points, random.Random(1))]
 
 
 def test_pace_over_window_and_drive():
