@@ -26,13 +26,14 @@ from vehicle.assembly import Assembly
 from vehicle.driver import Driver
 from vehicle.expectations import TimedPolicy, accuracies_of, interval_ns
 from vehicle.offload import OffloadLink
-from vehicle.polling import Periodic, Polled
+from vehicle.polling import Lead, Periodic, Polled
 
 log = logging.getLogger(__name__)
 
 LOAD_SECONDS = 60.0  # for the models at the start
 LINK_PERIOD_NS = 100_000_000
 STATUS_PERIOD_NS = 500_000_000
+EARLY_NS = 500_000  # polling counts in whole milliseconds
 LONGEST_WAIT_NS = 50_000_000  # signals and the worker are looked at this often
 CARRY_ACCURACY = 0.2  # of tracks moved without a model, below every detector's
 
@@ -50,6 +51,7 @@ class VehicleApp:
         self.config, self.vehicle, self.clock = parts.config, parts.vehicle, parts.clock
         self._states: dict[str, str] = {}  # of the links, as last told
         self._links_due, self._status_due = Periodic(LINK_PERIOD_NS), Periodic(STATUS_PERIOD_NS)
+        self._lead = Lead()
         policy = self.vehicle.policy
         timed = TimedPolicy(load_policy(policy.name, policy.options), self.clock)
         services = parts.services()
@@ -145,14 +147,14 @@ class VehicleApp:
         due += [hello for link in self.links.values() if (hello := link.next_hello_ns())]
         timer_ns = self.dispatcher.next_timer_ns()
         if timer_ns is not None:
-            due.append(timer_ns)
+            due.append(timer_ns - self._lead.ns)
         return min(due) - now_ns
 
     def _on_turn(self) -> None:
         now_ns = self.clock.now_ns()
         timer_ns = self.dispatcher.next_timer_ns()
-        if timer_ns is not None and timer_ns <= now_ns:
-            self.driver.on_timer()
+        if timer_ns is not None and self._lead.is_due(timer_ns, now_ns + EARLY_NS):
+            self.driver.on_timer(timer_ns)
         for link in self.links.values():
             link.greet(now_ns)
         self._on_worker()

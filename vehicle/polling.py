@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import zmq
+
+LEAD_WINDOW = 64  # timers
+MOST_LEAD_NS = 8_000_000
 
 
 @dataclass(slots=True)
@@ -20,7 +24,32 @@ class Periodic:
         """Whether it is, and then it is due again a period later."""
         if now_ns < self.due_ns:
             return False
-        self.due_ns = max(self.due_ns + self.period_ns, now_ns)
+        self.due_ns += self.period_ns
+        if self.due_ns <= now_ns:
+            self.due_ns = now_ns + self.period_ns
+        return True
+
+
+class Lead:
+    """How much earlier than due a timer is aimed at, from how late timers fired before.
+
+    On a busy machine a thread that sleeps is woken milliseconds late. The 95th percentile of the
+    last timers is allowed for, up to `MOST_LEAD_NS`; a timer that is woken on time fires early by
+    that, which costs an answer a few milliseconds of waiting and saves a late verdict.
+    """
+
+    def __init__(self) -> None:
+        self.ns = 0
+        self._late_ns: deque[int] = deque(maxlen=LEAD_WINDOW)
+
+    def is_due(self, timer_ns: int, now_ns: int) -> bool:
+        """Whether to fire now; if so, learns how late it is."""
+        late_ns = now_ns - (timer_ns - self.ns)
+        if late_ns < 0:
+            return False
+        self._late_ns.append(late_ns)
+        ordered = sorted(self._late_ns)
+        self.ns = min(MOST_LEAD_NS, ordered[int(0.95 * (len(ordered) - 1))])
         return True
 
 
@@ -62,8 +91,8 @@ class Polled:
             self.add(now, call)
 
     def wait(self, timeout_ns: int) -> None:
-        """Wait for something readable and call for it; up to a millisecond late."""
-        for source, _ in self._poller.poll(max(0, -(-timeout_ns // 1_000_000))):
+        """Wait for something readable and call for it; up to a millisecond early or late."""
+        for source, _ in self._poller.poll(max(0, round(timeout_ns / 1_000_000))):
             call = self._by_source.get(source)
             if call is not None:
                 call()

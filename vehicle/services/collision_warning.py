@@ -19,6 +19,9 @@ VALID_FOR_MS = 300  # three frames at 10 Hz: then the vehicle drives on by itsel
 FULL_BRAKE = 8.0  # m/s^2 of a dry road, at brake 1
 GO_ON = 0.8  # m/s^2; a braking that began ends below this
 URGENT = 4.0  # m/s^2; above, an object is braked for before its own speed is known
+SOFT = 3.0  # m/s^2; a driver's usual limit, exceeded only where a metre would not be left
+HEADWAY = 1.0  # s to keep to what drives ahead, besides the distance
+OPENING = -0.5  # m/s; what leaves faster than this needs no more distance
 STANDING = 0.7  # m/s; objects slower than this stand
 
 
@@ -87,16 +90,30 @@ class CollisionWarning:
         its_speed = max(0.0, obstacle.speed)
         if its_speed < STANDING and speed < 1.0 and gap < self._hold:
             return FULL_BRAKE / 2
-        closing = speed - its_speed
-        if closing <= 0.0:
-            return 0.0
-        room = gap - self._keep
-        needed = FULL_BRAKE if room < 0.1 else closing**2 / (2.0 * room)
+        needed = max(
+            self._to_avoid(gap, speed - its_speed), self._to_keep_off(gap, speed, its_speed)
+        )
         threshold = GO_ON
         if not obstacle.is_braked_for:
             is_sure = obstacle.hits >= 2 * self._confirm
             threshold = self._comfort if is_sure else max(URGENT, self._comfort)
         return min(FULL_BRAKE, needed) if needed >= threshold else 0.0
+
+    def _to_avoid(self, gap: float, closing: float) -> float:
+        """m/s^2 that stops the closing at the distance to keep."""
+        if closing <= 0.0:
+            return 0.0
+        room = gap - self._keep
+        needed = FULL_BRAKE if room < 0.1 else closing**2 / (2.0 * room)
+        is_soft_enough = gap > 1.0 and closing**2 / (2.0 * (gap - 1.0)) < SOFT
+        return min(needed, SOFT) if is_soft_enough else needed
+
+    def _to_keep_off(self, gap: float, speed: float, its_speed: float) -> float:
+        """m/s^2 that opens the distance to what drives ahead at nearly our speed."""
+        wanted = HEADWAY * speed
+        if wanted <= 0.0 or speed - its_speed < OPENING:
+            return 0.0
+        return SOFT * max(0.0, min(1.0, 1.0 - (gap - self._keep) / wanted))
 
 
 def way_ahead(scene: Scene, now_ns: int) -> Way:

@@ -15,7 +15,7 @@ from vehicle.services.ground import GroundCamera, Way
 WIDTH = {0: 1.9, 1: 2.5, 2: 2.5, 3: 0.8, 4: 0.7, 5: 0.6}
 MAX_DISTANCE = 60.0  # m; beyond, a pixel of the box's lower side is over 4 m
 START_SPEED = 5.0  # m/s, standard deviation of a new object's own speed around standing
-ACCELERATION = 2.0  # m/s^2 that an object may do; raising it trusts the newest frame more
+ACCELERATION = 4.0  # m/s^2 that an object may do; raising it trusts the newest frame more
 UNSEEN_NS = 600_000_000  # a confirmed object is believed this long without being seen
 UNSEEN_STANDING_NS = 1_500_000_000  # the same while we stand: too close to be detected
 BORDER = 2.0  # pixels; a box this near to the picture's side goes on beyond it
