@@ -94,7 +94,7 @@ class Surroundings(Protocol):
 
     pose: messages.Pose | None
     pose_stamp_ns: int
-    route: Sequence[tuple[float, float]]
+    route: tuple[tuple[float, float], ...]
 
 
 Brake = Callable[[int, str, Advisory], None]  # tick, service, advisory
@@ -374,7 +374,7 @@ class Driver:
             frame,
             around.pose if around else None,
             around.pose_stamp_ns if around else 0,
-            tuple(around.route) if around else (),
+            around.route if around else (),
         )
         none: list[Advisory] = []
         for advisory in self._guarded(follower.name, none, follower.on_verdict, verdict, scene):

@@ -3,7 +3,6 @@
 import logging
 import threading
 import time
-from collections.abc import Sequence
 
 import numpy as np
 import zmq
@@ -186,7 +185,7 @@ class BridgeFeed:
         )
         self.pose: messages.Pose | None = None
         self.pose_stamp_ns = 0
-        self.route: Sequence[tuple[float, float]] = []
+        self.route: tuple[tuple[float, float], ...] = ()
         self.malformed = 0
 
     def pollable(self) -> "zmq.Socket[bytes]":
@@ -208,7 +207,9 @@ class BridgeFeed:
                 self.pose, self.pose_stamp_ns = message, now_ns - message.age_us * 1000
                 found.append((topic, message))
             elif isinstance(message, messages.Site):
-                self.route = message.routes.get(self._vehicle_id, [])
+                route = tuple(message.routes.get(self._vehicle_id, []))
+                if route != self.route:  # else the same object, which readers may recognise
+                    self.route = route
                 found.append((topic, message))
         return found
 

@@ -39,7 +39,8 @@ class Scene:
         frame: The one that the verdict is about.
         pose: The newest; None where nobody publishes poses (a video).
         pose_stamp_ns: Its instant on this vehicle's clock.
-        route: Lane centres ahead and behind in world metres, closed; empty when not known.
+        route: Lane centres of the planned way in world metres, a closed line; empty when not
+            known. The same object as long as it does not change.
     """
 
     frame: Frame

@@ -8,8 +8,9 @@ and is as strong as needed; it is held while the vehicle stands close behind som
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from scheduler.messages import Verdict
+from scheduler.messages import Pose, Verdict
 from vehicle.perception.classes import CLASSES
 from vehicle.services.base import Advisory, Scene, Setup, number, only
 from vehicle.services.ground import GroundCamera, Way, along_route, arc
@@ -51,6 +52,8 @@ class CollisionWarning:
         self._confirm = number(setup, "confirm", 3)
         self._obstacles = Obstacles(number(setup, "half_width", 1.4))
         self._was_braking = False
+        self._route_seen: tuple[tuple[float, float], ...] | None = None
+        self._route: NDArray[np.float64] = np.zeros((0, 2))
 
     def on_verdict(self, verdict: Verdict, scene: Scene) -> list[Advisory]:
         """Brake or not, for the verdict's boxes at its `valid_ns`."""
@@ -62,7 +65,7 @@ class CollisionWarning:
             verdict.boxes,
             GroundCamera(frame.intrinsics, frame.distortion, frame.camera_from_vehicle),
             frame.width,
-            way_ahead(scene, verdict.valid_ns),
+            self._way_ahead(scene, scene.pose, verdict.valid_ns),
             speed,
             verdict.valid_ns,
             verdict.answer != "carried",
@@ -115,17 +118,17 @@ class CollisionWarning:
             return 0.0
         return SOFT * max(0.0, min(1.0, 1.0 - (gap - self._keep) / wanted))
 
-
-def way_ahead(scene: Scene, now_ns: int) -> Way:
-    """The planned route where it is known and the vehicle is on it, else the arc it is driving."""
-    pose = scene.pose
-    assert pose is not None
-    dt = min(0.5, max(0.0, (now_ns - scene.pose_stamp_ns) / 1e9))
-    yaw = pose.rotation[2] + pose.yaw_rate * dt
-    if scene.route:
-        x = pose.position[0] + pose.speed * dt * math.cos(yaw)
-        y = pose.position[1] + pose.speed * dt * math.sin(yaw)
-        way = along_route(np.asarray(scene.route, dtype=np.float64), x, y, yaw)
-        if way is not None:
-            return way
-    return arc(pose.speed, pose.yaw_rate)
+    def _way_ahead(self, scene: Scene, pose: Pose, now_ns: int) -> Way:
+        """The planned route where it is known and the vehicle is on it, else its present arc."""
+        dt = min(0.5, max(0.0, (now_ns - scene.pose_stamp_ns) / 1e9))
+        yaw = pose.rotation[2] + pose.yaw_rate * dt
+        if scene.route is not self._route_seen:
+            self._route_seen = scene.route
+            self._route = np.asarray(scene.route, dtype=np.float64).reshape(-1, 2)
+        if len(self._route):
+            x = pose.position[0] + pose.speed * dt * math.cos(yaw)
+            y = pose.position[1] + pose.speed * dt * math.sin(yaw)
+            way = along_route(self._route, x, y, yaw)
+            if way is not None:
+                return way
+        return arc(pose.speed, pose.yaw_rate)

@@ -132,6 +132,6 @@ def along_route(
     nearest = int(np.argmin(away))
     if not away[nearest] < 3.0:
         return None
-    count = min(len(route), int(length / max(float(np.median(lengths)), 0.1)) + 2)
+    count = min(len(route), int(length / max(float(lengths.mean()), 0.1)) + 2)
     order = (nearest + 1 + np.arange(count)) % len(route)
     return Way(np.concatenate([nearest_points[nearest : nearest + 1], local[order]]))

@@ -264,7 +264,7 @@ def test_feed_gives_pose_and_own_route(bridge: tuple[Config, zmq.Socket]) -> Non
         topics |= {topic for topic, _ in feed.read(now_ns=9_000_000)}
     assert topics == {"pose/ego", "site"}
     assert feed.pose == pose and feed.pose_stamp_ns == 8_000_000
-    assert feed.route == [(0.0, 0.0), (5.0, 0.0)]
+    assert feed.route == ((0.0, 0.0), (5.0, 0.0))
     feed.close()
     socket.close()
 
