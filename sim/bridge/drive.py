@@ -19,6 +19,7 @@ class DrivenEgo:
     """One ego: its driver, what its vehicle asks, how safely it went.
 
     Attributes:
+        own: what its own driver asked last.
         control: what was applied last.
         is_braked_by_feedback: the vehicle's advisory overrides its own driver now.
         reason: why, as the vehicle said.
@@ -28,6 +29,7 @@ class DrivenEgo:
     driver: EgoDriver
     inbox: FeedbackInbox
     safety: SafetyMeter
+    own: Control = PARKED
     control: Control = PARKED
     is_braked_by_feedback: bool = False
     reason: str = ""
@@ -60,22 +62,28 @@ class Drive:
     def on_feedback(self, feedback: Feedback, now_ns: int) -> None:
         """Take in what a vehicle asks; of an ego that is not here it is dropped."""
         driven = self.egos.get(feedback.vehicle_id)
-        if driven is not None and self._obeys_feedback:
-            driven.inbox.offer(feedback, now_ns)
+        if driven is None or not self._obeys_feedback:
+            return
+        if driven.inbox.offer(feedback, now_ns):
+            self._apply(driven, now_ns)  # at once: after the next tick it would be a tick late
 
     def on_tick(self, seen: WorldTick, now_ns: int) -> None:
         """Count, and set every ego's pedals and wheel for the next tick."""
         for driven in self.egos.values():
             state = seen.egos[driven.ego.actor_id]
-            own = driven.driver.control(state, seen.lights, self._delta_s)
+            driven.own = driven.driver.control(state, seen.lights, self._delta_s)
             driven.safety.update(state, driven.driver.s, seen.bodies, self._delta_s)
-            brake, driven.reason = driven.inbox.brake(now_ns)
-            driven.is_braked_by_feedback = brake > 0.0
-            if driven.is_braked_by_feedback:
-                driven.driver.rest()
-                own = Control(0.0, own.steer, max(brake, own.brake))
-            driven.control = own
-            self._world.apply_control(driven.ego.actor_id, own.throttle, own.steer, own.brake)
+            self._apply(driven, now_ns)
+
+    def _apply(self, driven: DrivenEgo, now_ns: int) -> None:
+        brake, driven.reason = driven.inbox.brake(now_ns)
+        driven.is_braked_by_feedback = brake > 0.0
+        driven.control = driven.own
+        if driven.is_braked_by_feedback:
+            driven.driver.rest()
+            driven.control = Control(0.0, driven.own.steer, max(brake, driven.own.brake))
+        now = driven.control
+        self._world.apply_control(driven.ego.actor_id, now.throttle, now.steer, now.brake)
 
     def pose(self, vehicle_id: str, seen: WorldTick, age_us: int) -> Pose:
         """The pose message of one ego."""

@@ -1,5 +1,8 @@
 """Egos with and without their vehicles' advisories, in the embedded world without pictures."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from scheduler.config import Vehicle
@@ -7,6 +10,9 @@ from scheduler.messages import VERSION, Feedback
 from sim import scenarios
 from sim.bridge.drive import Drive
 from sim.inprocess_world import InprocessWorld
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fake_world import FakeWorld
 
 STEP = 0.1
 STEP_NS = 100_000_000
@@ -72,6 +78,17 @@ def test_advisory_expires_and_the_own_driver_goes_on():
             assert pose.speed == pytest.approx(0.0, abs=0.1)
     assert not ego.is_braked_by_feedback
     assert seen.egos[ego.ego.actor_id].speed > 1.0
+
+
+def test_advisory_works_in_the_very_next_tick():
+    world = FakeWorld()
+    drive = Drive(world, [Vehicle()], STEP, obeys_feedback=True)
+    drive.on_tick(world.tick(), 0)
+    assert world.controls[1][0] > 0.0
+    drive.on_feedback(brake(1, share=0.7), 1)
+    assert world.controls[1] == (0.0, 0.0, 0.7)
+    drive.on_feedback(brake(2, share=0.0), 2)  # all clear
+    assert world.controls[1][0] > 0.0
 
 
 def test_feedback_for_a_stranger_is_dropped():
