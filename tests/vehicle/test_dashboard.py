@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 import zmq
 from rich.console import Console
@@ -83,6 +84,20 @@ def test_it_fits_the_terminal(config: Config, width: int, height: int) -> None:
     lines = text_of(state, config, width, height)
     assert len(lines) <= height
     assert max(len(row) for row in lines) <= width
+
+
+def test_two_vehicles_of_two_cameras_fit_too() -> None:
+    config = config_file.expand(config_file.load("two_vehicles", environment={}))
+    state = State(0)
+    for vehicle in ("ego", "second"):
+        for camera in ("front", "rear"):
+            state.take(verdict(vehicle_id=vehicle, camera_id=camera), 0)
+        for unit in ("rsu1", "rsu2", "rsu3"):
+            state.take(msgspec.structs.replace(link(unit), vehicle_id=vehicle), 0)
+        state.take(msgspec.structs.replace(status(), vehicle_id=vehicle), 0)
+    rows = text_of(state, config, 80, 24)
+    assert len(rows) <= 24
+    assert sum("rsu1/large" in row for row in rows) == 4
 
 
 def test_it_says_where_why_and_how_old(config: Config) -> None:

@@ -23,18 +23,16 @@ LEAST_SCALE_MBPS = 6.0  # full width of a rate bar, until a link is faster
 
 def draw(state: State, config: Config, now_ns: int, width: int, height: int) -> RenderableType:
     """The whole dashboard, cut to the terminal; events take the rows that are left."""
-    lines: list[RenderableType] = [_header(state, config, now_ns, width)]
-    for vehicle in config.vehicles:
-        lines += _vehicle(state, config, vehicle.id, now_ns, width)
-    lines += [_section("processes"), _processes(state, width)]
-    used = len(lines) + _extra_rows(state, config)
-    events = _events(state, now_ns, max(1, height - used - 2), width)
-    return Group(*lines, _section("events"), *events)
-
-
-def _extra_rows(state: State, config: Config) -> int:
-    """Rows of a renderable beyond its first: the stage tables have two."""
-    return sum(1 for vehicle in config.vehicles if vehicle.id in state.vehicles)
+    for is_tight in (False, True):
+        lines: list[RenderableType] = [_header(state, config, now_ns, width)]
+        for vehicle in config.vehicles:
+            lines += _vehicle(state, config, vehicle.id, now_ns, width, is_tight)
+        lines += [_section("processes"), _processes(state, width)]
+        room = height - 2 - sum(2 if isinstance(each, Table) else 1 for each in lines)
+        if room > 0:
+            break
+    events = _events(state, now_ns, room, width)
+    return Group(*lines, *([_section("events"), *events] if events else []))
 
 
 def _section(title: str) -> Rule:
@@ -60,21 +58,26 @@ def _header(state: State, config: Config, now_ns: int, width: int) -> Text:
 
 
 def _vehicle(
-    state: State, config: Config, vehicle_id: str, now_ns: int, width: int
+    state: State, config: Config, vehicle_id: str, now_ns: int, width: int, is_tight: bool
 ) -> list[RenderableType]:
+    """A vehicle's rows; `is_tight` leaves out what a small terminal has no room for."""
     section = config.vehicle(vehicle_id)
     lines: list[RenderableType] = [_section(_vehicle_title(state, config, vehicle_id))]
     status = state.vehicles.get(vehicle_id)
     services = [view for key, view in state.services.items() if key[0] == vehicle_id]
     for view in services:
-        lines += [_service(view, now_ns, section.deadline_ms), _strip(view, now_ns, width)]
+        lines.append(_service(view, now_ns, section.deadline_ms))
+        if not is_tight:
+            lines.append(_strip(view, now_ns, width))
     if not services:
         lines.append(Text(" waiting for frames", style=DIM))
     links = [(unit, view) for (owner, unit), view in state.links.items() if owner == vehicle_id]
     scale = max([LEAST_SCALE_MBPS, *(rate for _, view in links for rate in view.history)])
     lines += [_link(state, unit, view, scale, now_ns, width) for unit, view in sorted(links)]
     if status is not None:
-        lines += [_stages(status.stages_ms), _counters(state, vehicle_id)]
+        if not is_tight:
+            lines.append(_stages(status.stages_ms))
+        lines.append(_counters(state, vehicle_id))
     return lines
 
 
