@@ -32,7 +32,9 @@ def draw(state: State, config: Config, now_ns: int, width: int, height: int) -> 
         if room > 0:
             break
     events = _events(state, now_ns, room, width)
-    return Group(*lines, *([_section("events"), *events] if events else []))
+    if events:
+        lines += [_section("events"), *events]
+    return Group(*lines)
 
 
 def _section(title: str) -> Rule:
