@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from sim.engine.render.kernels.sampling import F
+from sim.engine.render.kernels.sampling import F, next_random
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -45,9 +45,7 @@ def finish(
                     green += int(source[ny, nx, 1])
                     red += int(source[ny, nx, 2])
                     weight += 1
-            state = np.uint32(state ^ (state << np.uint32(13)))
-            state = np.uint32(state ^ (state >> np.uint32(17)))
-            state = np.uint32(state ^ (state << np.uint32(5)))
+            state = next_random(state)
             grain = int(state & np.uint32(1023)) + int((state >> np.uint32(10)) & 1023) - 1023
             offset = F(grain) * F(noise / 1023.0) + F(0.5)
             share = F(1) / F(weight)

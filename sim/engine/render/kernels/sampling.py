@@ -24,6 +24,14 @@ FAST: Final[dict[str, Any]] = {
 
 
 @njit(**FAST)
+def next_random(state: np.uint32) -> np.uint32:
+    """One step of Marsaglia's xorshift; each is cut back to 32 bits, since numba widens shifts."""
+    state = np.uint32(state ^ (state << np.uint32(13)))
+    state = np.uint32(state ^ (state >> np.uint32(17)))
+    return np.uint32(state ^ (state << np.uint32(5)))
+
+
+@njit(**FAST)
 def fetch(texels: NDArray[np.uint32], base: int, width: int, u: float, v: float) -> Rgb:
     """Bilinear sample of the mip level that starts at `base`; rgb 0..255."""
     mask = width - 1

@@ -27,6 +27,7 @@ from sim.engine.render.kernels.sampling import (
     F,
     Rgb,
     fetch,
+    next_random,
     reflection,
     sky_colour,
     sunlit,
@@ -122,6 +123,28 @@ def _squeeze(value: float) -> float:
 
 
 @njit(**FAST)
+def _daylight(red: float, green: float, blue: float, up: float, sunshine: float) -> Rgb:
+    """A colour under the sky, more of it the more the surface looks up, and warmer sunshine."""
+    sky, direct = F(0.5) + F(0.2) * up, F(0.86) * sunshine
+    return (
+        red * (sky * F(0.96) + direct * F(1.06)),
+        green * (sky + direct),
+        blue * (sky * F(1.1) + direct * F(0.92)),
+    )
+
+
+@njit(**FAST)
+def _through_haze(red: float, green: float, blue: float, thickness: float) -> Rgb:
+    """A colour behind haze; thickness is small against one within a town."""
+    share = thickness / (F(1) + thickness)
+    return (
+        red + (F(196) - red) * share,
+        green + (F(211) - green) * share,
+        blue + (F(224) - blue) * share,
+    )
+
+
+@njit(**FAST)
 def _reflect(
     colour: Rgb,
     texels: NDArray[np.uint32],
@@ -167,6 +190,10 @@ def _shade_row(
     seed: int,
     target: Target,
 ) -> None:
+    """One row, in one piece: numba counts references for arrays that cross a call.
+
+    Split into functions that take arrays, this loop took a third longer; helpers here take numbers.
+    """
     planes, source = triangles.planes, triangles.source
     corners, uv, normals = geometry.triangles, geometry.uv, geometry.normals
     colours, textures, lamp = geometry.colour, geometry.texture, geometry.lamp
@@ -220,10 +247,7 @@ def _shade_row(
             if m != last or (x & 7) == 0:
                 lod = min(math.log2(max(F(look[SPREAD]) * depth * math.sqrt(depth), F(1))), F(top))
             last = m
-            # xorshift; every step is cut back to 32 bits, since numba widens the shifts.
-            state = np.uint32(state ^ (state << np.uint32(13)))
-            state = np.uint32(state ^ (state >> np.uint32(17)))
-            state = np.uint32(state ^ (state << np.uint32(5)))
+            state = next_random(state)
             level = min(int(lod + F(float(np.uint32(state >> np.uint32(16)))) * F(1 / 65536)), top)
             u = (look[U] * x + look[U + 1]) * depth
             v = (look[V] * x + look[V + 1]) * depth
@@ -252,11 +276,7 @@ def _shade_row(
                     F(to_map[2, 0] * wx + to_map[2, 1] * wy + to_map[2, 2] * wz + to_map[2, 3])
                     + F(0.06),
                 )
-            sky = F(0.5) + F(0.2) * nz
-            direct = F(0.86) * max(facing, F(0)) * lit
-            red *= sky * F(0.96) + direct * F(1.06)
-            green *= sky + direct
-            blue *= sky * F(1.1) + direct * F(0.92)
+            red, green, blue = _daylight(red, green, blue, nz, max(facing, F(0)) * lit)
             if look[SPECULAR] > 0:
                 unit = F(1) / math.sqrt(dx * dx + dy * dy + dz * dz)
                 ray = (dx * unit, dy * unit, dz * unit)
@@ -264,11 +284,7 @@ def _shade_row(
                     (red, green, blue), texels, mirror_base, mirror_width, (nx, ny, nz), ray, sun,
                     lit, F(look[SPECULAR]))  # fmt: skip
             red, green, blue = red + glow_red, green + glow_green, blue + glow_blue
-            haze = depth * haze_per_m
-            haze = haze / (F(1) + haze)
-            red += (F(196) - red) * haze
-            green += (F(211) - green) * haze
-            blue += (F(224) - blue) * haze
+            red, green, blue = _through_haze(red, green, blue, depth * haze_per_m)
             depths[y, x], instances[y, x] = depth, ids[q]
             semantics[y, x], surfaces[y, x] = tags[q], surface
         bgr[y, x, 0] = np.uint8(_squeeze(blue))
