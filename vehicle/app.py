@@ -268,7 +268,7 @@ def run(config: Config, vehicle_id: str, run_folder: Path | None) -> int:
         VdapError: it cannot start.
     """
     stop = processes.Stop()
-    vehicle = config.vehicle(vehicle_id) if vehicle_id else config.vehicles[0]
+    vehicle = config.vehicle(vehicle_id)
     if run_folder is not None:
         run_folder.mkdir(parents=True, exist_ok=True)
     parts = Assembly(config, vehicle, run_folder, MonotonicClock())

@@ -83,13 +83,14 @@ class Assembly:
         if self.run_folder is None:
             return None
         is_alone = len(config.vehicles) == 1
-        wanted = config.record.frames
         recorder = Recorder(
             self.context,
             f"ipc://{config.ipc_folder}/vehicle-{vehicle.id}-recorder",
             self.run_folder / ("run.mcap" if is_alone else f"run-{vehicle.id}.mcap"),
             max_bytes=int(config.record.max_gib * 2**30),
-            is_keeping_frames=wanted == "all" or (wanted == "auto" and config.world is not None),
+            is_keeping_frames={"all": True, "none": False}.get(
+                config.record.frames, self.is_simulated
+            ),
         )
         self._closing.append(recorder.stop)
         return recorder
@@ -120,9 +121,15 @@ class Assembly:
             self._closing.append(links[unit.id].leave)
         return links
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether a bridge owns this vehicle: it gives poses and obeys feedback."""
+        has_bridge = any(camera.source == "bridge" for camera in self.vehicle.cameras)
+        return self.config.world is not None and has_bridge
+
     def feed(self) -> BridgeFeed | None:
         """Poses and route; None where no world is simulated."""
-        if self.config.world is None:
+        if not self.is_simulated:
             return None
         feed = BridgeFeed(self.config, self.vehicle, self.context)
         self._closing.append(feed.close)
@@ -130,7 +137,7 @@ class Assembly:
 
     def brake(self) -> Callable[[int, str, Advisory], None] | None:
         """Where advisories go; None where nothing can be braked."""
-        if self.config.world is None:
+        if not self.is_simulated:
             return None
         sender = FeedbackSender(self.context, self.config, self.vehicle.id)
         self._closing.append(sender.close)

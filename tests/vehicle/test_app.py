@@ -17,8 +17,10 @@ import zmq
 from scheduler import config_file, messages, processes, telemetry, transport
 from scheduler.clock import MonotonicClock
 from scheduler.config import Config
+from vehicle.__main__ import split_camera, with_source
 from vehicle.app import VehicleApp
 from vehicle.assembly import Assembly
+from vehicle.data.run_reader import images
 
 DETECTOR = """
 import numpy as np
@@ -166,6 +168,30 @@ def test_process_serves_publishes_and_ends_on_sigterm(folder: Path) -> None:
     record = record_of(folder)
     assert record["captured"] == record["verdicts"] > 0
     assert (folder / "run" / "run.mcap").read_bytes()[-8:] == b"\x89MCAP0\r\n"
+
+
+def test_camera_flag_is_split_from_the_shared_ones() -> None:
+    assert split_camera(["a.yaml", "--camera", "replay:x", "-v"]) == ("replay:x", ["a.yaml", "-v"])
+    assert split_camera(["a.yaml", "--id", "ego"]) == (None, ["a.yaml", "--id", "ego"])
+
+
+def test_recorded_drive_runs_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = load(write(folder, duration=0.6), monkeypatch)
+    drive(first, folder, lambda app: False)
+    captured = dict.fromkeys(("front", "rear"), 0)
+    for image, _ in images(folder / "run" / "run.mcap"):
+        captured[image.camera_id] += 1
+    again = with_source(first, first.vehicles[0], f"replay:{folder / 'run'}")
+    (folder / "again").mkdir()
+    parts = Assembly(again, again.vehicles[0], folder / "again", MonotonicClock())
+    try:
+        app = VehicleApp(parts)
+        app.run(lambda: app.cameras["front"].is_finished)
+        record = app.finish()
+    finally:
+        parts.close()
+    assert captured["front"] > 0 and captured["rear"] > 0
+    assert record.captured == record.verdicts > 0
 
 
 @pytest.mark.parametrize(
