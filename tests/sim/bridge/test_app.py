@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fake_world import FakeWorld
 
 WIDTH, HEIGHT = 64, 64
+DRIVE_S, STEP_S = 0.6, 0.03
 
 
 def free_port():
@@ -33,8 +34,8 @@ def free_port():
 
 def config_of(tmp_path, transport_name="ipc", **more):
     tree = {
-        "duration_s": 1.0,
-        "world": {"adapter": "inprocess", "fixed_delta_s": 0.05},
+        "duration_s": DRIVE_S,
+        "world": {"adapter": "inprocess", "fixed_delta_s": STEP_S},
         "vehicles": [
             {
                 "id": name,
@@ -62,7 +63,7 @@ class Running:
     """A bridge in a thread, and what a vehicle of it would hold."""
 
     def __init__(self, config, tmp_path, world=None, vehicle_id="ego"):
-        self.world = world or FakeWorld()
+        self.world = world or FakeWorld(STEP_S)
         self.folder = tmp_path / "run"
         self.is_stopped = False
         self.error = None
@@ -135,7 +136,7 @@ def test_drive_is_heard_and_written(tmp_path, name):
     written = {(f.vehicle_id, f.camera_id, f.tick) for f in truth}
     assert len(written) == 20 * 4
     assert heard <= written
-    assert len(heard) > 0.5 * len(written)  # a subscriber misses what was sent before it came
+    assert len(heard) > 0.3 * len(written)  # a subscriber misses what was sent before it came
     frame, payload = frames[-1]
     assert (frame.width, frame.height) == (WIDTH, HEIGHT)
     assert frame.intrinsics == pytest.approx((32.0, 32.0, 32.0, 32.0))
@@ -147,7 +148,7 @@ def test_drive_is_heard_and_written(tmp_path, name):
     assert abs(int(picture[0, 0, 0]) - frame.tick % 256) <= 2
     (box,) = truth[0].boxes
     assert box.actor_id == 99
-    assert truth[0].sim_ns == truth[0].tick * 50_000_000
+    assert truth[0].sim_ns == truth[0].tick * 30_000_000
 
 
 def test_poses_site_and_status_are_told(tmp_path):
@@ -155,7 +156,7 @@ def test_poses_site_and_status_are_told(tmp_path):
         bridge.listen()
     poses = bridge.messages(messages.Pose)
     assert {pose.vehicle_id for pose in poses} == {"ego", "second"}
-    assert poses[-1].speed > 1.0
+    assert poses[-1].speed > 0.5
     site = bridge.messages(messages.Site)[-1]
     assert [unit.unit_id for unit in site.units] == ["rsu1", "rsu2"]
     assert site.units[0].position == pytest.approx((50.0, -6.0, 5.0))
@@ -167,7 +168,7 @@ def test_poses_site_and_status_are_told(tmp_path):
     assert status.collisions == {"ego": 0, "second": 0}
     summary = json.loads((bridge.folder / "bridge.json").read_text())
     assert summary["town"] == "Straight"
-    assert summary["sim_s"] == pytest.approx(1.0)
+    assert summary["sim_s"] == pytest.approx(DRIVE_S)
     assert set(summary["stages_ms"]) == {"tick", "picture", "control", "truth", "busy"}
 
 
