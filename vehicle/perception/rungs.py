@@ -22,7 +22,7 @@ class Rung:
         ap50_by_class: The same of each class that occurs there.
         streaming_f1: F1 at IoU 0.5 of single frames without delay, at `score_threshold`.
         score_threshold: The score at which that F1 is best.
-        latency_ms: Median of a whole `detect` on one thread of the machine it was measured on.
+        latency_ms: Median CPU time of a whole `detect` on one thread, on the machine of the card.
     """
 
     name: str
