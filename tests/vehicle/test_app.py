@@ -106,7 +106,7 @@ def test_film_ends_after_its_duration_with_a_verdict_for_every_frame(
     assert record["faults"].get("worker", 0) == 0 and record["recorder_dropped"] == 0
 
 
-def test_killed_worker_is_replaced_and_no_verdict_is_missing(
+def test_killed_worker_is_replaced_and_a_killed_recorder_costs_no_verdict(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = load(write(folder), monkeypatch)
@@ -120,6 +120,8 @@ def test_killed_worker_is_replaced_and_no_verdict_is_missing(
             killed.append(app.worker.pid)
             onboard_at_kill[0] = onboard
             os.kill(app.worker.pid, signal.SIGKILL)
+            assert app.recorder is not None
+            os.kill(app.recorder.pid, signal.SIGKILL)
         return time.monotonic() > end or (
             bool(killed) and app.worker.restarts == 1 and onboard >= onboard_at_kill[0] + 5
         )
@@ -128,6 +130,7 @@ def test_killed_worker_is_replaced_and_no_verdict_is_missing(
     record = record_of(folder)
     assert app.worker.restarts == 1 and record["worker_restarts"] == 1
     assert record["answers"]["onboard"] >= onboard_at_kill[0] + 5
+    assert record["faults"]["recorder"] == 1
     assert record["captured"] == record["verdicts"] == sum(record["answers"].values())
 
 

@@ -92,7 +92,7 @@ class CollisionWarning:
         gap = obstacle.s - self._front
         its_speed = max(0.0, obstacle.speed)
         if its_speed < STANDING and speed < 1.0 and gap < self._hold:
-            return FULL_BRAKE / 2
+            return SOFT
         needed = max(
             self._to_avoid(gap, speed - its_speed), self._to_keep_off(gap, speed, its_speed)
         )
