@@ -23,8 +23,9 @@ from vehicle.perception.training.pictures import Pictures
 
 AVERAGE_DECAY = 0.998  # of the weights that are shipped; the last 500 steps or so
 WARM_UP_STEPS = 100
-LEAST_RATE = 0.02  # share of the learning rate that the cosine ends at
-MOSAIC_SHARE = 0.6  # of the samples before whole pictures are shown
+LEAST_RATE = 0.05  # share of the learning rate that the cosine ends at
+MOSAIC_SHARE = 0.45  # of the samples before whole pictures are shown
+VIEW_SHARE = 0.3  # of these samples, all of a picture in half its size
 CLIP_NORM = 10.0
 CHECKPOINT = "checkpoint.pt"
 
@@ -109,7 +110,7 @@ class Trainer:
         return self.options.rate * min(1.0, (self.steps + 1) / WARM_UP_STEPS) * cosine
 
     def sample(self, pictures: Pictures, index: int, random: np.random.Generator) -> Sample:
-        """Picture `index`: half-sized cuts and mosaics first, whole pictures at the end."""
+        """Picture `index` in half size: a mosaic, all of it, or a cut; at the end in full size."""
         width, height = self.size.input_width, self.size.input_height
 
         def shown(index: int, cut: Cut) -> Sample:
@@ -117,11 +118,14 @@ class Trainer:
 
         if self.is_whole:
             return shown(index, Cut(width, height, (0.85, 1.3)))
-        if random.random() >= MOSAIC_SHARE:
-            return shown(index, Cut(width // 2, height // 2, (0.5, 1.3)))
-        others = random.integers(0, len(pictures), 3).tolist()
-        tile = Cut(width // 4, height // 4, (0.4, 1.1))
-        return mosaic([shown(each, tile) for each in (index, *others)])
+        chance = random.random()
+        if chance < MOSAIC_SHARE:
+            others = random.integers(0, len(pictures), 3).tolist()
+            tile = Cut(width // 4, height // 4, (0.4, 1.1))
+            return mosaic([shown(each, tile) for each in (index, *others)])
+        # Without the view of all, with its sky and walls, these are taken for large objects.
+        scales = (0.48, 0.55) if chance < MOSAIC_SHARE + VIEW_SHARE else (0.5, 1.3)
+        return shown(index, Cut(width // 2, height // 2, scales))
 
     def step(self, samples: list[Sample]) -> tuple[float, float]:
         """Learns from one batch; returns score loss and box loss."""
