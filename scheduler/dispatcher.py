@@ -114,7 +114,7 @@ class Dispatcher:
             self._send_home(entry, "encoding failed")
         else:
             entry.size_bytes = size_bytes
-            self.placer.on_encoded(entry.task, entry.placement.quality, size_bytes, duration_ns)
+            self.placer.on_encoded(entry.task, entry.placement, size_bytes, duration_ns, now_ns)
             self._seq += 1
             budget = uplink.service_budget_ns(size_bytes, entry.due_ns, now_ns)
             model = entry.placement.model
@@ -145,7 +145,8 @@ class Dispatcher:
     ) -> list[Effect]:
         """An onboard run answered."""
         effects: list[Effect] = []
-        self.onboard.stop(model, duration_ns)
+        self.onboard.stop()
+        self.onboard.measure(model, duration_ns, now_ns)
         entry = self._open.get(task_id)
         if entry is not None:
             entry.local = (model, answer)
@@ -328,7 +329,6 @@ class Dispatcher:
             self._fill_slot(uplink, effects, now_ns)
 
     def _reopen(self, uplink: Uplink, effects: list[Effect], now_ns: int) -> None:
-        problem = f"{uplink.unit_id}: link stalled"
         self.counters.offload.lost += len(uplink.flights)
         self.counters.offload.reopened += 1
         held = [flight.task_id for flight in uplink.flights.values()]
@@ -339,7 +339,7 @@ class Dispatcher:
         for task_id in held:
             entry = self._open.get(task_id)
             if entry is not None:
-                self._send_home(entry, problem)
+                self._send_home(entry, f"{uplink.unit_id}: link stalled")
         effects.append(Reopen(uplink.unit_id))
 
     # --- verdicts and the fallback ---------------------------------------------------------
@@ -370,12 +370,12 @@ class Dispatcher:
         self._open.remove(task.task_id)
         if self._holding_credit(task.task_id) is not None:
             effects.append(Cancel(task))
-        is_late = now_ns > task.deadline_ns
         unit_id, model, answer = "", "", None
         if remote is not None:
             (unit_id, answer), model = remote, entry.placement.model
         elif kind == "onboard" and entry.local is not None:
             model, answer = entry.local
+        is_late = now_ns > task.deadline_ns
         self.counters.on_verdict(kind, is_late)
         effects.append(
             Emit(

@@ -5,40 +5,42 @@ from bisect import bisect_left, insort
 from collections import deque
 
 WINDOW = 128  # samples kept per stage; more reacts slower to a changed clock rate
+WINDOW_NS = 10_000_000_000  # a spike that is older says nothing of the next run
+FEW = 5  # samples that do not prove a tail
 
 
 class StageTimes:
     """Sliding quantiles of one stage's duration.
 
-    Until five samples are there, the prior stands for them, so that a first frame is not sent on
-    a guess of zero.
+    With fewer than five recent samples the upper quantiles do not fall below the prior: a first
+    frame is not sent on a guess of zero, and a rung that two slow runs put out of use comes back.
     """
 
     def __init__(self, prior_ns: int) -> None:
         self._prior_ns = prior_ns
-        self._recent: deque[int] = deque()
+        self._recent: deque[tuple[int, int]] = deque()  # (when, duration)
         self._sorted: list[int] = []
 
-    def add(self, duration_ns: int) -> None:
+    def add(self, duration_ns: int, now_ns: int) -> None:
         """One more measurement."""
-        if len(self._recent) == WINDOW:
-            oldest = self._recent.popleft()
-            del self._sorted[bisect_left(self._sorted, oldest)]
-        self._recent.append(duration_ns)
+        self._forget(now_ns, WINDOW - 1)
+        self._recent.append((now_ns, duration_ns))
         insort(self._sorted, duration_ns)
 
-    def quantile_ns(self, share: float) -> int:
-        """The smallest duration that `share` of the samples do not exceed."""
+    def quantile_ns(self, share: float, now_ns: int) -> int:
+        """The smallest duration that `share` of the recent samples do not exceed."""
+        self._forget(now_ns, WINDOW)
         if not self._sorted:
             return self._prior_ns
         index = max(0, math.ceil(share * len(self._sorted)) - 1)
         value = self._sorted[index]
-        return max(value, self._prior_ns) if len(self._sorted) < 5 and share > 0.5 else value
+        return max(value, self._prior_ns) if len(self._sorted) < FEW and share > 0.5 else value
 
-    @property
-    def count(self) -> int:
-        """Samples in the window."""
-        return len(self._sorted)
+    def _forget(self, now_ns: int, keep: int) -> None:
+        recent = self._recent
+        while recent and (len(recent) > keep or now_ns - recent[0][0] > WINDOW_NS):
+            _, oldest = recent.popleft()
+            del self._sorted[bisect_left(self._sorted, oldest)]
 
 
 # Bytes per pixel and F1 lost at JPEG qualities, 640x384 street pictures (perception.md 3).

@@ -45,7 +45,7 @@ class Onboard:
         self.running_task: int | None = None
         self.busy_until_ns = 0
 
-    def rungs(self) -> tuple[Rung, ...]:
+    def rungs(self, now_ns: int) -> tuple[Rung, ...]:
         """Rungs with their quantiles as measured, least accurate first; none while not ready."""
         if not self.is_ready:
             return ()
@@ -53,19 +53,19 @@ class Onboard:
             Rung(
                 spec.model,
                 spec.accuracy,
-                self._times[spec.model].quantile_ns(0.5),
-                self._times[spec.model].quantile_ns(0.99),
+                self._times[spec.model].quantile_ns(0.5, now_ns),
+                self._times[spec.model].quantile_ns(0.99, now_ns),
             )
             for spec in self.specs
         )
 
-    def fastest_ns(self) -> int | None:
+    def fastest_ns(self, now_ns: int) -> int | None:
         """q99 of the cheapest rung, None while there is none."""
-        return min((rung.q99_ns for rung in self.rungs()), default=None)
+        return min((rung.q99_ns for rung in self.rungs(now_ns)), default=None)
 
     def largest_fitting(self, now_ns: int, by_ns: int, preferred: str = "") -> str | None:
         """The preferred rung if it ends by then, else the most accurate that does, else None."""
-        fitting = [rung.model for rung in self.rungs() if now_ns + rung.q99_ns <= by_ns]
+        fitting = [rung.model for rung in self.rungs(now_ns) if now_ns + rung.q99_ns <= by_ns]
         if preferred in fitting:
             return preferred
         return fitting[-1] if fitting else None
@@ -73,16 +73,14 @@ class Onboard:
     def start(self, task_id: int, model: str, now_ns: int) -> None:
         """A run begins."""
         self.running_task = task_id
-        self.busy_until_ns = now_ns + self._times[model].quantile_ns(0.99)
+        self.busy_until_ns = now_ns + self._times[model].quantile_ns(0.99, now_ns)
 
-    def stop(self, model: str = "", duration_ns: int = 0) -> None:
-        """The run ended; a duration counts as a measurement."""
+    def stop(self) -> None:
+        """The run ended."""
         self.running_task = None
         self.busy_until_ns = 0
-        if duration_ns and model in self._times:
-            self._times[model].add(duration_ns)
 
-    def measure(self, model: str, duration_ns: int) -> None:
-        """A duration from elsewhere, e.g. the worker's warm-up."""
+    def measure(self, model: str, duration_ns: int, now_ns: int) -> None:
+        """What a run took."""
         if model in self._times:
-            self._times[model].add(duration_ns)
+            self._times[model].add(duration_ns, now_ns)

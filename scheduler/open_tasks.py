@@ -97,7 +97,7 @@ class OpenTasks:
 
     def fallback_start_ns(self, now_ns: int) -> int | None:
         """When the fallback of what is out on links must start; None if it cannot help."""
-        duration = self._onboard.fastest_ns()
+        duration = self._onboard.fastest_ns(now_ns)
         if duration is None:
             return None
         fits_until = now_ns + duration + LOCAL_MARGIN_NS

@@ -58,12 +58,13 @@ class Placer:
         self._previous[task.camera_id] = placement
         return placement
 
-    def on_encoded(self, task: Task, quality: int, size_bytes: int, duration_ns: int) -> None:
+    def on_encoded(
+        self, task: Task, placement: Placement, size_bytes: int, duration_ns: int, now_ns: int
+    ) -> None:
         """What encoding a frame took, for the next prediction."""
-        self._encode.add(duration_ns)
-        self._sizes.setdefault(task.camera_id, JpegSizes()).add(
-            quality, task.width * task.height, size_bytes
-        )
+        self._encode.add(duration_ns, now_ns)
+        sizes = self._sizes.setdefault(task.camera_id, JpegSizes())
+        sizes.add(placement.quality, task.width * task.height, size_bytes)
 
     def view(self, task: Task, now_ns: int) -> View:
         """What the policy sees for this task."""
@@ -79,11 +80,11 @@ class Placer:
             )
             for uplink in self._uplinks.values()
         )
-        encode_ns = self._encode.quantile_ns(0.5)
+        encode_ns = self._encode.quantile_ns(0.5, now_ns)
         return View(
             now_ns=now_ns,
             busy_until_ns=max(now_ns, self._onboard.busy_until_ns),
-            rungs=self._onboard.rungs(),
+            rungs=self._onboard.rungs(now_ns),
             links=() if task.stays_on_board else links,
             encodings=tuple(
                 Encoding(q, sizes.expected_bytes(q, pixels), encode_ns, accuracy_loss(q))

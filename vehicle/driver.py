@@ -297,7 +297,9 @@ class Driver:
             self._learn(service, task, effect.answer, effect.model)
         now_ns = self._clock.now_ns()
         boxes = self._guarded(service.name, list[messages.Box](), service.boxes, now_ns)
-        verdict = self._verdict(effect, boxes, now_ns)
+        verdict = self._verdict(effect, boxes, now_ns, self._clock.now_ns())
+        if verdict.is_late and not effect.is_late:  # what came after the decision took too long
+            self._dispatcher.counters.late += 1
         self._remember(task, verdict, now_ns)
         self._outlet.publish(verdict, task.vehicle_id, task.camera_id, task.service)
         for follower in self._services[task.camera_id].followers(task.service):
@@ -312,7 +314,7 @@ class Driver:
         run again, the tracks would die, and nobody would see that it has become faster.
         """
         onboard = self._dispatcher.onboard
-        rungs = onboard.rungs()
+        rungs = onboard.rungs(now_ns)
         if not rungs or onboard.running_task is not None or not self._worker.is_ready:
             return
         cheapest = min(rungs, key=lambda rung: rung.q99_ns)
@@ -322,7 +324,9 @@ class Driver:
             onboard.start(task.task_id, cheapest.model, now_ns)
             self._started_ns[task.task_id] = now_ns
 
-    def _verdict(self, effect: Emit, boxes: list[messages.Box], now_ns: int) -> messages.Verdict:
+    def _verdict(
+        self, effect: Emit, boxes: list[messages.Box], valid_ns: int, emitted_ns: int
+    ) -> messages.Verdict:
         task = effect.task
         looked_ns = self._looked_ns.get((task.camera_id, task.service), task.stamp_ns)
         return messages.Verdict(
@@ -339,12 +343,12 @@ class Driver:
             unit_id=effect.unit_id,
             model=effect.model,
             stamp_ns=task.stamp_ns,
-            emitted_ns=now_ns,
-            valid_ns=now_ns,
+            emitted_ns=emitted_ns,
+            valid_ns=valid_ns,
             deadline_ns=task.deadline_ns,
-            age_ms=(now_ns - task.stamp_ns) / MS,
-            answer_age_ms=(now_ns - looked_ns) / MS,
-            is_late=effect.is_late,
+            age_ms=(emitted_ns - task.stamp_ns) / MS,
+            answer_age_ms=(emitted_ns - looked_ns) / MS,
+            is_late=effect.is_late or emitted_ns > task.deadline_ns,
             stages_ms={name: ns / MS for name, ns in effect.stages_ns.items()},
             size_bytes=effect.size_bytes,
             boxes=boxes,
