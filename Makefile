@@ -1,7 +1,6 @@
 # Every target makes or updates .venv by itself and needs no terminal.
 #   make demo PYTHON=python3.12                                  another Python
-#   make test PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
-#                                      the small torch: PyPI's own brings gigabytes of CUDA on Linux
+#   make test PIP_FLAGS=...              handed to pip, e.g. an index of your own with a CPU torch
 
 PYTHON ?= python3
 PIP_FLAGS ?=
