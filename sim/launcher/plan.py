@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from scheduler import processes
+from scheduler import config_file, processes
 from scheduler.config import Config, World
 from scheduler.errors import CertificateError, ConfigError, MissingPartError
 from scheduler.security import Site, write_site
@@ -79,7 +79,7 @@ def make_plan(
         if name not in known:
             raise ConfigError(f"--only {name}: expected some of {', '.join(known)}")
     config, notes = _with_world(config, world)
-    config = processes.resolve(config)
+    config = config_file.expand(config)
     has_own_world = (
         config.world is not None
         and config.world.adapter == "carla"
@@ -105,6 +105,7 @@ def make_plan(
     if not any(process.name in ("world", "bridge") for process, _ in wanted):
         notes = []  # the world is somebody else's
     instances = tuple(Instance(p, i, ports.get((p.name, i), ())) for p, i in wanted)
+    config = processes.resolve(config)  # last: nothing above leaves its folder behind
     return Plan(config, instances, is_whole, (*notes, *key_note, *port_notes))
 
 

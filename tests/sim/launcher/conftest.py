@@ -1,8 +1,9 @@
 """Tiny processes that behave as the contract says, or as they should not."""
 
 import sys
+import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,14 @@ roadside_units: [{id: rsu1}]
 link: {}
 """
 Table = Callable[..., tuple[Process, ...]]
+
+
+@pytest.fixture(autouse=True)
+def short_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A scratch folder of our own for unix sockets, whose paths must be short."""
+    with tempfile.TemporaryDirectory(prefix="v") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield
 
 
 @pytest.fixture
