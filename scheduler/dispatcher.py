@@ -76,6 +76,7 @@ class Dispatcher:
             watts=watts,
         )
         self._open = OpenTasks(self.onboard)
+        self._carried: OpenTask | None = None  # the newest since the detector was last given out
         self._now_ns = now_ns
         self._seq = 0
 
@@ -87,7 +88,7 @@ class Dispatcher:
         self.counters.tasks += 1
         placement = self.placer.place(task, now_ns)
         due_ns = max(now_ns, task.deadline_ns - EMIT_MARGIN_NS)
-        entry = OpenTask(task, placement, due_ns, wants_local=placement.place == "onboard")
+        entry = OpenTask(task, placement, now_ns, due_ns, placement.place == "onboard")
         self._open.add(entry)
         if placement.place == "carry":
             self._emit(entry, "carried", "as placed", effects, now_ns)
@@ -109,9 +110,10 @@ class Dispatcher:
                 self._fill_slot(uplink, effects, now_ns)
             return effects
         entry.stages_ns["encode"] = duration_ns
-        if size_bytes == 0:
+        if size_bytes == 0 or entry.due_ns <= now_ns:
             uplink.encoding.discard(task_id)
-            self._send_home(entry, "encoding failed")
+            self._send_home(task_id, "encoded too late" if size_bytes else "encoding failed")
+            self._fill_slot(uplink, effects, now_ns)
         else:
             entry.size_bytes = size_bytes
             self.placer.on_encoded(entry.task, entry.placement, size_bytes, duration_ns, now_ns)
@@ -126,17 +128,19 @@ class Dispatcher:
         """Whether the transport took the request."""
         effects: list[Effect] = []
         uplink = self.uplinks[effect.unit_id]
-        uplink.encoding.discard(effect.task.task_id)
-        entry = self._open.get(effect.task.task_id)
+        task = effect.task
+        uplink.encoding.discard(task.task_id)
+        entry = self._open.get(task.task_id)
         if is_sent:
             self.counters.offload.sent += 1
-            task = effect.task
             lease_ns = now_ns + max(MIN_LEASE_NS, 4 * (task.deadline_ns - task.stamp_ns))
-            uplink.flights[effect.seq] = Flight(task.task_id, now_ns, lease_ns)
+            uplink.flights[effect.seq] = Flight(task.task_id, effect.model, lease_ns)
             uplink.estimator.on_sent(effect.seq, entry.size_bytes if entry else 1, now_ns)
-        elif entry is not None:
-            entry.size_bytes = 0
-            self._send_home(entry, f"{effect.unit_id}: socket full or away")
+        else:
+            if entry is not None:
+                entry.size_bytes = 0
+                self._send_home(task.task_id, f"{effect.unit_id}: socket full or away")
+            self._fill_slot(uplink, effects, now_ns)
         self._advance(effects, now_ns)
         return effects
 
@@ -148,7 +152,9 @@ class Dispatcher:
         self.onboard.stop()
         self.onboard.measure(model, duration_ns, now_ns)
         entry = self._open.get(task_id)
-        if entry is not None:
+        if entry is None:
+            self._correct(task_id, model, answer, effects)
+        else:
             entry.local = (model, answer)
             entry.stages_ns["local"] = duration_ns
             if entry.wants_local:
@@ -185,8 +191,7 @@ class Dispatcher:
 
     def on_pong(self, unit_id: str, number: int, now_ns: int) -> list[Effect]:
         """A ping came back."""
-        uplink = self.uplinks[unit_id]
-        uplink.on_pong(number, now_ns)
+        self.uplinks[unit_id].on_pong(number, now_ns)
         return self.on_timer(now_ns)
 
     def on_result(
@@ -203,12 +208,9 @@ class Dispatcher:
         entry = self._open.get(flight.task_id)
         if entry is None:
             self.counters.offload.late += 1
-            task = self._open.closed(flight.task_id)
-            if task is not None:
-                effects.append(Correct(task, answer))
+            self._correct(flight.task_id, flight.model, answer, effects)
         else:
-            placed = entry.placement
-            uplink.on_report(placed.model, report.credits, report.decode_ns + report.infer_ns)
+            uplink.on_report(flight.model, report.credits, report.decode_ns + report.infer_ns)
             entry.stages_ns |= {
                 "uplink": max(0, on_link_ns - uplink.estimator.rtt_min_ns // 2),
                 "queue": report.queue_ns,
@@ -235,10 +237,8 @@ class Dispatcher:
             self.counters.offload.late += 1
         else:
             self.counters.offload.rejected += 1
-        uplink.retry_at_ns = now_ns + report.retry_after_ns
-        entry = self._open.get(flight.task_id)
-        if entry is not None:
-            self._send_home(entry, f"{unit_id}: {report.status} {report.reason}".strip())
+        uplink.retry_at_ns = max(uplink.retry_at_ns, now_ns + report.retry_after_ns)
+        self._send_home(flight.task_id, f"{unit_id}: {report.status} {report.reason}".strip())
         self._fill_slot(uplink, effects, now_ns)
         self._advance(effects, now_ns)
         return effects
@@ -287,15 +287,16 @@ class Dispatcher:
     def _offload(self, entry: OpenTask, effects: list[Effect], now_ns: int) -> None:
         placement = entry.placement
         uplink = self.uplinks[placement.unit_id]
-        if uplink.estimator.state != "up":
-            self._send_home(entry, f"{placement.unit_id}: link {uplink.estimator.state}")
+        state = uplink.state(now_ns)
+        if state != "up":
+            self._send_home(entry.task.task_id, f"{placement.unit_id}: link {state}")
         elif uplink.credits_free > 0:
             uplink.encoding.add(entry.task.task_id)
             effects.append(Encode(entry.task, placement.quality))
         else:
-            older = self._open.get(uplink.waiting) if uplink.waiting is not None else None
-            if older is not None:
-                self._send_home(older, f"{placement.unit_id}: a newer frame took its place")
+            if uplink.waiting is not None:
+                problem = f"{placement.unit_id}: a newer frame took its place"
+                self._send_home(uplink.waiting, problem)
             uplink.waiting = entry.task.task_id
 
     def _fill_slot(self, uplink: Uplink, effects: list[Effect], now_ns: int) -> None:
@@ -306,10 +307,17 @@ class Dispatcher:
         if entry is not None and not entry.wants_local and entry.local is None:
             self._offload(entry, effects, now_ns)
 
-    def _send_home(self, entry: OpenTask, problem: str) -> None:
-        """The offload of this task is over: it wants an onboard answer now."""
-        entry.problem = problem
-        entry.wants_local = True
+    def _send_home(self, task_id: int, problem: str) -> None:
+        """The offload of this task is over: if it is still open, it wants an onboard answer now."""
+        entry = self._open.get(task_id)
+        if entry is not None:
+            entry.problem, entry.wants_local = problem, True
+
+    def _correct(self, task_id: int, model: str, answer: object, effects: list[Effect]) -> None:
+        """An answer came after its verdict."""
+        task = self._open.closed(task_id)
+        if task is not None:
+            effects.append(Correct(task, model, answer))
 
     def _holding_credit(self, task_id: int) -> Uplink | None:
         return next((u for u in self.uplinks.values() if task_id in u.encoding), None)
@@ -317,29 +325,18 @@ class Dispatcher:
     # --- links -----------------------------------------------------------------------------
 
     def _expire(self, uplink: Uplink, effects: list[Effect], now_ns: int) -> None:
-        expired = [s for s, flight in uplink.flights.items() if flight.lease_until_ns <= now_ns]
-        for seq in expired:
-            flight = uplink.flights.pop(seq)
-            uplink.estimator.on_expired(seq, now_ns)
-            self.counters.offload.lost += 1
-            entry = self._open.get(flight.task_id)
-            if entry is not None:
-                self._send_home(entry, f"{uplink.unit_id}: no answer within the lease")
+        expired = uplink.expire(now_ns)
+        self.counters.offload.lost += len(expired)
+        for task_id in expired:
+            self._send_home(task_id, f"{uplink.unit_id}: no answer within the lease")
         if expired:
             self._fill_slot(uplink, effects, now_ns)
 
     def _reopen(self, uplink: Uplink, effects: list[Effect], now_ns: int) -> None:
         self.counters.offload.lost += len(uplink.flights)
         self.counters.offload.reopened += 1
-        held = [flight.task_id for flight in uplink.flights.values()]
-        held += list(uplink.encoding)
-        held += [uplink.waiting] if uplink.waiting is not None else []
-        uplink.waiting = None
-        uplink.open(now_ns)
-        for task_id in held:
-            entry = self._open.get(task_id)
-            if entry is not None:
-                self._send_home(entry, f"{uplink.unit_id}: link stalled")
+        for task_id in uplink.open(now_ns):
+            self._send_home(task_id, f"{uplink.unit_id}: link stalled")
         effects.append(Reopen(uplink.unit_id))
 
     # --- verdicts and the fallback ---------------------------------------------------------
@@ -347,10 +344,8 @@ class Dispatcher:
     def _advance(self, effects: list[Effect], now_ns: int) -> None:
         self._now_ns = now_ns
         for entry in list(self._open):
-            if entry.due_ns <= now_ns:
+            if entry.due_ns <= now_ns or (entry.wants_local and entry.local is not None):
                 self._emit_best(entry, "deadline", effects, now_ns)
-            elif entry.wants_local and entry.local is not None:
-                self._emit_best(entry, entry.problem, effects, now_ns)
         self._start_local(effects, now_ns)
 
     def _emit_best(self, entry: OpenTask, why: str, effects: list[Effect], now_ns: int) -> None:
@@ -375,6 +370,8 @@ class Dispatcher:
             (unit_id, answer), model = remote, entry.placement.model
         elif kind == "onboard" and entry.local is not None:
             model, answer = entry.local
+        if kind == "carried":
+            self._carried = entry
         is_late = now_ns > task.deadline_ns
         self.counters.on_verdict(kind, is_late)
         effects.append(
@@ -393,7 +390,10 @@ class Dispatcher:
         )
 
     def _start_local(self, effects: list[Effect], now_ns: int) -> None:
+        carried, self._carried = self._carried, None
         chosen = self._open.next_local(now_ns)
+        if chosen is None and carried is not None:
+            chosen = self._open.next_look(carried, now_ns)
         if chosen is not None:
             entry, model = chosen
             self.onboard.start(entry.task.task_id, model, now_ns)

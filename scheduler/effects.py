@@ -36,7 +36,11 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class RunLocal:
-    """Run an onboard rung on the task's frame; the driver owes `on_local_done` or `_failed`."""
+    """Run an onboard rung on the task's frame; the driver owes `on_local_done` or `_failed`.
+
+    The task's verdict may be among the same effects, before this one: then the run is for the
+    tracks alone.
+    """
 
     task: Task
     model: str
@@ -75,6 +79,7 @@ class Correct:
     """An answer came after its verdict: it corrects tracks and changes no verdict."""
 
     task: Task
+    model: str
     answer: object
 
 

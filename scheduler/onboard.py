@@ -59,9 +59,9 @@ class Onboard:
             for spec in self.specs
         )
 
-    def fastest_ns(self, now_ns: int) -> int | None:
-        """q99 of the cheapest rung, None while there is none."""
-        return min((rung.q99_ns for rung in self.rungs(now_ns)), default=None)
+    def cheapest(self, now_ns: int) -> Rung | None:
+        """The rung that is soonest done, None while there is none."""
+        return min(self.rungs(now_ns), key=lambda rung: rung.q99_ns, default=None)
 
     def largest_fitting(self, now_ns: int, by_ns: int, preferred: str = "") -> str | None:
         """The preferred rung if it ends by then, else the most accurate that does, else None."""

@@ -16,6 +16,7 @@ class OpenTask:
     """A task that owes its verdict.
 
     Attributes:
+        arrived_ns: When it was placed.
         due_ns: When the timer emits the best answer there is.
         wants_local: Placed on board, or its offload is over.
         problem: Why it is not answered as placed; empty while it may be.
@@ -24,6 +25,7 @@ class OpenTask:
 
     task: Task
     placement: Placement
+    arrived_ns: int
     due_ns: int
     wants_local: bool
     problem: str = ""
@@ -95,11 +97,27 @@ class OpenTasks:
                 return entry, model
         return None
 
+    def next_look(self, carried: OpenTask, now_ns: int) -> tuple[OpenTask, str] | None:
+        """The rung that shall look at a carried frame after its verdict, for the tracks alone.
+
+        Only where even the cheapest rung was too slow for it, and nobody else needs the detector:
+        it would otherwise never run again, the tracks would die, and nobody would see that it has
+        become faster.
+        """
+        cheapest = self._onboard.cheapest(now_ns)
+        if cheapest is None or self._onboard.running_task is not None:
+            return None
+        was_in_time = carried.arrived_ns + cheapest.q99_ns + LOCAL_MARGIN_NS <= carried.due_ns
+        if was_in_time or self.fallback_start_ns(now_ns) is not None:
+            return None
+        return carried, cheapest.model
+
     def fallback_start_ns(self, now_ns: int) -> int | None:
         """When the fallback of what is out on links must start; None if it cannot help."""
-        duration = self._onboard.fastest_ns(now_ns)
-        if duration is None:
+        cheapest = self._onboard.cheapest(now_ns)
+        if cheapest is None:
             return None
+        duration = cheapest.q99_ns
         fits_until = now_ns + duration + LOCAL_MARGIN_NS
         dues = sorted(
             entry.due_ns

@@ -73,7 +73,7 @@ class Placer:
         links = tuple(
             LinkView(
                 uplink.unit_id,
-                "down" if now_ns < uplink.retry_at_ns else uplink.estimator.state,
+                uplink.state(now_ns),
                 uplink.credits_free,
                 uplink.models,
                 uplink.estimator,
@@ -101,12 +101,21 @@ class Placer:
         if placement.place == "onboard" and placement.model not in self._models():
             return f"policy chose {placement.label!r}, which is no rung of this vehicle"
         if placement.place == "offload":
-            if placement.unit_id not in self._uplinks:
-                return f"policy chose {placement.unit_id!r}, which is no unit of this vehicle"
-            if task.stays_on_board:
-                return "policy offloaded a task that stays on board"
-            if placement.quality not in range(1, 96):
-                return f"policy chose JPEG quality {placement.quality}, expected 1 to 95"
+            return self._objection_to_offload(placement, task)
+        if placement.place not in ("onboard", "carry"):
+            return f"policy chose {placement.place!r}, expected onboard, offload or carry"
+        return ""
+
+    def _objection_to_offload(self, placement: Placement, task: Task) -> str:
+        uplink = self._uplinks.get(placement.unit_id)
+        if uplink is None:
+            return f"policy chose {placement.unit_id!r}, which is no unit of this vehicle"
+        if uplink.models and placement.model not in [m.model for m in uplink.models]:
+            return f"policy chose {placement.label!r}, a model that the unit does not offer"
+        if task.stays_on_board:
+            return "policy offloaded a task that stays on board"
+        if placement.quality not in range(1, 96):
+            return f"policy chose JPEG quality {placement.quality}, expected 1 to 95"
         return ""
 
     def _models(self) -> list[str]:

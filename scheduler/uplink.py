@@ -7,7 +7,7 @@ returns it (reference network.md 3.2).
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scheduler.link import LinkEstimator
+from scheduler.link import LinkEstimator, LinkState
 from scheduler.placement import RemoteModel
 
 MIN_LEASE_NS = 400_000_000
@@ -20,7 +20,7 @@ class Flight:
     """One request in flight."""
 
     task_id: int
-    sent_ns: int
+    model: str
     lease_until_ns: int
 
 
@@ -41,11 +41,14 @@ class Uplink:
         self._next_ping_ns = now_ns
         self._ping_number = 0
 
+    def state(self, now_ns: int) -> LinkState:
+        """Of the link; `down` also while the unit has asked to be left alone."""
+        return "down" if now_ns < self.retry_at_ns else self.estimator.state
+
     @property
     def credits_free(self) -> int:
         """Requests that may be placed now."""
-        window = min(self._own_window, self._unit_window)
-        return max(0, window - len(self.flights) - len(self.encoding))
+        return max(0, self.window - len(self.flights) - len(self.encoding))
 
     @property
     def window(self) -> int:
@@ -81,14 +84,26 @@ class Uplink:
         downlink_ns = estimator.rtt_min_ns // 2 + int(estimator.rttvar_ns)
         return max(0, due_ns - now_ns - uplink_ns - downlink_ns)
 
-    def open(self, now_ns: int) -> None:
-        """New sockets."""
+    def expire(self, now_ns: int) -> list[int]:
+        """Give back the credits whose lease ended; the tasks that held them."""
+        ended = [s for s, flight in self.flights.items() if flight.lease_until_ns <= now_ns]
+        for seq in ended:
+            self.estimator.on_expired(seq, now_ns)
+        return [self.flights.pop(seq).task_id for seq in ended]
+
+    def open(self, now_ns: int) -> list[int]:
+        """New sockets; the tasks that the old ones were holding."""
+        held = [flight.task_id for flight in self.flights.values()]
+        held += sorted(self.encoding)
+        held += [self.waiting] if self.waiting is not None else []
         self.estimator.on_open(now_ns)
         self.flights.clear()
         self.encoding.clear()
+        self.waiting = None
         self._next_ping_ns = now_ns
         self.retry_at_ns = 0
         self.models = ()
+        return held
 
     def ping_due_ns(self) -> int:
         """When the next ping leaves if nothing is heard until then."""

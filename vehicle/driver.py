@@ -36,14 +36,12 @@ from vehicle.offload import Answered, Heard, OffloadLink, Ponged, Welcomed
 from vehicle.perception.detections import Detections
 from vehicle.perception.worker import Answer
 from vehicle.report import Stages, Tally, UnitCounts
-from vehicle.services.base import Advisory, AfterVerdict, EveryFrame, Scene
+from vehicle.services.base import Advisory, AfterVerdict, Scene
 from vehicle.services.registry import ServiceSet
 
 log = logging.getLogger(__name__)
 
 SLOW_NS = 10_000_000  # a service that takes longer is counted
-KEPT = 64  # closed tasks whose late answers may still correct tracks
-REFRESH_MARGIN_NS = 10_000_000  # what a deadline loses to margins and to the way to main
 MS = 1e6  # ns
 Result = TypeVar("Result")
 
@@ -139,10 +137,10 @@ class Driver:
         self._brake = brake
         self._surroundings = surroundings
         self._frames: dict[int, Frame] = {}  # of open tasks
-        self._closed: dict[int, Task] = {}
+        self._emitted: list[int] = []  # tasks whose frames are wanted until their effects are done
         self._jpegs: dict[int, bytes] = {}
         self._started_ns: dict[int, int] = {}  # of the onboard runs
-        self._looked_ns: dict[tuple[str, str], int] = {}  # newest frame that a model answered
+        self._looked_ns: dict[tuple[str, str], int] = {}  # newest frame that a model looked at
         self._next_task = 1
         self._was_ready = self._was_away = False
 
@@ -178,17 +176,12 @@ class Driver:
             now_ns = self._clock.now_ns()
             started_ns = self._started_ns.pop(answer.job_id, now_ns)
             if answer.is_ok and answer.detections is not None:
-                task = self._closed.get(answer.job_id)
                 effects = self._dispatcher.on_local_done(
                     answer.job_id, answer.model, answer.detections, now_ns - started_ns, now_ns
                 )
-                self._carry_out(effects)
-                if task is not None:  # too late for its verdict, in time for the tracks
-                    self._correct(task, answer.detections, answer.model)
             else:
-                self._carry_out(
-                    self._dispatcher.on_local_failed(answer.job_id, answer.error, now_ns)
-                )
+                effects = self._dispatcher.on_local_failed(answer.job_id, answer.error, now_ns)
+            self._carry_out(effects)
 
     def watch_worker(self) -> None:
         """Tell the dispatcher when the worker came up or went down."""
@@ -258,12 +251,15 @@ class Driver:
                     self._encoder.cancel(effect.task.task_id)
                 case Correct():
                     if isinstance(effect.answer, Detections):
-                        self._correct(effect.task, effect.answer, "")
+                        self._learn(effect.task, effect.answer, effect.model)
                 case Reopen():
                     self.tally.units[effect.unit_id].reopened += 1
                     self._links[effect.unit_id].reopen(self._clock.now_ns())
                 case Ping():
                     self._links[effect.unit_id].ping(effect.number)
+        for task_id in self._emitted:
+            del self._frames[task_id]
+        self._emitted.clear()
 
     def _run_local(self, effect: RunLocal) -> list[Effect]:
         task_id, now_ns = effect.task.task_id, self._clock.now_ns()
@@ -291,44 +287,27 @@ class Driver:
 
     def _emit(self, effect: Emit) -> None:
         task = effect.task
-        frame = self._frames.pop(task.task_id)
+        frame = self._frames[task.task_id]
+        self._emitted.append(task.task_id)
         service = self._services[task.camera_id].every_frame[task.service]
         if isinstance(effect.answer, Detections):
-            self._learn(service, task, effect.answer, effect.model)
+            self._learn(task, effect.answer, effect.model)
         now_ns = self._clock.now_ns()
         boxes = self._guarded(service.name, list[messages.Box](), service.boxes, now_ns)
         verdict = self._verdict(effect, boxes, now_ns, self._clock.now_ns())
         if verdict.is_late and not effect.is_late:  # what came after the decision took too long
             self._dispatcher.counters.late += 1
-        self._remember(task, verdict, now_ns)
+        self._measure(verdict, now_ns)
         self._outlet.publish(verdict, task.vehicle_id, task.camera_id, task.service)
         for follower in self._services[task.camera_id].followers(task.service):
             self._follow(follower, verdict, frame)
-        if effect.kind == "carried":
-            self._refresh(task, frame, now_ns)
-
-    def _refresh(self, task: Task, frame: Frame, now_ns: int) -> None:
-        """Lets an idle worker look at a frame whose verdict was carried, for the tracks alone.
-
-        Only where even the cheapest rung is too slow for a fresh frame: it would otherwise never
-        run again, the tracks would die, and nobody would see that it has become faster.
-        """
-        onboard = self._dispatcher.onboard
-        rungs = onboard.rungs(now_ns)
-        if not rungs or onboard.running_task is not None or not self._worker.is_ready:
-            return
-        cheapest = min(rungs, key=lambda rung: rung.q99_ns)
-        if cheapest.q99_ns + REFRESH_MARGIN_NS <= task.deadline_ns - task.stamp_ns:
-            return
-        if self._worker.detect(task.task_id, cheapest.model, frame.image):
-            onboard.start(task.task_id, cheapest.model, now_ns)
-            self._started_ns[task.task_id] = now_ns
 
     def _verdict(
         self, effect: Emit, boxes: list[messages.Box], valid_ns: int, emitted_ns: int
     ) -> messages.Verdict:
         task = effect.task
-        looked_ns = self._looked_ns.get((task.camera_id, task.service), task.stamp_ns)
+        # Before the first look, the age is counted from the first frame.
+        looked_ns = self._looked_ns.setdefault((task.camera_id, task.service), task.stamp_ns)
         return messages.Verdict(
             version=messages.VERSION,
             vehicle_id=task.vehicle_id,
@@ -354,19 +333,13 @@ class Driver:
             boxes=boxes,
         )
 
-    def _remember(self, task: Task, verdict: messages.Verdict, now_ns: int) -> None:
+    def _measure(self, verdict: messages.Verdict, now_ns: int) -> None:
         for stage, duration_ms in verdict.stages_ms.items():
             self.stages.add(stage, duration_ms, now_ns)
         self.stages.add("total", verdict.age_ms, now_ns)
-        self._closed[task.task_id] = task
-        while len(self._closed) > KEPT:
-            del self._closed[next(iter(self._closed))]
 
-    def _correct(self, task: Task, answer: Detections, model: str) -> None:
+    def _learn(self, task: Task, answer: Detections, model: str) -> None:
         service = self._services[task.camera_id].every_frame[task.service]
-        self._learn(service, task, answer, model)
-
-    def _learn(self, service: EveryFrame, task: Task, answer: Detections, model: str) -> None:
         accuracy = self._accuracies.get(model, max(self._accuracies.values(), default=0.0))
         self._guarded(service.name, None, service.on_answer, answer, task.stamp_ns, accuracy)
         key = (task.camera_id, task.service)

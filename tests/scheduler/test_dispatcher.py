@@ -10,6 +10,7 @@ from scheduler.onboard import RungSpec, latest_start_ns
 from scheduler.placement import Placement, View
 from scheduler.policies import load_policy
 from scheduler.tasks import Task
+from scheduler.uplink import Flight
 
 
 def check_counters(drive: VirtualDrive, frames: int) -> None:
@@ -181,6 +182,130 @@ def test_without_any_worker_tracks_are_carried_by_the_deadline() -> None:
     check_counters(drive, 5)
     assert {emit.kind for _, emit in drive.emitted} == {"carried"}
     assert all(now <= emit.task.deadline_ns for now, emit in drive.emitted)
+
+
+def runs_of(drive: VirtualDrive) -> list[int]:
+    return [e.task.task_id for _, e in drive.effects if isinstance(e, RunLocal)]
+
+
+def test_a_rung_that_fits_no_deadline_still_looks_for_the_tracks() -> None:
+    rungs = [RungSpec("small", 0.5, 150 * MS)]
+    drive = VirtualDrive(load_policy("local_only", {}), links={}, rungs=rungs, local_ms=140.0)
+    drive.frames(8)
+    drive.run(3000.0)
+    check_counters(drive, 8)
+    assert {emit.kind for _, emit in drive.emitted} == {"carried"}
+    assert all(now == emit.task.stamp_ns for now, emit in drive.emitted), "nobody waits for a look"
+    assert runs_of(drive) == [1, 3, 5, 7], "one at a time, and the newest frame when it is free"
+    assert [(c.task.task_id, c.model) for c in drive.corrected] == [
+        (n, "small") for n in (1, 3, 5, 7)
+    ]
+
+
+def test_a_rung_that_has_become_faster_is_used_again() -> None:
+    rungs = [RungSpec("small", 0.5, 150 * MS)]
+    drive = VirtualDrive(load_policy("local_only", {}), links={}, rungs=rungs, local_ms=40.0)
+    drive.frames(12)
+    drive.run(3000.0)
+    check_counters(drive, 12)
+    kinds = [emit.kind for _, emit in drive.emitted]
+    assert kinds == ["carried"] * 5 + ["onboard"] * 7  # five samples prove a tail
+
+
+def test_a_look_never_takes_the_detector_from_a_fallback() -> None:
+    class ByCamera:
+        name = "by_camera"
+
+        def place(self, task: Task, view: View) -> Placement:
+            if task.camera_id == "rear":
+                return Placement("carry")
+            return Placement("offload", "large", "rsu", 80)
+
+    drive = VirtualDrive(ByCamera(), links={"rsu": FakeLink(dead=[(490.0, 9000.0)])})
+    drive.frames(1)
+    # A frame of the other camera comes with 20 ms left: no rung could answer it.
+    late = Task(2, "ego", "rear", 1, 0, "x", 430 * MS, 530 * MS, 640, 384)
+    drive.at(510 * MS, lambda: drive.dispatcher.on_frame(late, drive.now_ns))
+    drive.run(1000.0)
+    check_counters(drive, 2)
+    assert {e.task.task_id: e.kind for _, e in drive.emitted} == {1: "onboard", 2: "carried"}
+    assert runs_of(drive) == [1]
+
+
+def test_a_frame_that_is_encoded_too_late_is_not_sent() -> None:
+    drive = VirtualDrive(load_policy("always_offload", {}), encode_ms=3.0)
+    drive.frames(1)
+    drive.run(501.0)
+    drive._queue.clear()  # the encoder was held up
+    drive.now_ns = 597 * MS
+    drive._do(drive.dispatcher.on_encoded(1, 20_000, 97 * MS, drive.now_ns))
+    check_counters(drive, 1)
+    assert not [e for _, e in drive.effects if isinstance(e, Send)]
+    assert drive.emitted[0][1].kind == "carried" and "too late" in drive.emitted[0][1].reason
+    assert drive.dispatcher.uplinks["rsu"].credits_free == 2
+
+
+def test_a_credit_that_comes_back_unused_serves_the_waiting_frame() -> None:
+    for failure in ("encoder", "socket"):
+        drive = VirtualDrive(load_policy("always_offload", {}), fps=100.0, window=1)
+        drive.frames(2)
+        drive.run(512.0)  # the first is out with the only credit, or is being encoded
+        drive._queue.clear()
+        uplink = drive.dispatcher.uplinks["rsu"]
+        uplink.flights.clear()
+        uplink.encoding = {1}
+        assert uplink.waiting == 2
+        if failure == "encoder":
+            drive._do(drive.dispatcher.on_encoded(1, 0, MS, drive.now_ns))
+        else:
+            send = Send(drive.dispatcher._open.get(1).task, "rsu", 9, "large", 50 * MS)
+            drive._do(drive.dispatcher.on_sent(send, False, drive.now_ns))
+        assert uplink.waiting is None and uplink.encoding == {2}, failure
+
+
+def test_a_unit_that_asked_for_a_pause_is_left_alone() -> None:
+    drive = VirtualDrive(load_policy("always_offload", {}), fps=100.0, window=1)
+    drive.frames(2)
+    drive.run(512.0)
+    drive._queue.clear()
+    send = next(e for _, e in drive.effects if isinstance(e, Send))
+    closed = UnitReport("reject", 0, 0, 0, 1, retry_after_ns=300 * MS, reason="starting")
+    drive._do(drive.dispatcher.on_reject("rsu", send.seq, closed, drive.now_ns))
+    uplink = drive.dispatcher.uplinks["rsu"]
+    assert uplink.waiting is None and not uplink.encoding, "the waiting frame went home as well"
+    assert uplink.state(drive.now_ns) == "down"
+    assert uplink.state(drive.now_ns + 300 * MS) == "up"
+    # a plain refusal that was on its way does not end the pause
+    uplink.flights[77] = Flight(1, "large", 2**62)
+    drive._do(drive.dispatcher.on_reject("rsu", 77, UnitReport("late", 0, 0, 0, 1), drive.now_ns))
+    assert uplink.state(drive.now_ns + 299 * MS) == "down"
+
+
+@pytest.mark.parametrize(
+    ("placement", "objection"),
+    [
+        (Placement("cloud"), "expected onboard, offload or carry"),  # type: ignore[arg-type]
+        (Placement("onboard", "huge"), "no rung of this vehicle"),
+        (Placement("offload", "large", "nowhere", 80), "no unit of this vehicle"),
+        (Placement("offload", "huge", "rsu", 80), "a model that the unit does not offer"),
+        (Placement("offload", "large", "rsu", 0), "JPEG quality 0"),
+    ],
+)
+def test_placement_that_cannot_be_carried_out_goes_on_board(
+    placement: Placement, objection: str
+) -> None:
+    class Wrong:
+        name = "wrong"
+
+        def place(self, task: Task, view: View) -> Placement:
+            return placement
+
+    drive = VirtualDrive(Wrong())
+    drive.frames(1)
+    drive.run(1000.0)
+    ((_, emit),) = drive.emitted
+    assert emit.kind == "onboard" and objection in emit.placement.reason
+    assert drive.dispatcher.counters.policy_faults == 1
 
 
 def test_shutdown_closes_every_task_and_counts_flights_as_lost() -> None:
