@@ -6,6 +6,7 @@ import contextlib
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -15,6 +16,7 @@ from sim.carla_server.protocol import Protocol, Rpc
 
 logger = logging.getLogger(__name__)
 
+ACCEPT_PAUSE_S = 0.1
 RECEIVE_SIZE = 1 << 18  # bytes per read; calls are mostly under a kilobyte
 Handler = Callable[[tuple[object, ...]], object]
 
@@ -145,10 +147,12 @@ class RpcServer:
         while not self._is_closed:
             try:
                 connection, peer = self._listener.accept()
-            except OSError:
+            except OSError as error:
                 if self._is_closed:
                     return
-                raise
+                logger.warning("a client could not connect: %s", error.strerror)
+                time.sleep(ACCEPT_PAUSE_S)  # out of descriptors, it would fail again at once
+                continue
             logger.debug("client %s:%s connected", *peer[:2])
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._connections.add(connection)

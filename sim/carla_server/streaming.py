@@ -163,7 +163,8 @@ class StreamServer:
         self._thread.join(timeout=0.5)
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+        # A full pipe wakes too, and a closed one belongs to a server that has ended.
+        with contextlib.suppress(OSError):
             self._wake_out.send(b"\0")
 
     # ---- the serving thread

@@ -12,6 +12,7 @@ from sim.engine.geometry import Box, Vector, boxes_touch, overlap
 
 RESTITUTION = 0.1  # share of the closing speed that remains; car bodies crumple
 CELL = 32.0  # m, side of a cell of the level's grid
+FAR = 500.0  # m from which all cells are looked at: whoever is that fast passes most of a town
 REACH_MARGIN = 0.5  # m beyond what a body can travel in a tick
 STUN = 2.0  # s for which a walker who was hit slides
 STUN_IMPULSE = 60.0  # N s that a walker shrugs off: a nudge at 0.8 m/s
@@ -55,7 +56,8 @@ class Level:
     def near(self, x: float, y: float, reach: float) -> list[Obstacle]:
         """Obstacles within `reach` metres of a point, each once."""
         found: dict[int, Obstacle] = {}
-        for key in _cells(x, y, reach):
+        keys = self._cells.keys() if reach > FAR else _cells(x, y, reach)
+        for key in keys:
             for obstacle in self._cells.get(key, ()):
                 box = obstacle.box
                 if math.hypot(box.x - x, box.y - y) <= reach + box.radius:

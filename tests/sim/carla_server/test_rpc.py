@@ -1,3 +1,4 @@
+import errno
 import logging
 import socket
 
@@ -109,5 +110,35 @@ def test_glued_and_split_calls_on_one_connection():
         with socket.create_connection(("127.0.0.1", server.port), timeout=5) as stranger:
             stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert stranger.recv(10) == b""
+    finally:
+        server.close()
+
+
+class FullOnce:
+    """A listener that has no descriptor left the first time."""
+
+    def __init__(self, listener):
+        self._listener = listener
+        self._is_full = True
+
+    def accept(self):
+        if self._is_full:
+            self._is_full = False
+            raise OSError(errno.EMFILE, "Too many open files")
+        return self._listener.accept()
+
+    def __getattr__(self, name):
+        return getattr(self._listener, name)
+
+
+def test_server_goes_on_after_a_client_that_could_not_connect(caplog):
+    server = RpcServer("127.0.0.1", 0)
+    server._listener = FullOnce(server._listener)
+    server.start(dispatcher(version=lambda _: "0.9.16"))
+    try:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as client:
+            client.sendall(msgspec.msgpack.encode([0, 1, "version", [[False]]]))
+            assert client.recv(4096)
+        assert "Too many open files" in caplog.text
     finally:
         server.close()

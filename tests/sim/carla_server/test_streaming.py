@@ -115,3 +115,11 @@ def test_expected_subscriber_that_never_comes_is_given_up(streams):
     streams._pending[5] = time.monotonic() + 0.02
     streams.wait_for_subscribers()
     assert not streams._pending
+
+
+def test_sending_on_while_the_server_ends_is_no_failure(streams):
+    client = subscribe(streams, 5)
+    streams.send(5, [bytes(32 << 20)])  # under way when the end comes
+    streams.close()
+    streams.send(5, [b"too late"])
+    client.close()

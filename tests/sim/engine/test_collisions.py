@@ -118,3 +118,11 @@ def test_cars_that_stand_bumper_to_bumper_report_nothing(engine: Engine) -> None
         if actor.kind == "vehicle":
             engine.apply_vehicle_control(actor.id, VehicleControl(brake=1.0))
     assert run(engine, 1.0) == []
+
+
+def test_an_absurd_speed_costs_nobody_the_tick(engine: Engine) -> None:
+    rocket = moving(engine, 0.0, 0.0, 0.0)
+    engine.enable_constant_velocity(rocket.id, (1e6, 0.0, 0.0))
+    engine.set_velocity(rocket.id, (1e6, 0.0, 0.0))
+    engine.tick(0.05)  # would list ten million cells of the level's grid
+    assert rocket.pose.x == pytest.approx(5e4, rel=0.01)
