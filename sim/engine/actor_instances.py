@@ -17,6 +17,8 @@ STEP_LENGTH = 0.35  # m per phase of a walk; a stride of 1.4 m takes four
 STANDING_PHASE = 1
 STANDING_SPEED = 0.05  # m/s
 WHITE = (1.0, 1.0, 1.0)
+WALKER_LOOKS = 64  # dresses before the first comes again; each keeps four meshes for good
+AHEAD = 40  # meshes of coming steps made in one tick; more would hold up a tick with a crowd
 LOOKS = 997  # prime, so that equal blueprints under other asset seeds look unlike
 
 
@@ -34,7 +36,7 @@ class ActorInstances:
         for actor in actors.values():
             if not actor.blueprint.mesh:
                 continue
-            mesh = self._mesh(actor)
+            mesh = self._mesh(actor, _phase(actor) if actor.kind == "walker" else 0)
             instance = instances.get(actor.id)
             if instance is None:
                 instance = Instance(
@@ -49,12 +51,22 @@ class ActorInstances:
             instance.mesh = mesh
             instance.world_from_mesh = _mesh_pose(actor).matrix()
             instance.lamps = _lamps(actor)
+        self._make_steps(actors)
 
-    def _mesh(self, actor: Actor) -> Mesh:
+    def _make_steps(self, actors: dict[int, Actor]) -> None:
+        """Make the meshes of the steps that walkers will take, so that no later tick waits."""
+        until = len(self._meshes) + AHEAD
+        for actor in actors.values():
+            if actor.kind == "walker":
+                for phase in range(WALK_PHASES):
+                    if len(self._meshes) >= until:
+                        return
+                    self._mesh(actor, phase)
+
+    def _mesh(self, actor: Actor, phase: int) -> Mesh:
         blueprint = actor.blueprint
-        phase = _phase(actor) if actor.kind == "walker" else 0
         # a walker's clothes are its own, a model of vehicle looks the same each time
-        own = actor.id if actor.kind == "walker" else 0
+        own = actor.id % WALKER_LOOKS if actor.kind == "walker" else 0
         key = (blueprint.id, own, phase)
         if key not in self._meshes:
             look = zlib.crc32(blueprint.id.encode()) + LOOKS * (self._asset_seed + 31 * own)

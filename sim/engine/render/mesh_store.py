@@ -36,7 +36,7 @@ class Placed:
 
 
 class MeshStore:
-    """All meshes seen so far, packed; a new one repacks, which costs milliseconds once."""
+    """All meshes seen so far, packed; a new one is appended, which costs milliseconds once."""
 
     def __init__(self) -> None:
         self._meshes: list[Mesh] = []
@@ -106,32 +106,40 @@ class MeshStore:
         return index
 
     def _pack(self) -> None:
-        meshes = self._meshes
-        if self._packed == len(meshes):
+        """Append the meshes that came since the last time."""
+        fresh = self._meshes[self._packed :]
+        if not fresh:
             return
-        self._packed = len(meshes)
-        self._vertex_range = _ranges([len(m.vertices) for m in meshes])
-        self._triangle_range = _ranges([len(m.triangles) for m in meshes])
-        middle = [(m.vertices.min(0) + m.vertices.max(0)) / 2 for m in meshes]
-        self._centre = np.array(middle, np.float64)
-        spread = [m.vertices - c for m, c in zip(meshes, middle, strict=True)]
-        self._radius = np.array([np.linalg.norm(d, axis=1).max() for d in spread], np.float64)
-        texture = np.concatenate([m.texture for m in meshes]).astype(np.int32)
-        flags = np.concatenate(
-            [m.is_two_sided * FLAG_TWO_SIDED + m.is_cutout * FLAG_CUTOUT for m in meshes]
-        )
+        self._packed = len(self._meshes)
+        self._vertex_range = _extend(self._vertex_range, [len(m.vertices) for m in fresh])
+        self._triangle_range = _extend(self._triangle_range, [len(m.triangles) for m in fresh])
+        middle = [(m.vertices.min(0) + m.vertices.max(0)) / 2 for m in fresh]
+        self._centre = np.concatenate([self._centre, np.array(middle, np.float64)])
+        spread = [m.vertices - c for m, c in zip(fresh, middle, strict=True)]
+        radius = np.array([np.linalg.norm(d, axis=1).max() for d in spread], np.float64)
+        self._radius = np.concatenate([self._radius, radius])
+        parts = [_flat(m) for m in fresh]
+        known = [] if self._geometry is None else [self._geometry]
         self._geometry = Geometry(
-            vertices=np.concatenate([m.vertices for m in meshes]),
-            normals=np.concatenate([m.normals for m in meshes]),
-            uv=np.concatenate([m.uv for m in meshes]),
-            colour=np.concatenate([m.colour for m in meshes]),
-            triangles=np.concatenate([m.triangles for m in meshes]),
-            texture=np.maximum(texture, 0),  # -1 is the first texture, plain
-            flags=flags.astype(np.uint8),
-            specular=np.concatenate([m.specular for m in meshes]),
-            emissive=np.concatenate([m.emissive for m in meshes]),
-            lamp=np.concatenate([m.lamp for m in meshes]),
+            *(np.concatenate(arrays) for arrays in zip(*known, *parts, strict=True))
         )
+
+
+def _flat(mesh: Mesh) -> Geometry:
+    """A mesh as the kernels read it."""
+    flags = mesh.is_two_sided * FLAG_TWO_SIDED + mesh.is_cutout * FLAG_CUTOUT
+    return Geometry(
+        vertices=mesh.vertices,
+        normals=mesh.normals,
+        uv=mesh.uv,
+        colour=mesh.colour,
+        triangles=mesh.triangles,
+        texture=np.maximum(mesh.texture, 0).astype(np.int32),  # -1 is the first texture, plain
+        flags=flags.astype(np.uint8),
+        specular=mesh.specular,
+        emissive=mesh.emissive,
+        lamp=mesh.lamp,
+    )
 
 
 def join(first: Placed, second: Placed) -> Placed:
@@ -144,6 +152,8 @@ def join(first: Placed, second: Placed) -> Placed:
     )
 
 
-def _ranges(counts: list[int]) -> NDArray[np.int32]:
-    ends = np.cumsum(counts)
-    return np.stack([ends - counts, counts], 1).astype(np.int32)
+def _extend(ranges: NDArray[np.int32], counts: list[int]) -> NDArray[np.int32]:
+    """(first, count) of so many more rows behind those that are there."""
+    first = int(ranges[-1].sum()) if len(ranges) else 0
+    ends = first + np.cumsum(counts)
+    return np.concatenate([ranges, np.stack([ends - counts, counts], 1).astype(np.int32)])

@@ -92,6 +92,23 @@ def _beside(pose: Pose) -> tuple[float, float]:
     return pose.x, pose.y
 
 
+def test_a_walker_has_its_steps_before_it_walks(town: Town) -> None:
+    from sim.engine.actor_instances import ActorInstances
+
+    engine, shown = Engine(town, seed=1), ActorInstances(1)
+    walker = engine.spawn("walker.pedestrian.0004", town.walker_spawn_points[5])
+    engine.walk_pavement(walker.id)
+    instances = {}
+    shown.update(instances, engine.actors)
+    made, worn = len(shown._meshes), set()
+    for _ in range(20):
+        engine.tick(0.1)
+        shown.update(instances, engine.actors)
+        worn.add(id(instances[walker.id].mesh))
+    assert len(worn) == 4
+    assert len(shown._meshes) == made
+
+
 def test_a_traffic_light_shows_its_state(engine: Engine) -> None:
     from sim.engine.traffic_lights import LightState
 
