@@ -16,6 +16,7 @@ from scheduler.telemetry import Publisher
 log = logging.getLogger(__name__)
 
 MAX_FEEDBACK_BYTES = 4096
+MAX_AT_ONCE = 100  # messages taken before the loop goes on: a flood must not stop the world
 FRAME_QUEUE = 4  # frames that a subscriber may lag behind before it loses the oldest
 
 
@@ -62,18 +63,19 @@ class BridgeSockets:
         self.publisher = Publisher(publisher, "bridge")
 
     def wait(self, timeout_ms: int) -> list[Feedback]:
-        """Wait for feedback, at most so long, and take all that is there."""
+        """Wait for feedback, at most so long, and take what is there, up to `MAX_AT_ONCE`."""
         if not self._feedback.poll(timeout_ms):
             return []
         taken: list[Feedback] = []
-        while True:
+        for _ in range(MAX_AT_ONCE):
             try:
                 parts = self._feedback.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
-                return taken
+                break
             feedback = self._decode(parts)
             if feedback is not None:
                 taken.append(feedback)
+        return taken
 
     def _decode(self, parts: "list[zmq.Frame]") -> Feedback | None:
         try:
@@ -88,7 +90,8 @@ class BridgeSockets:
             peer = self._site.by_key(key.encode() if isinstance(key, str) else b"")
             if peer is None or peer.name != message.vehicle_id:
                 self.alien += 1
-                log.warning("feedback for %s from another peer dropped", message.vehicle_id)
+                if self.alien == 1:  # the counter tells of the others
+                    log.warning("feedback for %s from another peer dropped", message.vehicle_id)
                 return None
         return message
 
