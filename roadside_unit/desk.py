@@ -18,7 +18,7 @@ from scheduler.security import Site
 from vehicle.perception.worker import Answer
 
 NS_PER_US = 1000
-RESTART_RETRY_US = 500_000  # a replaced worker loads its models in about this time
+RESTART_RETRY_US = 200_000  # a replaced worker loads for 0.3 to 1 s; who asks sooner, asks in vain
 MOST_US = 3_600_000_000  # the wire's bound of a duration
 
 

@@ -11,7 +11,7 @@ from roadside_unit.desk import Desk
 from scheduler import processes, telemetry, transport, wire
 from scheduler.clock import Clock
 from scheduler.config import Config, Unit
-from scheduler.security import Keys, Site, start_authenticator
+from scheduler.security import Keys, Site, is_guarded, start_authenticator
 from vehicle.perception.detector import DetectorSpec
 from vehicle.perception.worker import Worker
 
@@ -42,7 +42,8 @@ class Server:
         self._authenticator = None
         site, keys = None, None
         try:
-            if not _is_open(config, unit):
+            control = processes.address(config, "rsu", unit.id, "control", is_bind=True)
+            if is_guarded(config, control):
                 site = Site(config.path(config.security.certificates))
                 keys = site.keys(unit.id)
                 self._authenticator = start_authenticator(self._context, site)
@@ -69,7 +70,7 @@ class Server:
         self._poller.register(self._control, zmq.POLLIN)
         self._poller.register(self._frames, zmq.POLLIN)
         self._watched: tuple[int, int] = (-1, -1)  # the worker's generation and descriptor
-        self._restarts = 0
+        self._is_worker_away = False
         self._status_due_ns = clock.now_ns()
 
     def turn(self) -> None:
@@ -80,6 +81,7 @@ class Server:
             self._receive(socket)
         now_ns = self._clock.now_ns()
         self.desk.on_answers(self._worker.poll(now_ns), now_ns)
+        self._tell_of_worker()
         if now_ns >= self._status_due_ns:
             self._status_due_ns = now_ns + STATUS_NS
             self._publish(now_ns)
@@ -132,15 +134,16 @@ class Server:
     def _publish(self, now_ns: int) -> None:
         status = self.desk.status(STATUS_NS, now_ns)
         self._publisher.publish(status, status.unit_id)
-        if self._worker.restarts != self._restarts:
-            self._restarts = self._worker.restarts
-            self._publisher.event("warning", f"{status.unit_id}: inference worker replaced")
 
-
-def _is_open(config: Config, unit: Unit) -> bool:
-    """Whether to go without CURVE: only when the config says so, and only on this machine."""
-    address = processes.address(config, "rsu", unit.id, "control", is_bind=True)
-    return config.security.insecure_loopback and address.startswith("tcp://127.")
+    def _tell_of_worker(self) -> None:
+        is_away = not self._worker.is_ready
+        if is_away == self._is_worker_away:
+            return
+        self._is_worker_away = is_away
+        if is_away:
+            self.desk.say("warning", "the inference worker is away: requests are refused")
+        else:
+            self.desk.say("info", "the inference worker is back")
 
 
 def _key_of(frame: zmq.Frame) -> bytes | None:

@@ -19,6 +19,10 @@ Scalar: TypeAlias = str | int | float | bool | None
 Options: TypeAlias = dict[str, Scalar | list[Scalar]]
 
 
+# Processes that have keys of their own: no vehicle or roadside unit may bear such a name.
+SITE_PROCESSES = ("bridge", "link", "launcher", "dashboard")
+
+
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of all sections: immutable, and a misspelt key is an error."""
 

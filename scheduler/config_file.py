@@ -15,7 +15,7 @@ import msgspec
 import yaml
 from msgspec import Struct
 
-from scheduler.config import Config, Unit
+from scheduler.config import SITE_PROCESSES, Bind, Config, Unit
 from scheduler.errors import ConfigError
 
 
@@ -159,10 +159,7 @@ def _struct_in(annotation: object) -> type | None:
 
 
 def _check(config: Config, origin: str) -> None:
-    ids = [v.id for v in config.vehicles] + [u.id for u in config.roadside_units]
-    for name in ids:
-        if ids.count(name) > 1:
-            raise ConfigError(f"{origin}: the id {name!r} is used more than once")
+    _check_ids(config, origin)
     for index, vehicle in enumerate(config.vehicles):
         where = f"{origin}: vehicles[{index}]"
         cameras = [camera.id for camera in vehicle.cameras]
@@ -185,6 +182,33 @@ def _check(config: Config, origin: str) -> None:
         raise ConfigError(
             f"{origin}: roadside units need a `link` section: nothing reaches a vehicle past it"
         )
+    if config.security.insecure_loopback:
+        _check_loopback(config, origin)
+
+
+def _check_ids(config: Config, origin: str) -> None:
+    ids = [v.id for v in config.vehicles] + [u.id for u in expand(config).roadside_units]
+    for name in ids:
+        if ids.count(name) > 1:
+            raise ConfigError(f"{origin}: the id {name!r} is used more than once")
+        if name in SITE_PROCESSES:
+            raise ConfigError(f"{origin}: the id {name!r} is the name of a process: take another")
+
+
+def _check_loopback(config: Config, origin: str) -> None:
+    """Without CURVE nothing may listen, or be looked for, beyond this machine."""
+    binds: dict[str, Bind] = {"bridge": config.bridge.bind}
+    binds |= {f"vehicle {vehicle.id}": vehicle.bind for vehicle in config.vehicles}
+    binds |= {f"roadside unit {unit.id}": unit.bind for unit in config.roadside_units}
+    if config.link is not None:
+        binds["link"] = config.link.bind
+    for name, bind in binds.items():
+        for host in (bind.host, bind.connect):
+            if host is not None and not host.startswith("127."):
+                raise ConfigError(
+                    f"{origin}: security.insecure_loopback is for 127.0.0.1 alone, but the {name} "
+                    f"is at {host}: leave it out, or leave the host out"
+                )
 
 
 def expand(config: Config) -> Config:

@@ -6,8 +6,10 @@ SIGINT or SIGTERM, and exits 0 then.
 """
 
 import argparse
+import atexit
 import logging
 import runpy
+import shutil
 import signal
 import sys
 import tempfile
@@ -17,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from scheduler import config_file
-from scheduler.config import Bind, Config
+from scheduler.config import SITE_PROCESSES, Bind, Config
 from scheduler.errors import ConfigError, VdapError
 
 
@@ -139,17 +141,21 @@ def site_names(config: Config) -> list[tuple[str, str]]:
     return [
         *((vehicle.id, "vehicle") for vehicle in expanded.vehicles),
         *((unit.id, "roadside_unit") for unit in expanded.roadside_units),
-        *((name, name) for name in ("bridge", "link", "launcher", "dashboard")),
+        *((name, name) for name in SITE_PROCESSES),
     ]
 
 
 def resolve(config: Config) -> Config:
-    """Number the units and give a private folder for unix sockets, where not done yet."""
+    """Number the units and give a private folder for unix sockets, where not done yet.
+
+    The folder goes when this process ends.
+    """
     expanded = config_file.expand(config)
     if expanded.ipc_folder is not None:
         return expanded
     # Unix socket paths are limited to 107 bytes: a short folder of our own, mode 0700.
     folder = tempfile.mkdtemp(prefix="vdap-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return config_file.replace(expanded, ipc_folder=folder)
 
 

@@ -17,6 +17,7 @@ import zmq
 import zmq.auth
 from zmq.auth.thread import ThreadAuthenticator
 
+from scheduler.config import Config
 from scheduler.errors import CertificateError, MissingPartError
 
 ALLOWED_FILE = "allowed.yaml"
@@ -120,8 +121,9 @@ class Site:
                 f"expected {path} to map names to {{role, key}} ({error}): "
                 "write it with `vdap keygen CONFIG`"
             ) from None
-        self._stamp, self._peers = stamp, peers
         self._by_key = {peer.key: peer for peer in peers.values()}
+        self._peers = peers
+        self._stamp = stamp  # last: the authenticator's thread looks here as well
 
 
 def _belong_together(public: bytes, secret: bytes) -> bool:
@@ -139,6 +141,32 @@ class _AllowList:
 
     def callback(self, domain: str, key: bytes) -> bool:
         return self._site.by_key(bytes(key)) is not None
+
+
+def is_guarded(config: Config, address: str) -> bool:
+    """Whether a socket speaks CURVE: over TCP always, but for what `insecure_loopback` allows."""
+    is_open = config.security.insecure_loopback and address.startswith("tcp://127.")
+    return address.startswith("tcp://") and not is_open
+
+
+def client_keys(
+    config: Config, address: str, name: str, server: str
+) -> tuple[Keys | None, bytes | None]:
+    """Our pair and the server's key for a connection; None where it goes without CURVE.
+
+    Args:
+        config: Says where the certificates are.
+        address: Unix sockets need none: their folder is private.
+        name: Who we are.
+        server: Who is there.
+
+    Raises:
+        CertificateError: one of them is missing.
+    """
+    if not is_guarded(config, address):
+        return None, None
+    site = Site(config.path(config.security.certificates))
+    return site.keys(name), site.peer(server).key
 
 
 def start_authenticator(

@@ -1,4 +1,4 @@
-"""What processes publish: one table of topics, and a publisher that counts what it drops."""
+"""What processes publish: one table of topics, its publishers and subscribers."""
 
 import logging
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import zmq
 from scheduler import messages, processes, transport, wire
 from scheduler.config import Config
 from scheduler.errors import WireError
-from scheduler.security import Keys, Site
+from scheduler.security import client_keys
 
 log = logging.getLogger(__name__)
 
@@ -53,18 +53,16 @@ class Publisher:
     def __init__(self, socket: "zmq.Socket[bytes]", process: str) -> None:
         self._socket = socket
         self._process = process
-        self.dropped = 0
 
     def publish(
         self, message: wire.AnyMessage, *ids: str, payload: bytes | memoryview | None = None
     ) -> None:
-        """Send a message under its topic and ids; drops when the socket is full."""
+        """Send a message under its topic and ids; a subscriber that is too slow misses it."""
         name = "/".join((BY_KIND[message.kind].prefix, *ids))
         parts: list[bytes | memoryview] = [name.encode(), message.kind, wire.encode(message)]
         if payload is not None:
             parts.append(payload)
-        if not transport.send(self._socket, parts):
-            self.dropped += 1
+        transport.send(self._socket, parts)
 
     def event(self, level: str, text: str) -> None:
         """Publish and log something that a watcher wants to read."""
@@ -106,11 +104,15 @@ def subscribe(
     topics: Sequence[str],
     *,
     name: str,
+    limit: int = transport.SUBSCRIBE_LIMIT,
+    high_water: int = transport.PUBLISH_HIGH_WATER,
 ) -> "zmq.Socket[bytes]":
     """A SUB socket to what one process publishes; `name` is whose keys we use over TCP.
 
     Args:
         instance_id: A vehicle's or unit's id, else empty; the link publishes at its first pair.
+        limit: Bytes of the largest message that is taken.
+        high_water: Messages that wait to be received; then they are lost.
 
     Raises:
         CertificateError: over TCP, our own keys or the publisher's are missing.
@@ -119,10 +121,8 @@ def subscribe(
     if process == "link":
         instance_id = ".".join(processes.pairs(config)[0])
     address = processes.address(config, process, instance_id, socket)
-    keys: Keys | None = None
-    server_key: bytes | None = None
-    if address.startswith("tcp://") and not config.security.insecure_loopback:
-        site = Site(config.path(config.security.certificates))
-        keys = site.keys(name)
-        server_key = site.peer(process if process in ("bridge", "link") else instance_id).key
-    return transport.connect_subscriber(context, [address], topics, keys, server_key)
+    server = process if process in ("bridge", "link") else instance_id
+    keys, server_key = client_keys(config, address, name, server)
+    return transport.connect_subscriber(
+        context, [address], topics, keys, server_key, limit=limit, high_water=high_water
+    )

@@ -17,7 +17,8 @@ from scheduler.security import Keys
 CONTROL_TOS = 0xB8  # DSCP EF; harmless where ignored
 FRAMES_TOS = 0x88  # DSCP AF41
 SEND_HIGH_WATER = 4  # a fuse only: credits keep it at most 3
-PUBLISH_HIGH_WATER = 64  # a slow subscriber loses the oldest, never slows the publisher
+PUBLISH_HIGH_WATER = 64  # a slow subscriber loses what comes then, never slows the publisher
+SUBSCRIBE_LIMIT = 1_048_576  # bytes of a message from somebody of our own site
 
 
 def frame_limit(width: int, height: int) -> int:
@@ -131,7 +132,7 @@ def connect_subscriber(
     keys: Keys | None = None,
     server_key: bytes | None = None,
     *,
-    limit: int = 1_048_576,
+    limit: int = SUBSCRIBE_LIMIT,
     high_water: int = PUBLISH_HIGH_WATER,
 ) -> "zmq.Socket[bytes]":
     """A SUB socket to some publishers (`server_key` is that of all of them, where tcp)."""

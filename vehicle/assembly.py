@@ -100,7 +100,7 @@ class Assembly:
         config, vehicle = self.config, self.vehicle
         address = processes.address(config, "vehicle", vehicle.id, "telemetry", is_bind=True)
         keys = None
-        if address.startswith("tcp://") and not config.security.insecure_loopback:
+        if security.is_guarded(config, address):
             site = security.Site(config.path(config.security.certificates))
             keys = site.keys(vehicle.id)
             authenticator = security.start_authenticator(self.context, site)

@@ -4,7 +4,7 @@ import zmq
 
 from scheduler import messages, processes, transport, wire
 from scheduler.config import Config
-from scheduler.security import Site
+from scheduler.security import client_keys
 from vehicle.services.base import Advisory
 
 
@@ -19,10 +19,7 @@ class FeedbackSender:
         self, context: "zmq.Context[zmq.Socket[bytes]]", config: Config, vehicle_id: str
     ) -> None:
         address = processes.address(config, "bridge", "", "feedback")
-        keys, server_key = None, None
-        if address.startswith("tcp://") and not config.security.insecure_loopback:
-            site = Site(config.path(config.security.certificates))
-            keys, server_key = site.keys(vehicle_id), site.peer("bridge").key
+        keys, server_key = client_keys(config, address, vehicle_id, "bridge")
         self.dropped = 0
         self._vehicle_id = vehicle_id
         self._socket = transport.connect_dealer(context, address, keys, server_key)

@@ -10,7 +10,6 @@ import zmq
 from scheduler import config_file, messages, processes, telemetry, transport
 from scheduler.config import Config
 from scheduler.errors import ConfigError, WireError
-from scheduler.security import Keys, Site
 
 LATEST = Path("runs/latest")
 
@@ -32,26 +31,6 @@ def config_of(argument: str | None, run_folder: Path | None) -> Config:
     return config_file.load(str(path))
 
 
-def subscribe(
-    context: "zmq.Context[zmq.Socket[bytes]]", config: Config, topic: str
-) -> "list[zmq.Socket[bytes]]":
-    """A SUB socket to each vehicle's telemetry (each has its own key where it is on TCP).
-
-    Raises:
-        CertificateError: there is no key to speak with.
-    """
-    sockets = []
-    for vehicle in config.vehicles:
-        address = processes.address(config, "vehicle", vehicle.id, "telemetry")
-        keys: Keys | None = None
-        server_key: bytes | None = None
-        if address.startswith("tcp://") and not config.security.insecure_loopback:
-            site = Site(config.path(config.security.certificates))
-            keys, server_key = site.keys("dashboard"), site.peer(vehicle.id).key
-        sockets.append(transport.connect_subscriber(context, [address], [topic], keys, server_key))
-    return sockets
-
-
 def main(argv: list[str] | None = None) -> int:
     """Print until interrupted, or until `--count` verdicts have come."""
     parser = argparse.ArgumentParser(prog="vdap listen", description=__doc__)
@@ -65,7 +44,10 @@ def main(argv: list[str] | None = None) -> int:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     topic = f"verdict/{flags.vehicle}/" if flags.vehicle else "verdict/"
     poller = zmq.Poller()
-    sockets = subscribe(context, config, topic)
+    sockets = [
+        telemetry.subscribe(context, config, "vehicle", each.id, [topic], name="dashboard")
+        for each in config.vehicles
+    ]
     for socket in sockets:
         poller.register(socket, zmq.POLLIN)
     printed = 0

@@ -18,7 +18,7 @@ from scheduler import messages, processes, transport, wire
 from scheduler.config import Config
 from scheduler.effects import Send, UnitReport
 from scheduler.errors import WireError
-from scheduler.security import Keys, Site
+from scheduler.security import Keys, client_keys
 from vehicle.perception.detections import Detections
 
 log = logging.getLogger(__name__)
@@ -94,10 +94,7 @@ class Addresses:
         pair = f"{vehicle_id}.{unit_id}"
         control = processes.address(config, "link", pair, "control")
         frames = processes.address(config, "link", pair, "frames")
-        if config.security.insecure_loopback and control.startswith("tcp://127."):
-            return Addresses(control, frames)
-        site = Site(config.path(config.security.certificates))
-        return Addresses(control, frames, site.keys(vehicle_id), site.peer(unit_id).key)
+        return Addresses(control, frames, *client_keys(config, control, vehicle_id, unit_id))
 
 
 @dataclass(slots=True, eq=False)

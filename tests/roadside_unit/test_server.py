@@ -45,12 +45,10 @@ class Running:
         while not self._stop.is_set():
             self.server.turn()
 
-    def dealer(self, name, keys, server_key=None):
+    def dealer(self, name, keys):
         address = processes.address(self.config, "rsu", "rsu", name)
-        known = self.site.peer("rsu").key if server_key is None else server_key
-        return transport.connect_dealer(
-            self.context, address, keys, known if keys is not None else None
-        )
+        known = self.site.peer("rsu").key if keys is not None else None
+        return transport.connect_dealer(self.context, address, keys, known)
 
     def open(self, vehicle="ego", session=7, keys=None):
         """Both sockets of a vehicle, after the welcome."""
@@ -87,19 +85,25 @@ def received(socket, *kinds):
     return wire.unpack(transport.receive(socket), *kinds)
 
 
-def monitored_failure(socket, act):
-    """The handshake event that follows `act`."""
+def refused(unit, keys, server_key):
+    """Whether a handshake with these keys fails, and nothing can be sent; monitored from before."""
+    socket = unit.context.socket(zmq.DEALER)
+    socket.immediate = True
+    if keys is not None:
+        socket.curve_publickey, socket.curve_secretkey = keys.public, keys.secret
+        socket.curve_serverkey = server_key
     monitor = socket.get_monitor_socket(
         zmq.EVENT_HANDSHAKE_FAILED_AUTH
         | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
         | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
     )
-    act()
+    socket.connect(processes.address(unit.config, "rsu", "rsu", "control"))
     try:
-        return bool(monitor.poll(WAIT_MS))
+        return bool(monitor.poll(WAIT_MS)) and not transport.send(socket, hello("control"))
     finally:
         socket.disable_monitor()
         monitor.close()
+        socket.close(linger=0)
 
 
 def test_request_is_answered_over_curve(tmp_path):
@@ -128,25 +132,19 @@ def test_vehicle_cannot_speak_as_another(tmp_path):
 def test_unknown_key_gets_no_message_through(tmp_path):
     with Running(tmp_path) as unit:
         stranger = Keys(*zmq.curve_keypair())
-        control = unit.dealer("control", stranger)
-        assert monitored_failure(control, lambda: None)
-        assert not transport.send(control, hello("control"))
+        assert refused(unit, stranger, unit.site.peer("rsu").key)
         assert unit.server.desk.counters == type(unit.server.desk.counters)()
 
 
 def test_vehicle_without_curve_is_refused(tmp_path):
     with Running(tmp_path) as unit:
-        control = unit.dealer("control", None)
-        assert monitored_failure(control, lambda: None)
-        assert not transport.send(control, hello("control"))
+        assert refused(unit, None, None)
 
 
 def test_wrong_server_key_never_connects(tmp_path):
     with Running(tmp_path) as unit:
         public, _ = zmq.curve_keypair()
-        control = unit.dealer("control", unit.site.keys("ego"), public)
-        assert monitored_failure(control, lambda: None)
-        assert not transport.send(control, hello("control"))
+        assert refused(unit, unit.site.keys("ego"), public)
 
 
 def test_revoked_key_is_refused_on_a_live_connection(tmp_path):
@@ -184,6 +182,26 @@ def test_status_is_published(tmp_path):
             if status.vehicles:
                 break
         assert (topic, status.vehicles) == ("unit/rsu", ["ego"])
+
+
+def test_watchers_are_told_of_a_worker_that_is_away_and_back(tmp_path):
+    with Running(tmp_path) as unit:
+        address = processes.address(unit.config, "rsu", "rsu", "telemetry")
+        heard = transport.connect_subscriber(unit.context, [address], ["unit/", "event/"])
+        told = []
+        for is_ready in (False, True):
+            while not told or told[-1] == "unit":  # until it is subscribed, then one by one
+                assert heard.poll(WAIT_MS)
+                _, message, _ = telemetry.read(transport.receive(heard))
+                told.append(getattr(message, "text", "unit"))
+                unit.worker.is_ready = is_ready
+            last = told[-1]
+            assert last == (
+                "rsu: the inference worker is back"
+                if is_ready
+                else "rsu: the inference worker is away: requests are refused"
+            )
+            told.append("unit")
 
 
 def test_insecure_loopback_needs_no_keys(tmp_path):

@@ -52,6 +52,20 @@ def test_an_unknown_name_lists_the_shipped_ones() -> None:
         ("name: [", "expected YAML"),
         ("vehicles: [{cameras: [{source: bridge}]}]", "has no `world` section"),
         ("world: {}\nvehicles: [{id: a}, {id: a}]", "the id 'a' is used more than once"),
+        (
+            "world: {}\nlink: {}\nroadside_units: [{id: r, along: {}}, {id: r2}]",
+            "the id 'r2' is used more than once",
+        ),
+        ("world: {}\nvehicles: [{id: bridge}]", "'bridge' is the name of a process"),
+        (
+            "world: {}\nbridge: {bind: {host: 192.0.2.7}}\nsecurity: {insecure_loopback: true}",
+            "insecure_loopback is for 127.0.0.1 alone, but the bridge is at 192.0.2.7",
+        ),
+        (
+            "world: {}\nvehicles: [{bind: {host: 127.0.0.3, connect: 192.0.2.8}}]\n"
+            "security: {insecure_loopback: true}",
+            "the vehicle ego is at 192.0.2.8",
+        ),
         ("world: {}\nroadside_units: [{id: r}]", "roadside units need a `link` section"),
         ("world: {}\nvehicles: [{detectors: []}]", "at least one"),
         ("world: {}\nvehicles: [{cameras: [{id: a}, {id: a}]}]", "two cameras have the same id"),

@@ -202,6 +202,20 @@ def test_a_rung_that_fits_no_deadline_still_looks_for_the_tracks() -> None:
     ]
 
 
+def test_a_frame_that_the_policy_carries_though_a_rung_fits_is_not_looked_at() -> None:
+    class Saving:
+        name = "saving"
+
+        def place(self, task: Task, view: View) -> Placement:
+            return Placement("carry", reason="saves energy")
+
+    drive = VirtualDrive(Saving(), links={}, local_ms=40.0)
+    drive.frames(3)
+    drive.run(2000.0)
+    check_counters(drive, 3)
+    assert runs_of(drive) == []
+
+
 def test_a_rung_that_has_become_faster_is_used_again() -> None:
     rungs = [RungSpec("small", 0.5, 150 * MS)]
     drive = VirtualDrive(load_policy("local_only", {}), links={}, rungs=rungs, local_ms=40.0)

@@ -101,6 +101,17 @@ def test_resolve_gives_a_private_folder_once(config: Config) -> None:
     folder.rmdir()
 
 
+def test_the_private_folder_goes_with_its_process() -> None:
+    code = (
+        "from scheduler import config, processes as p; print(p.resolve(config.Config()).ipc_folder)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.startswith("/"), done.stderr
+    assert not Path(done.stdout.strip()).exists()
+
+
 def test_everybody_who_needs_a_key_is_named_once(config: Config) -> None:
     names = [name for name, _ in processes.site_names(config)]
     assert sorted(names) == ["a", "b", "bridge", "dashboard", "launcher", "link", "r", "s"]

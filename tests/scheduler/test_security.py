@@ -9,8 +9,9 @@ import yaml
 import zmq
 
 from scheduler import security, transport
+from scheduler.config import Config, Security
 from scheduler.errors import CertificateError
-from scheduler.security import Keys, Site, start_authenticator, write_site
+from scheduler.security import Keys, Site, client_keys, start_authenticator, write_site
 
 from .sockets import keeping_context
 
@@ -50,6 +51,21 @@ def gets_through(context, server, keys, server_key):
             return bool(router.poll(WAIT_MS))
         time.sleep(0.01)
     return False
+
+
+@pytest.mark.parametrize(
+    ("address", "is_insecure", "is_guarded"),
+    [
+        ("ipc:///tmp/x/bridge-frames", False, False),
+        ("tcp://127.0.0.1:5700", False, True),
+        ("tcp://127.0.0.1:5700", True, False),
+        ("tcp://192.0.2.1:5700", True, True),
+    ],
+)
+def test_only_loopback_can_go_without_curve(tmp_path, site, address, is_insecure, is_guarded):
+    section = Security(certificates=str(tmp_path / "certificates"), insecure_loopback=is_insecure)
+    keys, server_key = client_keys(Config(security=section), address, "ego", "rsu")
+    assert (keys is not None, server_key is not None) == (is_guarded, is_guarded)
 
 
 def test_known_key_gets_through(context, server, site):

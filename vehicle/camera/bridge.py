@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scheduler import messages, processes, telemetry, transport
 from scheduler.config import Config, Vehicle
 from scheduler.errors import WireError
-from scheduler.security import Keys, Site
 from vehicle.camera.base import Frame, Setup, TickGaps
 from vehicle.camera.slot import NewestSlot
 from vehicle.perception.jpeg import decode_jpeg
@@ -19,27 +18,7 @@ from vehicle.perception.jpeg import decode_jpeg
 log = logging.getLogger(__name__)
 
 HIGH_WATER = 4  # frames; more only keeps old ones
-
-
-def subscribe(
-    config: Config,
-    vehicle: Vehicle,
-    context: "zmq.Context[zmq.Socket[bytes]]",
-    topics: list[str],
-    *,
-    limit: int,
-    high_water: int,
-) -> "zmq.Socket[bytes]":
-    """A SUB socket to the bridge, with keys where it is on another machine."""
-    address = processes.address(config, "bridge", "", "frames")
-    keys: Keys | None = None
-    server_key: bytes | None = None
-    if address.startswith("tcp://") and not config.security.insecure_loopback:
-        site = Site(config.path(config.security.certificates))
-        keys, server_key = site.keys(vehicle.id), site.peer("bridge").key
-    return transport.connect_subscriber(
-        context, [address], topics, keys, server_key, limit=limit, high_water=high_water
-    )
+FEED_LIMIT = 4_194_304  # bytes: a large town has many footprints
 
 
 class BridgeCamera:
@@ -65,11 +44,13 @@ class BridgeCamera:
     def open(self, now_ns: int) -> None:
         """Subscribe."""
         section, config = self._setup.section, self._setup.config
-        self._socket = subscribe(
-            config,
-            self._setup.vehicle,
+        self._socket = telemetry.subscribe(
             self._setup.context,
+            config,
+            "bridge",
+            "",
             [self._topic],
+            name=self._setup.vehicle.id,
             limit=transport.frame_limit(section.width, section.height),
             high_water=HIGH_WATER,
         )
@@ -175,13 +156,9 @@ class BridgeFeed:
         self, config: Config, vehicle: Vehicle, context: "zmq.Context[zmq.Socket[bytes]]"
     ) -> None:
         self._vehicle_id = vehicle.id
-        self._socket: zmq.Socket[bytes] | None = subscribe(
-            config,
-            vehicle,
-            context,
-            [f"pose/{vehicle.id}", "site"],
-            limit=4_194_304,
-            high_water=64,
+        topics = [f"pose/{vehicle.id}", "site"]
+        self._socket: zmq.Socket[bytes] | None = telemetry.subscribe(
+            context, config, "bridge", "", topics, name=vehicle.id, limit=FEED_LIMIT
         )
         self.pose: messages.Pose | None = None
         self.pose_stamp_ns = 0
