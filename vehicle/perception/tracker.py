@@ -64,6 +64,10 @@ class TrackerOptions:
     Attributes:
         high_score: Least score that starts a track or extends one in the first stage. Raising it
             costs recall of far objects, lowering it false tracks.
+        show_score: Least score of a track that is shown, faded while it is not seen. Raising it
+            costs recall, lowering it false boxes; hidden tracks are still followed.
+        score_gain: Share of a track's score that the newest frame sets. Lowering it steadies
+            what is shown and costs delay in showing and hiding.
         min_iou: Least overlap of a track and a detection of the same object. Lowering it follows
             faster objects and costs swapped identities where they stand close.
         keep_ns: How long a track is shown after it was last seen. Raising it bridges misses and
@@ -75,13 +79,15 @@ class TrackerOptions:
         start_speed: Of a new track's side, mean sides per s (standard deviation).
     """
 
-    high_score: float = 0.35
+    high_score: float = 0.4
+    show_score: float = 0.4
+    score_gain: float = 0.7
     min_iou: float = 0.2
-    keep_ns: int = 350_000_000
+    keep_ns: int = 250_000_000
     seen_to_show: int = 1
     history_ns: int = 1_000_000_000
     position_noise: float = 0.05
-    acceleration: float = 2.0
+    acceleration: float = 4.0
     start_speed: float = 1.0
 
 
@@ -240,7 +246,7 @@ def _stepped(before: _State, found: Detections, valid_ns: int, options: TrackerO
         state, rows, found.xyxy[columns].astype(np.float64), options
     )
     score, seen_ns, hits = state.score.copy(), state.seen_ns.copy(), state.hits.copy()
-    score[rows] = found.score[columns]
+    score[rows] += options.score_gain * (found.score[columns] - score[rows])
     seen_ns[rows] = valid_ns
     hits[rows] += 1
     is_new = found.score >= options.high_score
@@ -318,15 +324,20 @@ class Tracker:
         options = self.options
         state = self._entries[-1].after
         unseen = (now_ns - state.seen_ns).astype(np.float64)
-        shown = (state.hits >= options.seen_to_show) & (unseen <= options.keep_ns)
-        seconds = (now_ns - state.at_ns) * 1e-9
         # Not faded for the age of the newest frame, which all tracks share.
         missed = np.clip(state.at_ns - state.seen_ns, 0, None) / max(1, options.keep_ns)
+        score = state.score * (1.0 - 0.5 * np.minimum(missed, 1.0))
+        shown = (
+            (state.hits >= options.seen_to_show)
+            & (unseen <= options.keep_ns)
+            & (score >= options.show_score)
+        )
+        seconds = (now_ns - state.at_ns) * 1e-9
         xyxy = state.mean + state.velocity * seconds
         return Tracks(
             now_ns,
             xyxy[shown].astype(np.float32),
-            (state.score * (1.0 - 0.5 * np.minimum(missed, 1.0)))[shown].astype(np.float32),
+            score[shown].astype(np.float32),
             state.class_id[shown],
             state.track_id[shown],
             state.velocity[shown].astype(np.float32),

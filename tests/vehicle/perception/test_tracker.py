@@ -80,7 +80,7 @@ def test_two_classes_on_one_place_stay_two_tracks():
 
 
 def test_a_low_score_starts_no_track_but_goes_on_with_one():
-    tracker = Tracker()
+    tracker = Tracker(TrackerOptions(score_gain=1.0, show_score=0.1))
     tracker.update(driving(0, score=0.2), 0)
     assert len(tracker.predict(0)) == 0
     tracker.update(driving(1, score=0.9), STEP)
@@ -88,6 +88,21 @@ def test_a_low_score_starts_no_track_but_goes_on_with_one():
     tracks = tracker.predict(2 * STEP)
     assert tracks.track_id.tolist() == [1]
     assert tracks.score[0] == pytest.approx(0.2)
+
+
+def test_a_track_below_the_shown_score_is_hidden_and_still_followed():
+    tracker = Tracker(TrackerOptions(score_gain=1.0, show_score=0.5))
+    for index, score in enumerate((0.9, 0.45, 0.45, 0.9)):
+        tracker.update(driving(index, score=score), index * STEP)
+        assert len(tracker.predict(index * STEP)) == (score > 0.5)
+    assert tracker.predict(3 * STEP).track_id.tolist() == [1]
+
+
+def test_one_low_score_hides_no_steady_track():
+    tracker = Tracker(TrackerOptions(score_gain=0.5, show_score=0.5))
+    for index, score in enumerate((0.9, 0.9, 0.2)):
+        tracker.update(driving(index, score=score), index * STEP)
+    assert tracker.predict(2 * STEP).score[0] == pytest.approx(0.55)
 
 
 def test_a_missed_track_is_carried_then_dropped():
