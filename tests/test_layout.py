@@ -10,6 +10,8 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 PACKAGES = ("scheduler", "vehicle", "roadside_unit", "sim")
 HEAVY = ("carla", "numba", "torch", "cv2", "onnxruntime", "matplotlib")
+WITH_TORCH = ("vehicle.perception.model", "vehicle.perception.torch_backend",
+              "vehicle.perception.training")  # fmt: skip
 MOST_LINES = 400
 MOST_FUNCTION_LINES = 60
 SOURCES = sorted(path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
@@ -38,6 +40,50 @@ def test_a_process_starts_without_what_only_others_need(module: str) -> None:
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def modules_of(package: str) -> set[str]:
+    found = {
+        f"{package}.{path.stem}"
+        for path in (REPOSITORY / package).iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    return found - {f"{package}.__init__"}
+
+
+def contract(name: str, key: str) -> set[str]:
+    """One list of an import rule in pyproject.toml."""
+    text = (REPOSITORY / "pyproject.toml").read_text().split(f'name = "{name}')[1]
+    return set(ast.literal_eval(text.split(f"{key} = ")[1].split("]")[0] + "]"))
+
+
+def test_a_roadside_unit_may_import_nothing_of_the_vehicle_but_perception() -> None:
+    """The rule names modules one by one; this fails when a new one is not among them."""
+    forbidden = contract("A roadside unit hosts", "forbidden_modules")
+    named = {name for name in forbidden if name.startswith("vehicle.")}
+    assert named == modules_of("vehicle") - {"vehicle.perception"}
+
+
+def test_every_module_of_the_kernel_decides_or_drives() -> None:
+    driving = {"clock", "config", "config_file", "plugins", "processes", "security", "telemetry",
+               "transport"}  # fmt: skip
+    deciding = contract("Deciding is sans-IO", "source_modules")
+    assert deciding | {f"scheduler.{name}" for name in driving} == modules_of("scheduler")
+
+
+def test_no_module_of_vehicle_kernel_or_roadside_unit_needs_the_simulator_or_torch() -> None:
+    code = f"""
+import importlib, pkgutil, sys
+for package in ("scheduler", "vehicle", "roadside_unit"):
+    for found in pkgutil.walk_packages([package], package + "."):
+        if not found.name.endswith("__main__") and not found.name.startswith({WITH_TORCH!r}):
+            importlib.import_module(found.name)
+print("vehicle.app" in sys.modules, [m for m in ("carla", "numba", "torch") if m in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == "True []", done.stderr
 
 
 def test_no_file_is_longer_than_the_ceiling() -> None:
