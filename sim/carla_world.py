@@ -9,7 +9,6 @@ segmentation camera, from which the ground truth is made.
 import contextlib
 import logging
 import math
-import queue
 import random
 import socket
 import time
@@ -22,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.errors import MissingPartError, WorldError
-from sim import carla_axes, carla_level
+from sim import carla_axes, carla_cameras, carla_level
+from sim.carla_cameras import TwinCameras
 from sim.carla_level import Kind, pose_of, vector_of
 from sim.carla_traffic import CarlaTraffic
 from sim.engine.geometry import Pose
 from sim.ground_truth import CLASSES
-from sim.lens import Lens
 from sim.road_users import EGO_BLUEPRINT, STEER_SHARE, Contacts
 from sim.routes import plan_route
 from sim.world import Body, CameraMount, Ego, EgoState, Light, Picture, StopLine, WorldTick
@@ -36,19 +35,10 @@ log = logging.getLogger(__name__)
 
 CALL_S = 20.0  # that a server may take for one call; the first picture may compile or load
 CLOSE_S = 0.8  # the same when we leave
-PICTURE_S = 2.0  # that a picture may come after its tick
 RETRY_S = 0.2  # between attempts to connect
 SUBSTEP_S = 0.01  # of the server's physics
 KMH = 3.6  # km/h per m/s
 LIGHTS: dict[str, Light] = {"Red": "red", "Yellow": "yellow", "Green": "green"}
-CAMERAS = ("sensor.camera.rgb", "sensor.camera.instance_segmentation")
-
-
-@dataclass(slots=True)
-class _Camera:
-    mount: CameraMount
-    lens: Lens | None
-    queues: list["queue.Queue[Any]"]  # of rgb and instance pictures
 
 
 @dataclass(slots=True)
@@ -86,7 +76,7 @@ class CarlaWorld:
         self._egos: dict[int, _EgoActor] = {}
         self._vehicles: dict[int, Any] = {}  # those that we control
         self._kinds: dict[int, Kind | None] = {}
-        self._cameras: list[_Camera] = []
+        self._cameras: list[TwinCameras] = []
         self._sensors: list[Any] = []
         self._spawned: list[int] = []
         self._traffic = CarlaTraffic(self._carla, client, self._world, self._map)
@@ -236,26 +226,22 @@ class CarlaWorld:
 
     def attach_camera(self, ego: Ego, mount: CameraMount) -> int:
         """Attach an rgb camera to an ego, and one for the truth beside it."""
-        lens = None if mount.intrinsics.is_plain else Lens(mount.intrinsics)
-        seen = mount.intrinsics if lens is None else lens.pinhole
-        queues: list[queue.Queue[Any]] = []
-        for kind in CAMERAS:
+        twins = TwinCameras(mount)
+        for kind, images in zip(carla_cameras.KINDS, twins.queues, strict=True):
             blueprint = self._blueprint(
                 kind,
-                image_size_x=str(seen.width),
-                image_size_y=str(seen.height),
-                fov=repr(seen.fov_deg),
+                image_size_x=str(twins.drawn.width),
+                image_size_y=str(twins.drawn.height),
+                fov=repr(twins.drawn.fov_deg),
             )
             sensor = self._world.spawn_actor(
                 blueprint,
                 self._transform(mount.camera_from_vehicle),
                 attach_to=self._vehicles[ego.actor_id],
             )
-            images: queue.Queue[Any] = queue.Queue()
             sensor.listen(images.put)
             self._sensors.append(sensor)
-            queues.append(images)
-        self._cameras.append(_Camera(mount, lens, queues))
+        self._cameras.append(twins)
         return len(self._cameras) - 1
 
     def traffic(self, vehicles: int, pedestrians: int, seed: int) -> tuple[int, int]:
@@ -277,6 +263,8 @@ class CarlaWorld:
         try:
             if self._snapshot is not None:
                 self._traffic.guide(self._snapshot)
+            for twins in self._cameras:
+                twins.forget()
             self._frame = self._world.tick(CALL_S)
             self._snapshot = self._world.get_snapshot()
         except RuntimeError as error:
@@ -321,32 +309,9 @@ class CarlaWorld:
     # ---- what is seen
 
     def picture(self, camera: int) -> Picture | None:
-        """The pictures of this tick, joined by frame number; None where one did not come."""
-        held = self._cameras[camera]
-        rgb, ids = (self._take(images) for images in held.queues)
-        if rgb is None or ids is None or self._tick % held.mount.every_ticks:
-            return None
-        bgr = np.ascontiguousarray(_pixels(rgb)[..., :3])
-        coded = _pixels(ids)
-        # R is the tag; G the low and B the high byte of an id.
-        semantic = np.ascontiguousarray(coded[..., 2])
-        instance = coded.view("<u2")[..., 0].byteswap()
-        if held.lens is not None:
-            bgr = held.lens.bend(bgr)
-            instance, semantic = held.lens.bend_ids(instance), held.lens.bend_ids(semantic)
-        return Picture(bgr, instance, semantic, pose_of(rgb.transform).matrix())
-
-    def _take(self, images: "queue.Queue[Any]") -> Any:
-        until = time.monotonic() + PICTURE_S
-        while True:
-            try:
-                image = images.get(timeout=max(0.0, until - time.monotonic()))
-            except queue.Empty:
-                return None
-            if image.frame == self._frame:
-                return image
-            if image.frame > self._frame:
-                return None
+        """What a camera saw in the last tick; None where it made no picture then."""
+        twins = self._cameras[camera]
+        return None if self._tick % twins.mount.every_ticks else twins.picture(self._frame)
 
     def buildings(self) -> list[NDArray[np.float64]]:
         """Footprints of the level's buildings."""
@@ -372,8 +337,9 @@ class CarlaWorld:
             *reversed(self._spawned),
         ]
         destroy = self._carla.command.DestroyActor
-        try:
+        with contextlib.suppress(RuntimeError):
             self._traffic.release()
+        try:
             self._world.apply_settings(self._settings)
             self._client.apply_batch_sync([destroy(one) for one in ids], False)
         except RuntimeError as error:
@@ -393,8 +359,3 @@ def _load_town(client: Any, town: str | None) -> None:
         raise WorldError(f"world.town: the server has {known}, not {town!r}")
     if not str(client.get_world().get_map().name).endswith(town):
         client.load_world(town)
-
-
-def _pixels(image: Any) -> NDArray[np.uint8]:
-    flat = np.frombuffer(image.raw_data, np.uint8)
-    return flat.reshape(image.height, image.width, 4)

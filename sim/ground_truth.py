@@ -23,6 +23,7 @@ CARS, TRUCKS, BUSES, TWO_WHEELERS, PEOPLE, LIGHTS = 1, 2, 3, 4, 5, 6
 TAG_GROUPS = np.zeros(256, np.uint8)
 TAG_GROUPS[[14, 15, 16, 12, 7]] = CARS, TRUCKS, BUSES, PEOPLE, LIGHTS
 TAG_GROUPS[[13, 18, 19]] = TWO_WHEELERS
+IS_SCORED = TAG_GROUPS > 0
 CLASS_GROUPS = (CARS, TRUCKS, BUSES, TWO_WHEELERS, TWO_WHEELERS, PEOPLE, LIGHTS)
 
 RANGE_M = 250.0  # beyond, a car is 2 px high
@@ -237,11 +238,11 @@ class GroundTruth:
 
 def _blobs(picture: Picture) -> dict[tuple[int, int], _Blob]:
     """The pixels of road users and lights, by (group, id)."""
-    groups = TAG_GROUPS[picture.semantic].ravel()
-    where = np.flatnonzero(groups)
+    tags = picture.semantic.ravel()
+    where = np.flatnonzero(np.take(IS_SCORED, tags))  # most pixels are of neither
     if not len(where):
         return {}
-    ids, groups = picture.instance.ravel()[where], groups[where]
+    ids, groups = picture.instance.ravel()[where], TAG_GROUPS[tags[where]]
     # Two stable sorts of short integers: numpy does these by radix, in linear time.
     order = np.argsort(ids, kind="stable")
     order = order[np.argsort(groups[order], kind="stable")]

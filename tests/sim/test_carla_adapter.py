@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from sim import carla_axes, carla_level
+from sim.calibration import Intrinsics
+from sim.carla_cameras import TwinCameras
 from sim.carla_walkers import Stroller, draw_strollers, long_enough
 from sim.engine.geometry import Pose
+from sim.world import CameraMount
 
 
 def location(x, y, z=0.0):
@@ -137,3 +140,39 @@ def test_strollers_are_drawn_by_seed():
     assert first[0] == first[1]
     assert long_enough(paths[0])
     assert not long_enough(paths[0][:3])
+
+
+def image(frame, blue, green, red):
+    pixels = np.zeros((2, 4, 4), np.uint8)
+    pixels[1, 2] = (blue, green, red, 255)
+    place = Thing(location=location(1.0, 2.0, 3.0), rotation=rotation())
+    return Thing(frame=frame, width=4, height=2, raw_data=pixels.tobytes(), transform=place)
+
+
+def test_twin_pictures_are_joined_by_frame():
+    twins = TwinCameras(CameraMount(Pose(), Intrinsics.from_fov(4, 2, 90.0)))
+    rgb, ids = twins.queues
+    for frame in (6, 7):
+        rgb.put(image(frame, frame, 20, 30))
+        ids.put(image(frame, 0x12, 0x34, 14))  # an actor's id in B and G, its tag in R
+    picture = twins.picture(7)
+    assert picture.bgr[1, 2].tolist() == [7, 20, 30]
+    assert (picture.instance[1, 2], picture.semantic[1, 2]) == (0x1234, 14)
+    assert (picture.instance.dtype, picture.bgr.shape) == (np.uint16, (2, 4, 3))
+    assert picture.world_from_camera[:3, 3].tolist() == [1.0, -2.0, 3.0]
+
+
+def test_pictures_nobody_asked_for_do_not_pile_up():
+    twins = TwinCameras(CameraMount(Pose(), Intrinsics.from_fov(4, 2, 90.0)))
+    for frame in range(50):
+        twins.forget()
+        for images in twins.queues:
+            images.put(image(frame, 0, 0, 0))
+    assert [images.qsize() for images in twins.queues] == [1, 1]
+
+
+def test_camera_without_its_twin_gives_no_picture():
+    twins = TwinCameras(CameraMount(Pose(), Intrinsics.from_fov(4, 2, 90.0)))
+    twins.queues[0].put(image(3, 0, 0, 0))
+    twins.queues[1].put(image(4, 0, 0, 0))
+    assert twins.picture(3) is None
