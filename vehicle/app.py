@@ -267,15 +267,15 @@ def run(config: Config, vehicle_id: str, run_folder: Path | None) -> int:
     Raises:
         VdapError: it cannot start.
     """
-    stop = processes.Stop()
     vehicle = config.vehicle(vehicle_id)
     if run_folder is not None:
         run_folder.mkdir(parents=True, exist_ok=True)
     parts = Assembly(config, vehicle, run_folder, MonotonicClock())
     try:
         app = VehicleApp(parts)
+        stop = processes.Stop()  # until here a signal ends us at once: nothing is recorded yet
         with contextlib.suppress(OSError):  # where the system lets us: this thread needs little
-            os.setpriority(os.PRIO_PROCESS, 0, -5)
+            os.nice(-5)
         processes.ready()
         app.run(lambda: stop.is_set)
         drive = app.finish()

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +149,40 @@ def test_hung_job_is_killed_by_the_watchdog(worker: Worker) -> None:
     lost = worker.poll(time.monotonic_ns() + 2_500_000_000)
     assert [a.error for a in lost] == ["worker died"]
     assert worker.pid != pid
+
+
+def test_slow_model_is_given_its_time(worker: Worker) -> None:
+    pid = worker.pid
+    worker.typical_ns = {"fake": 1_000_000_000}  # as on a board many times slower
+    worker.detect(1, "fake", picture(254))
+    assert worker.poll(time.monotonic_ns() + 3_500_000_000) == [] and worker.pid == pid
+    lost = worker.poll(time.monotonic_ns() + 4_500_000_000)
+    assert [a.error for a in lost] == ["worker died"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads share one priority")
+def test_replaced_worker_has_the_priority_of_the_first(fake: str) -> None:
+    """Main raises its own priority once the worker runs; a new worker must not inherit that."""
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def priority_of_a_replaced_one() -> int | None:
+        worker = make(fake)
+        os.nice(1)  # of this thread; the worker shall get what it had before
+        try:
+            os.setpriority(os.PRIO_PROCESS, 0, mine)
+        except PermissionError:
+            return None
+        os.nice(1)
+        worker.start()
+        found = os.getpriority(os.PRIO_PROCESS, worker.pid)
+        worker.stop()
+        return found
+
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(priority_of_a_replaced_one).result()
+    if found is None:
+        pytest.skip("this user may not raise a priority")
+    assert found == mine
 
 
 def test_slowdown_holds_the_answer_without_burning(fake: str) -> None:
