@@ -264,5 +264,5 @@ def check_counters(record: dict, unit: dict) -> None:
     assert offload["sent"] == sum(offload[k] for k in ("ok", "late", "rejected", "lost"))
     assert offload["ok"] == record["answers"]["offloaded"]
     assert record["units"]["rsu"]["reopened"] >= 1 and offload["lost"] >= 1, "the unit was killed"
-    assert unit["worker_restarts"] == 1 and unit["bad"] == 1, "a crash costs one BAD"
+    assert unit["worker_restarts"] == 1 and unit["bad"] <= 1, "a crash costs one BAD at the most"
     assert record["faults"].keys() <= {"worker_restarts"}
