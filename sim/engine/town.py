@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,8 +140,12 @@ class Town:
         return KERB_HEIGHT if lanes.is_near(x, y, 2.5, "pavement") else LAWN_HEIGHT
 
 
+@lru_cache(maxsize=2)
 def build_town(seed: int = 1) -> Town:
-    """Generate the town; the roads are the same for every seed, buildings and trees differ."""
+    """Generate the town; the roads are the same for every seed, buildings and trees differ.
+
+    A town never changes, so the last two are kept for the next engine that wants one of them.
+    """
     network = street_plan()
     name = f"VdapTown{seed:02d}"
     lanes = network.lane_graph()

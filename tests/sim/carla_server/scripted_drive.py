@@ -8,13 +8,23 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from scheduler import config_file, processes
+from sim.bridge.site import site_of
 from sim.calibration import Intrinsics
 from sim.engine.geometry import Pose
 from sim.ground_truth import GroundTruth
+from sim.routes import Track
 from sim.world import CameraMount
 
 TICKS = 8
 SIZE = (320, 192)
+STARTS = range(20, 160, 20)  # spawn points in every street
+UNITS = {
+    "vehicles": [{"id": "ego", "cameras": [{"id": "front"}]}],
+    "roadside_units": [{"id": "rsu", "along": {"of": "ego", "count": 3, "every_m": 250}}],
+    "world": {},
+    "link": {},
+}
 OTHERS = (("vehicle.audi.tt", 14.0, 0.0), ("vehicle.mitsubishi.fusorosa", 30.0, 3.5))
 
 
@@ -56,14 +66,27 @@ def drive(world, on_start=lambda: None):
                 "lights": sorted(seen.lights.items()),
             }
         )
-    site = {
-        "route": ego.route[:300:10].tolist(),
+    about = {
+        "site": tell_site(world, ego),
+        "is_loop": ego.is_loop,
         "wheelbase": ego.wheelbase,
         "max_steer": ego.max_steer,
-        "buildings": sorted(np.round(ring.mean(axis=0), 2).tolist() for ring in world.buildings()),
         "stop_lines": sorted(line.light_id for line in world.stop_lines()),
     }
-    return np.array(pictures), {"states": states, "site": site}
+    return np.array(pictures), {"states": states, "about": about}
+
+
+def tell_site(world, ego):
+    """What the bridge would tell the link: units by rule, footprints, routes all over the town."""
+    egos = {"ego": ego, **{f"from {i}": world.spawn_ego(f"from {i}", i) for i in STARTS}}
+    tracks = {name: Track(one.route, is_loop=one.is_loop) for name, one in egos.items()}
+    site = site_of(processes.resolve(config_file.decode(UNITS, "test")), world, tracks)
+    return {
+        "town": site.town,
+        "buildings": site.buildings,
+        "routes": site.routes,
+        "units": {unit.unit_id: unit.position for unit in site.units},
+    }
 
 
 def main():

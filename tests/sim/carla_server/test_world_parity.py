@@ -2,8 +2,6 @@
 
 import importlib.util
 import json
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +11,10 @@ import pytest
 
 from sim.inprocess_world import InprocessWorld
 
+from .conftest import ENVIRONMENT, Server
+
 sys.path.insert(0, str(Path(__file__).parent))
 import scripted_drive
-
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("carla") is None or importlib.util.find_spec("numba") is None,
@@ -25,38 +22,23 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def drive_through_the_server(instance_ids, out):
+def drive_through(server, out):
     """The client in a process of its own, because it holds the interpreter lock while it waits."""
-    server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "sim.carla_server", "--port", "0"),
-            *("--instance-ids", instance_ids),
-        ],
-        stdout=subprocess.PIPE,
+    script = Path(scripted_drive.__file__)
+    done = subprocess.run(
+        [sys.executable, script, server.host, str(server.port), out],
         env=ENVIRONMENT,
+        timeout=90,
+        capture_output=True,
         text=True,
     )
-    try:
-        host, port = server.stdout.readline().split()[1].split(":")
-        script = Path(scripted_drive.__file__)
-        done = subprocess.run(
-            [sys.executable, script, host, port, out],
-            env=ENVIRONMENT,
-            timeout=90,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(5.0)
-        server.stdout.close()
+    assert done.returncode == 0, done.stdout + done.stderr
     return np.load(out / "pictures.npy"), json.loads((out / "drive.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def through_the_server(tmp_path_factory):
-    return drive_through_the_server("actor", tmp_path_factory.mktemp("actor"))
+def through_the_server(server, tmp_path_factory):
+    return drive_through(server, tmp_path_factory.mktemp("actor"))
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +81,25 @@ def test_truth_is_equal(through_the_server, in_this_process):
     assert any(name.startswith("light") for name in seen)
 
 
-def test_route_lights_and_buildings_are_the_same(through_the_server, in_this_process):
-    other, own = through_the_server[1]["site"], in_this_process[1]["site"]
-    assert np.abs(np.array(other["route"]) - np.array(own["route"])).max() < 0.15
+def test_site_is_the_same(through_the_server, in_this_process):
+    other, own = (one[1]["about"]["site"] for one in (through_the_server, in_this_process))
+    assert own["town"].endswith(other["town"].rpartition("/")[2])
+    assert np.array(other["buildings"]).shape == (len(own["buildings"]), 4, 2)
+    assert np.array(other["buildings"]) == pytest.approx(np.array(own["buildings"]), abs=0.01)
+    assert len(own["routes"]) == 1 + len(scripted_drive.STARTS)
+    for name, points in own["routes"].items():
+        assert np.array(other["routes"][name]) == pytest.approx(np.array(points), abs=0.15), name
+    assert set(own["units"]) == set(other["units"]) == {"rsu1", "rsu2", "rsu3"}
+    for name, position in own["units"].items():
+        assert other["units"][name] == pytest.approx(position, abs=0.15)
+
+
+def test_egos_and_stop_lines_are_the_same(through_the_server, in_this_process):
+    other, own = (one[1]["about"] for one in (through_the_server, in_this_process))
+    assert other["is_loop"] is own["is_loop"] is True
     assert other["wheelbase"] == pytest.approx(own["wheelbase"], abs=0.01)
     assert other["max_steer"] == pytest.approx(own["max_steer"], abs=0.01)
     assert other["stop_lines"] == own["stop_lines"]
-    assert np.array(other["buildings"]) == pytest.approx(np.array(own["buildings"]), abs=0.02)
 
 
 def test_server_gets_its_settings_and_its_room_back(through_the_server):
@@ -115,7 +109,11 @@ def test_server_gets_its_settings_and_its_room_back(through_the_server):
 
 @pytest.mark.slow
 def test_truth_does_not_depend_on_what_the_ids_are(through_the_server, tmp_path):
-    _, plain = drive_through_the_server("engine", tmp_path)
+    server = Server("--instance-ids", "engine")
+    try:
+        _, plain = drive_through(server, tmp_path)
+    finally:
+        assert server.stop()[0] == 0
     states = {state["tick"]: state for state in through_the_server[1]["states"]}
     assert plain["states"]
     for state in plain["states"]:
