@@ -39,7 +39,10 @@ class Inference(Protocol):
 
 @dataclass(slots=True)
 class Counters:
-    """What became of what came; `received` = ok + rejected + late + bad + waiting + dropped."""
+    """What became of what came.
+
+    `received` = ok + rejected + late + bad + dropped + what waits or is in work.
+    """
 
     received: int = 0  # requests of a bound session
     ok: int = 0

@@ -245,17 +245,20 @@ class Dispatcher:
 
     # --- time ------------------------------------------------------------------------------
 
-    def on_timer(self, now_ns: int) -> list[Effect]:
-        """Leases, stalls, pings, then verdicts that are due and the fallback."""
+    def on_timer(self, now_ns: int, due_ns: int = 0) -> list[Effect]:
+        """Leases, stalls, pings, then verdicts and the fallback: all that is due until `due_ns`.
+
+        Only what leaves now is stamped with it: `due_ns` may lie some milliseconds ahead.
+        """
         effects: list[Effect] = []
-        self._now_ns = now_ns
+        until_ns = max(now_ns, due_ns)
         for uplink in self.uplinks.values():
-            self._expire(uplink, effects, now_ns)
-            if uplink.estimator.is_stalled(now_ns):
+            self._expire(uplink, effects, until_ns)
+            if uplink.estimator.is_stalled(until_ns):
                 self._reopen(uplink, effects, now_ns)
-            if uplink.ping_due_ns() <= now_ns:
+            if uplink.ping_due_ns() <= until_ns:
                 effects.append(Ping(uplink.unit_id, uplink.ping(now_ns)))
-        self._advance(effects, now_ns)
+        self._advance(effects, until_ns)
         return effects
 
     def next_timer_ns(self) -> int | None:
@@ -375,19 +378,9 @@ class Dispatcher:
         is_late = now_ns > task.deadline_ns
         self.counters.on_verdict(kind, is_late)
         effects.append(
-            Emit(
-                task,
-                entry.placement,
-                kind,
-                reason,
-                unit_id,
-                model,
-                answer,
-                is_late,
-                dict(entry.stages_ns),
-                entry.size_bytes,
-            )
-        )
+            Emit(task, entry.placement, kind, reason, unit_id, model, answer, is_late,
+                 dict(entry.stages_ns), entry.size_bytes)
+        )  # fmt: skip
 
     def _start_local(self, effects: list[Effect], now_ns: int) -> None:
         carried, self._carried = self._carried, None

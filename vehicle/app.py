@@ -235,6 +235,7 @@ class VehicleApp:
         faults = self.driver.tally.faults
         faults["aliens"] = sum(link.faults.aliens for link in self.links.values())
         faults["wire"] = sum(link.faults.malformed for link in self.links.values())
+        faults["wire"] += self.feed.malformed if self.feed is not None else 0
         faults["recorder_dropped"] = self.outlet.dropped
 
     # --- the end -----------------------------------------------------------------------------

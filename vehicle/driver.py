@@ -225,7 +225,7 @@ class Driver:
 
     def on_timer(self, due_ns: int = 0) -> None:
         """The dispatcher's timer is due, or `due_ns` is near enough to be taken for now."""
-        self._carry_out(self._dispatcher.on_timer(max(due_ns, self._clock.now_ns())))
+        self._carry_out(self._dispatcher.on_timer(self._clock.now_ns(), due_ns))
 
     def shutdown(self) -> None:
         """Every open task gets its verdict now."""

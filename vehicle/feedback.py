@@ -9,18 +9,13 @@ from vehicle.services.base import Advisory
 
 
 class FeedbackSender:
-    """One DEALER to the bridge; what cannot leave at once is dropped, the next frame brings more.
-
-    Attributes:
-        dropped: Advisories that the bridge was not there for.
-    """
+    """One DEALER to the bridge; what cannot leave at once is dropped, as more will come."""
 
     def __init__(
         self, context: "zmq.Context[zmq.Socket[bytes]]", config: Config, vehicle_id: str
     ) -> None:
         address = processes.address(config, "bridge", "", "feedback")
         keys, server_key = client_keys(config, address, vehicle_id, "bridge")
-        self.dropped = 0
         self._vehicle_id = vehicle_id
         self._socket = transport.connect_dealer(context, address, keys, server_key)
 
@@ -35,8 +30,7 @@ class FeedbackSender:
             service,
             advisory.reason[:300],
         )
-        if not transport.send(self._socket, wire.pack(message)):
-            self.dropped += 1
+        transport.send(self._socket, wire.pack(message))
 
     def close(self) -> None:
         """Leave."""

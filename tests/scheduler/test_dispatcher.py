@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_drive import MS, FakeLink, VirtualDrive
 
-from scheduler.effects import Correct, Emit, Reopen, RunLocal, Send, UnitReport
+from scheduler.effects import Correct, Emit, Ping, Reopen, RunLocal, Send, UnitReport
 from scheduler.onboard import RungSpec, latest_start_ns
 from scheduler.placement import Placement, View
 from scheduler.policies import load_policy
@@ -320,6 +320,23 @@ def test_placement_that_cannot_be_carried_out_goes_on_board(
     ((_, emit),) = drive.emitted
     assert emit.kind == "onboard" and objection in emit.placement.reason
     assert drive.dispatcher.counters.policy_faults == 1
+
+
+def test_a_timer_that_fires_early_does_not_falsify_the_round_trip() -> None:
+    drive = VirtualDrive(load_policy("always_offload", {}))
+    drive.run(400.0)
+    estimator = drive.dispatcher.uplinks["rsu"].estimator
+    drive._queue.clear()
+    due = drive.dispatcher.next_timer_ns()
+    assert due is not None
+    now = due - 8 * MS  # a busy machine's driver aims earlier
+    effects = drive.dispatcher.on_timer(now, due)
+    (ping,) = [e for e in effects if isinstance(e, Ping)]
+    estimator._has_rtt = False
+    drive.dispatcher.on_pong("rsu", ping.number, now + 2 * MS)
+    assert estimator.srtt_ns == 2 * MS
+    timer = drive.dispatcher.next_timer_ns()
+    assert timer is not None and timer > due, "it does not ask for the same again"
 
 
 def test_shutdown_closes_every_task_and_counts_flights_as_lost() -> None:

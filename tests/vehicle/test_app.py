@@ -173,6 +173,21 @@ def test_process_serves_publishes_and_ends_on_sigterm(folder: Path) -> None:
     assert (folder / "run" / "run.mcap").read_bytes()[-8:] == b"\x89MCAP0\r\n"
 
 
+def test_a_signal_while_the_models_load_ends_it_at_once(folder: Path) -> None:
+    slow = "import pathlib, time\npathlib.Path('loading').touch()\ntime.sleep(3)\n"
+    (folder / "app_detector.py").write_text(slow + DETECTOR)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vehicle", str(write(folder))],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    end = time.monotonic() + 20
+    while not (folder / "loading").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(2) == -signal.SIGTERM
+
+
 def test_camera_flag_is_split_from_the_shared_ones() -> None:
     assert split_camera(["a.yaml", "--camera", "replay:x", "-v"]) == ("replay:x", ["a.yaml", "-v"])
     assert split_camera(["a.yaml", "--id", "ego"]) == (None, ["a.yaml", "--id", "ego"])

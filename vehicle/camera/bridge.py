@@ -117,7 +117,8 @@ class BridgeCamera:
 
     def _refuse(self, error: WireError) -> None:
         self.malformed += 1
-        log.debug("camera %s: %s", self._setup.section.id, error)
+        level = logging.WARNING if self.malformed == 1 else logging.DEBUG
+        log.log(level, "camera %s: a frame was refused: %s", self._setup.section.id, error)
 
     def _frame(self, header: messages.Frame, payload: list[bytes], now_ns: int) -> Frame:
         if len(payload) != 1:

@@ -95,4 +95,5 @@ class ReplayCamera:
                 self._slot.put((header, image))
         except (SourceError, WireError) as error:
             log.error("camera %s: %s", self._camera_id, error)
-        self.is_finished = True
+        finally:
+            self.is_finished = True

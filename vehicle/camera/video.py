@@ -20,6 +20,7 @@ from vehicle.camera.slot import NewestSlot
 log = logging.getLogger(__name__)
 
 DEFAULT_RATE_HZ = 25.0  # of a file that does not say
+MOST_UNREADABLE = 50  # pictures in a row: what follows will not be better
 NS_PER_S = 1_000_000_000
 
 
@@ -55,6 +56,7 @@ class VideoFile:
             ) from None
         if not path.is_file():
             raise SourceError(f"expected a video at {path}, there is no such file")
+        cv2.setNumThreads(1)  # the processes are the parallelism
         self._cv2 = cv2
         self._path = path
         self._size = (width, height)
@@ -78,7 +80,8 @@ class VideoFile:
             return self._fitted(found)
         if self._first is not None:
             self._first, self._next = None, 1
-        while True:
+        unreadable = 0
+        while unreadable < MOST_UNREADABLE:
             if not self._capture.grab():
                 self._rewind()
             self._next += 1
@@ -86,6 +89,8 @@ class VideoFile:
                 is_read, image = self._capture.retrieve()
                 if is_read:
                     return self._fitted(image)
+                unreadable += 1
+        raise SourceError(f"{self._path}: {unreadable} pictures in a row do not decode")
 
     def close(self) -> None:
         """Close the file."""
@@ -188,4 +193,5 @@ class VideoCamera:
                 tick += max(1, behind)
         except SourceError as error:
             log.error("camera %s: %s", self._camera_id, error)
+        finally:
             self.is_finished = True

@@ -22,7 +22,7 @@ import zmq
 from numpy.typing import NDArray
 
 from scheduler import messages, telemetry, wire
-from scheduler.errors import WireError
+from scheduler.errors import MissingPartError, WireError
 from vehicle.camera.base import Frame
 from vehicle.data.run_file import RunFile
 
@@ -172,6 +172,9 @@ class Keeper:
                 self._file.write(topic, message, stamp_ns)
         except (WireError, struct.error, IndexError) as error:
             log.warning("not recorded: %s", error)
+        except MissingPartError as error:
+            self._is_keeping_frames = False
+            alarm(f"recording: pictures are left out: {error}")
         except OSError as error:
             self._give_up(error)
 

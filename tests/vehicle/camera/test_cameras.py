@@ -126,6 +126,34 @@ def test_film_starts_over_at_its_end(film: Path) -> None:
     file.close()
 
 
+class Damaged:
+    """A film of which nothing decodes any more, as OpenCV shows it."""
+
+    def grab(self) -> bool:
+        return True
+
+    def retrieve(self) -> tuple[bool, None]:
+        return False, None
+
+    def release(self) -> None:
+        pass
+
+
+def test_film_that_no_longer_decodes_is_given_up(film: Path) -> None:
+    camera = VideoCamera(setup_of(f"video:{film}", rate_hz=100.0))
+    assert isinstance(camera._film, VideoFile)
+    camera._film.close()
+    camera._film._capture = Damaged()  # type: ignore[assignment]
+    camera.open(time.monotonic_ns())
+    end = time.monotonic() + 10
+    while not camera.is_finished and time.monotonic() < end:
+        time.sleep(0.01)
+    assert camera.is_finished
+    with pytest.raises(SourceError, match="in a row do not decode"):
+        camera._film.picture(9)
+    camera.close()
+
+
 def test_film_is_fitted_to_the_configured_size(film: Path) -> None:
     file = VideoFile(film, 128, 96)
     assert file.picture(0).shape == (96, 128, 3)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -113,6 +114,25 @@ def test_full_disk_is_one_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
         keeper.flush()
     keeper.close()
     assert alarms == ["recording stops: the disk is full"]
+
+
+def test_without_opencv_pictures_are_left_out_and_verdicts_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alarms: list[str] = []
+    monkeypatch.setattr(recording, "alarm", alarms.append)
+    monkeypatch.setitem(sys.modules, "cv2", None)  # as where it is not installed
+    header = messages.Frame(
+        1, "ego", "front", 1, 0, 0, 160, 120, "bgr", (1.0, 1.0, 1.0, 1.0), [], (0.0,) * 6
+    )
+    keeper = Keeper(tmp_path / "run.mcap", 10**9)
+    for tick in range(3):
+        keeper.keep(parts(tick, "frame/ego/front", header, bytes(160 * 120 * 3)))
+        keeper.keep(parts(tick, "verdict/ego/front/s", verdict(tick)))
+    keeper.close()
+    topics = [topic for topic, _, _ in messages_of(tmp_path / "run.mcap")]
+    assert topics == ["verdict/ego/front/s"] * 3
+    assert len(alarms) == 1 and "vdap[headless]" in alarms[0]
 
 
 def start(tmp_path: Path, path: Path) -> tuple[zmq.Context, Recorder]:
