@@ -93,7 +93,7 @@ def test_answers_in_order_with_durations(worker: Worker) -> None:
     assert [a.job_id for a in found] == [1, 2, 3]
     assert [a.detections.xyxy[0, 2] for a in found if a.detections] == [10, 20, 30]
     assert all(a.total_ns >= a.infer_ns > 0 for a in found)
-    assert found[2].queue_ns >= found[0].queue_ns >= 0
+    assert all(a.queue_ns >= 0 for a in found)
 
 
 def test_jpeg_is_decoded_and_must_have_the_promised_size(worker: Worker) -> None:
