@@ -72,7 +72,7 @@ class Desk:
     worker: Inference
     site: Site | None
     send: Callable[[bytes, list[bytes]], bool]
-    say: Callable[[str, str], None]
+    say: Callable[[str, str], object]
     counters: Counters = field(default_factory=Counters)
     sessions: Sessions = field(default_factory=Sessions)
     bad_peers: BadPeers = field(default_factory=BadPeers)

@@ -64,14 +64,18 @@ class Publisher:
             parts.append(payload)
         transport.send(self._socket, parts)
 
-    def event(self, level: str, text: str) -> None:
+    def event(self, level: str, text: str) -> messages.Event:
         """Publish and log something that a watcher wants to read."""
         log.log(getattr(logging, level.upper()), "%s", text)
         checked = level if level in ("info", "warning", "error") else "info"
-        self.publish(
-            messages.Event(messages.VERSION, self._process, checked, text[:300]),  # type: ignore[arg-type]
+        event = messages.Event(
+            messages.VERSION,
             self._process,
+            checked,  # type: ignore[arg-type]
+            text[:300],
         )
+        self.publish(event, self._process)
+        return event
 
 
 def read(parts: list[bytes]) -> tuple[str, wire.AnyMessage, list[bytes]]:

@@ -107,8 +107,7 @@ class Assembly:
             self._closing.append(authenticator.stop)
         socket = transport.bind_publisher(self.context, address, keys)
         self._closing.append(socket.close)
-        process = f"vehicle-{vehicle.id}"
-        return Outlet(Publisher(socket, process), recorder, process, self.clock)
+        return Outlet(Publisher(socket, f"vehicle-{vehicle.id}"), recorder, self.clock)
 
     def links(self) -> dict[str, OffloadLink]:
         """A link to each roadside unit, not opened yet; none where pixels stay on board."""

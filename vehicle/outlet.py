@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduler import messages, wire
+from scheduler import wire
 from scheduler.clock import Clock
 from scheduler.telemetry import BY_KIND, Publisher
 from vehicle.camera.base import Frame
@@ -12,12 +12,9 @@ from vehicle.data.recorder import Recorder
 class Outlet:
     """Publishes and records; neither ever waits."""
 
-    def __init__(
-        self, publisher: Publisher, recorder: Recorder | None, process: str, clock: Clock
-    ) -> None:
+    def __init__(self, publisher: Publisher, recorder: Recorder | None, clock: Clock) -> None:
         self._publisher = publisher
         self._recorder = recorder
-        self._process = process
         self._clock = clock
 
     @property
@@ -34,15 +31,8 @@ class Outlet:
 
     def event(self, level: str, text: str) -> None:
         """Something that a watcher wants to read."""
-        self._publisher.event(level, text)
-        checked = level if level in ("info", "warning", "error") else "info"
-        event = messages.Event(
-            messages.VERSION,
-            self._process,
-            checked,  # type: ignore[arg-type]
-            text[:300],
-        )
-        self.record(f"event/{self._process}", event)
+        event = self._publisher.event(level, text)
+        self.record(f"event/{event.process}", event)
 
     def record(self, topic: str, message: wire.AnyMessage) -> None:
         """Into the log alone: what others have published."""
