@@ -22,6 +22,7 @@ GO_ON = 0.8  # m/s^2; a braking that began ends below this
 URGENT = 4.0  # m/s^2; above, an object is braked for before its own speed is known
 SOFT = 3.0  # m/s^2; a driver's usual limit, exceeded only where a metre would not be left
 HEADWAY = 1.0  # s to keep to what drives ahead, besides the distance
+ROUNDING_NS = 1_000_000  # of an age in ms; pictures are further apart
 OPENING = -0.5  # m/s; what leaves faster than this needs no more distance
 STANDING = 0.7  # m/s; objects slower than this stand
 
@@ -52,6 +53,7 @@ class CollisionWarning:
         self._confirm = number(setup, "confirm", 3)
         self._obstacles = Obstacles(number(setup, "half_width", 1.4))
         self._was_braking = False
+        self._looked_ns = 0  # the newest picture that a model looked at
         self._route_seen: tuple[tuple[float, float], ...] | None = None
         self._route: NDArray[np.float64] = np.zeros((0, 2))
 
@@ -61,6 +63,9 @@ class CollisionWarning:
             return []
         speed = max(0.0, scene.pose.speed)
         frame = scene.frame
+        looked_ns = verdict.emitted_ns - round(verdict.answer_age_ms * 1e6)
+        is_seen = looked_ns > self._looked_ns + ROUNDING_NS
+        self._looked_ns = max(looked_ns, self._looked_ns)
         found = self._obstacles.update(
             verdict.boxes,
             GroundCamera(frame.intrinsics, frame.distortion, frame.camera_from_vehicle),
@@ -68,7 +73,7 @@ class CollisionWarning:
             self._way_ahead(scene, scene.pose, verdict.valid_ns),
             speed,
             verdict.valid_ns,
-            verdict.answer != "carried",
+            is_seen,
         )
         strongest, cause = 0.0, None
         for obstacle in found:

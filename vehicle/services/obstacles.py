@@ -113,7 +113,8 @@ class Obstacles:
             boxes: At `now_ns`.
             width: Of the picture, pixels. What its side cuts off is beside us, or so near that it
                 was seen before: such a box places nothing.
-            is_seen: Whether a model looked; carried boxes move objects and confirm none.
+            is_seen: Whether a model looked at a newer picture than before; boxes that are only
+                carried on move objects and confirm none.
         """
         for obstacle in self._by_track.values():
             obstacle.predict(now_ns, own_speed)

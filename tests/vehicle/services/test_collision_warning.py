@@ -53,6 +53,7 @@ class World:
     brakes: list[Advisory] = field(default_factory=list)
     is_obeying: bool = True
     tick: int = 0
+    looked_ns: int = 0
 
     def __post_init__(self) -> None:
         self.service = CollisionWarning(Setup("ego", "front", {}))
@@ -80,7 +81,12 @@ class World:
         x1, y1, x2, y2 = np.array([x1, y1, x2, y2]) + self.rng.normal(0, self.noise, 4)
         return Box((x1, y1, x2, y2), (0, 0, 0, 0), 0.9, thing.class_id, thing.track_id)
 
-    def step(self, answer: str = "onboard", *, is_blind: bool = False) -> list[Advisory]:
+    def step(
+        self, answer: str = "onboard", *, is_blind: bool = False, looked_ms: float | None = None
+    ) -> list[Advisory]:
+        """One frame; `looked_ms` ago was the picture that a model saw (default: now, or before)."""
+        if looked_ms is not None or answer != "carried":
+            self.looked_ns = self.now_ns - round(1e6 * (looked_ms or 0.0))
         boxes = [] if is_blind else [b for t in self.things if (b := self.box(t)) is not None]
         pose = Pose(
             1, "ego", self.tick, 0, 0, (self.x, self.y, 0.0), (0.0, 0.0, self.yaw), self.speed,
@@ -92,7 +98,8 @@ class World:
         )  # fmt: skip
         verdict = Verdict(
             1, "ego", "front", self.tick, 0, "object_detection", answer, "", "", "", "", "",  # type: ignore[arg-type]
-            self.now_ns, self.now_ns, self.now_ns, self.now_ns, 0.0, 0.0, False, {}, 0, boxes,
+            self.now_ns, self.now_ns, self.now_ns, self.now_ns, 0.0,
+            (self.now_ns - self.looked_ns) / 1e6, False, {}, 0, boxes,
         )  # fmt: skip
         advisories = self.service.on_verdict(verdict, Scene(frame, pose, self.now_ns, self.route))
         self.brakes += advisories
@@ -308,6 +315,17 @@ def test_carried_boxes_alone_confirm_nothing() -> None:
         world.speed = 0.0
         world.step(answer="carried")
     assert world.brakes == []
+
+
+def test_looks_that_came_after_their_verdicts_brake_too() -> None:
+    """Every verdict is carried: the model needs longer than the deadline, and feeds the tracks."""
+    car = Thing(40.0, 0.0)
+    world = World([car])
+    for _ in range(35):
+        world.step(answer="carried", looked_ms=140.0)
+        world.step(answer="carried")
+    assert world.brakes and world.speed < 0.5
+    assert gap(world, car) > 0.5
 
 
 def test_braking_outlasts_a_short_miss() -> None:
