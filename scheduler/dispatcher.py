@@ -118,7 +118,7 @@ class Dispatcher:
             entry.size_bytes = size_bytes
             self.placer.on_encoded(entry.task, entry.placement, size_bytes, duration_ns, now_ns)
             self._seq += 1
-            budget = uplink.service_budget_ns(size_bytes, entry.due_ns, now_ns)
+            budget = uplink.estimator.service_budget_ns(size_bytes, entry.due_ns, now_ns)
             model = entry.placement.model
             effects.append(Send(entry.task, uplink.unit_id, self._seq, model, budget))
         self._advance(effects, now_ns)

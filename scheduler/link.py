@@ -193,6 +193,12 @@ class LinkEstimator:
         needed = math.log(bits / (available / 1e9))
         return normal_cdf((self.log_rate - needed) / spread)
 
+    def service_budget_ns(self, size_bytes: int, due_ns: int, sent_ns: int) -> int:
+        """What the unit may take: the time left, less predicted uplink (q80) and downlink."""
+        uplink_ns = int(self.transfer_ns(size_bytes, z=0.84))
+        downlink_ns = self.rtt_min_ns // 2 + int(self.rttvar_ns)
+        return max(0, due_ns - sent_ns - uplink_ns - downlink_ns)
+
     def _heard(self, now_ns: int) -> None:
         self.heard_ns = now_ns
 

@@ -104,6 +104,8 @@ class View:
         carry_accuracy: Expected F1 of moving the tracks without a model.
         frame_interval_ns: Time between this camera's frames.
         previous: The placement of the camera's last frame.
+        emit_margin_ns: A verdict leaves this long before its deadline.
+        margin_ns: What a run on board must leave of the deadline.
         watts: Declared draw while an onboard model runs.
     """
 
@@ -114,6 +116,7 @@ class View:
     encodings: tuple[Encoding, ...]
     carry_accuracy: float
     frame_interval_ns: int
+    emit_margin_ns: int
     margin_ns: int
     previous: Placement | None
     watts: float

@@ -92,6 +92,7 @@ class Placer:
             ),
             carry_accuracy=self._carry_accuracy,
             frame_interval_ns=self._frame_interval_ns,
+            emit_margin_ns=EMIT_MARGIN_NS,
             margin_ns=EMIT_MARGIN_NS + LOCAL_MARGIN_NS,
             previous=self._previous.get(task.camera_id),
             watts=self._watts,

@@ -77,13 +77,6 @@ class Uplink:
                 for m in self.models
             )
 
-    def service_budget_ns(self, size_bytes: int, due_ns: int, now_ns: int) -> int:
-        """What the unit may take: the time left, less predicted uplink (q80) and downlink."""
-        estimator = self.estimator
-        uplink_ns = int(estimator.transfer_ns(size_bytes, z=0.84))
-        downlink_ns = estimator.rtt_min_ns // 2 + int(estimator.rttvar_ns)
-        return max(0, due_ns - now_ns - uplink_ns - downlink_ns)
-
     def expire(self, now_ns: int) -> list[int]:
         """Give back the credits whose lease ended; the tasks that held them."""
         ended = [s for s, flight in self.flights.items() if flight.lease_until_ns <= now_ns]

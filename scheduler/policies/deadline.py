@@ -80,12 +80,22 @@ class Deadline:
     def _offers(
         self, task: Task, view: View, link: LinkView, fallback: float
     ) -> list[tuple[Placement, float]]:
-        """Every (model, quality) on this link, with the time that it would hold the uplink."""
+        """Every (model, quality) on this link that the unit would take, with its link time."""
         return [
             self._offer(task, view, link, model, encoding, fallback)
             for model in link.models
             for encoding in view.encodings
+            if self._is_taken(task, view, link, model, encoding)
         ]
+
+    def _is_taken(
+        self, task: Task, view: View, link: LinkView, model: RemoteModel, encoding: Encoding
+    ) -> bool:
+        """Whether the budget on the wire will cover the model; the unit refuses it otherwise."""
+        sent_ns = view.now_ns + encoding.encode_ns
+        due_ns = task.deadline_ns - view.emit_margin_ns
+        budget_ns = link.estimate.service_budget_ns(encoding.size_bytes, due_ns, sent_ns)
+        return budget_ns >= model.service_ns
 
     def _offer(
         self,

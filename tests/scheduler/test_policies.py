@@ -3,6 +3,7 @@
 import pytest
 from virtual_drive import FakeLink, VirtualDrive
 
+from scheduler.effects import Send
 from scheduler.errors import ConfigError
 from scheduler.onboard import RungSpec
 from scheduler.policies import load_policy
@@ -94,3 +95,13 @@ def test_wrong_policy_is_one_clear_error(
 ) -> None:
     with pytest.raises(ConfigError, match=expected.replace("'", "'")):
         load_policy(name, options)
+
+
+@pytest.mark.parametrize("rate_bps", [3e6, 4e6, 5e6, 8e6])
+def test_deadline_sends_no_frame_that_the_unit_must_refuse(rate_bps: float) -> None:
+    drive = driven("deadline", FakeLink(rate_bps=rate_bps, service_ms=30.0))
+    placed = {emit.task.task_id: emit.placement for _, emit in drive.emitted}
+    sends = [effect for _, effect in drive.effects if isinstance(effect, Send)]
+    chosen = [send for send in sends if not placed[send.task.task_id].is_probe]
+    short = [send for send in chosen if send.budget_ns < 25 * MS]  # encoding may take longer
+    assert len(short) <= len(sends) * 0.02
