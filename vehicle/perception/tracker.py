@@ -79,7 +79,7 @@ class TrackerOptions:
         start_speed: Of a new track's side, mean sides per s (standard deviation).
     """
 
-    high_score: float = 0.4
+    high_score: float = 0.45
     show_score: float = 0.4
     score_gain: float = 0.7
     min_iou: float = 0.2
