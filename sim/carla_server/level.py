@@ -8,7 +8,7 @@ from sim.carla_server.axes import vector_from_carla, vector_to_carla
 from sim.carla_server.layouts import BoundingBox, LabelledPoint, Rotation, Vector3D
 from sim.engine.actors import Actor
 from sim.engine.blocks import Building
-from sim.engine.geometry import Box, Pose, Vector
+from sim.engine.geometry import Box, Pose, Vector, ray_span
 from sim.engine.render.assets.street import TRAFFIC_LIGHT_HEAD_SIZE, TRAFFIC_LIGHT_HEADS
 from sim.engine.simulation import Engine
 from sim.engine.town import Town
@@ -81,24 +81,9 @@ def _between(a: Vector, b: Vector, share: float) -> Vector:
 
 
 def _entry(box: Box, a: Vector, b: Vector) -> float | None:
-    """Return the share of a..b at which the line enters an upright box from outside (slabs)."""
-    cos, sin = math.cos(box.yaw), math.sin(box.yaw)
-    ax, ay = a[0] - box.x, a[1] - box.y
-    dx, dy = b[0] - a[0], b[1] - a[1]
-    slabs = (
-        (cos * ax + sin * ay, cos * dx + sin * dy, -box.half_length, box.half_length),
-        (-sin * ax + cos * ay, -sin * dx + cos * dy, -box.half_width, box.half_width),
-        (a[2], b[2] - a[2], box.z_low, box.z_high),
-    )
-    enter, leave = -math.inf, math.inf
-    for origin, step, low, high in slabs:
-        if abs(step) < 1e-12:
-            if not low <= origin <= high:
-                return None
-            continue
-        near, far = sorted(((low - origin) / step, (high - origin) / step))
-        enter, leave = max(enter, near), min(leave, far)
-    return enter if 0.0 <= enter <= min(leave, 1.0) else None
+    """Return the share of a..b at which the line enters a box from outside."""
+    span = ray_span(box, a, b)
+    return span[0] if span is not None and 0.0 <= span[0] <= 1.0 else None
 
 
 def _ground(town: Town, a: Vector, b: Vector) -> tuple[float, int] | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.geometry import Box, Pose, Vector, boxes_touch, wrap
+from sim.engine.geometry import Box, Pose, boxes_touch, wrap
 from sim.engine.lanes import Lane, LaneGraph
 from sim.engine.roads import PAVEMENT_WIDTH
 
@@ -195,26 +195,3 @@ def _trees(
         else:
             at += 2.5
     return trees
-
-
-def ray_hits(box: Box, a: Vector, b: Vector) -> bool:
-    """The straight line from `a` to `b` (metres) runs through a box."""
-    cos, sin = math.cos(box.yaw), math.sin(box.yaw)
-    low, high = 0.0, 1.0
-    ax, ay = a[0] - box.x, a[1] - box.y
-    dx, dy = b[0] - a[0], b[1] - a[1]
-    middle, half = (box.z_low + box.z_high) / 2, (box.z_high - box.z_low) / 2
-    for start, step, reach in (
-        (ax * cos + ay * sin, dx * cos + dy * sin, box.half_length),
-        (ay * cos - ax * sin, dy * cos - dx * sin, box.half_width),
-        (a[2] - middle, b[2] - a[2], half),
-    ):
-        if abs(step) < 1e-12:
-            if abs(start) > reach:
-                return False
-            continue
-        near, far = sorted(((-reach - start) / step, (reach - start) / step))
-        low, high = max(low, near), min(high, far)
-        if low > high:
-            return False
-    return True

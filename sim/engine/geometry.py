@@ -150,3 +150,29 @@ def overlap(a: Box, b: Box, margin: float = 0.0) -> tuple[float, float, float] |
             side = 1.0 if distance >= 0.0 else -1.0
             best = (depth, nx * side, ny * side)
     return best
+
+
+def ray_span(box: Box, a: Vector, b: Vector) -> tuple[float, float] | None:
+    """Where the straight line through two points, metres, runs inside a box, by slabs.
+
+    Returns:
+        (enter, leave) as shares of the way from `a` to `b`, below 0 or above 1 where the box lies
+        before `a` or behind `b`; None where the line misses the box.
+    """
+    cos, sin = math.cos(box.yaw), math.sin(box.yaw)
+    ax, ay = a[0] - box.x, a[1] - box.y
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    slabs = (
+        (cos * ax + sin * ay, cos * dx + sin * dy, -box.half_length, box.half_length),
+        (cos * ay - sin * ax, cos * dy - sin * dx, -box.half_width, box.half_width),
+        (a[2], b[2] - a[2], box.z_low, box.z_high),
+    )
+    enter, leave = -math.inf, math.inf
+    for start, step, low, high in slabs:
+        if abs(step) < 1e-12:
+            if not low <= start <= high:
+                return None
+            continue
+        near, far = sorted(((low - start) / step, (high - start) / step))
+        enter, leave = max(enter, near), min(leave, far)
+    return (enter, leave) if enter <= leave else None

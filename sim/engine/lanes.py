@@ -180,18 +180,6 @@ class LaneGraph:
         pieces = self._cells[kind].get((math.floor(x / CELL), math.floor(y / CELL)), [])
         return any(project(lane, i, x, y)[2] < distance for lane, i in pieces)
 
-    def advance(self, lane: Lane, s: float, distance: float) -> list[tuple[Lane, float]]:
-        """Every (lane, s) that lies `distance` metres on, one per branch taken."""
-        open_ends = [(lane, s + distance)]
-        reached: list[tuple[Lane, float]] = []
-        while open_ends:
-            here, at = open_ends.pop(0)
-            if at <= here.length:
-                reached.append((here, at))
-                continue
-            open_ends += [(self.lanes[n], at - here.length) for n in here.successors]
-        return reached
-
 
 def _middle(lane: Lane, i: int) -> tuple[float, float]:
     (x0, y0, _), (x1, y1, _) = lane.points[i], lane.points[i + 1]

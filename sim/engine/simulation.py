@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sim.engine.actors import ZERO, Actor, VehicleControl, WalkerControl
-from sim.engine.blocks import ray_hits
 from sim.engine.blueprints import Blueprint
 from sim.engine.catalogue import all_blueprints
 from sim.engine.collisions import Collision, Contacts, Level
@@ -380,7 +379,3 @@ class Engine:
     def picture(self, view: CameraView) -> Picture:
         """What a camera sees now; the same view in the same tick is drawn once."""
         return self._pictures.take(view, self.actors, self.frame, self._version)
-
-    def ray_hits_building(self, a: Vector, b: Vector) -> bool:
-        """A building stands in the straight line between two points, metres."""
-        return any(ray_hits(building.box(), a, b) for building in self.town.buildings)

@@ -1,4 +1,5 @@
 import math
+import random
 import statistics
 
 import pytest
@@ -9,6 +10,8 @@ from scheduler.messages import VERSION, Site
 from sim.channel import propagation, registry
 from sim.channel.base import Mover
 from sim.channel.urban_80211p import Urban80211p, outage_snr_db
+from sim.engine.geometry import ray_span
+from sim.engine.town import build_town
 
 UNIT = (0.0, 0.0, 5.0)
 OPEN = Site(VERSION, "plain", [], [], {})
@@ -151,3 +154,24 @@ def test_channel_by_module_and_class():
     loaded = registry.load(link, seed=1, vehicle_id="ego", unit_id="rsu1")
     weak = loaded.row(0, at(30.0, 0.0), UNIT, OPEN).snr_db
     assert weak == pytest.approx(channel().row(0, at(30.0, 0.0), UNIT, OPEN).snr_db - 13)
+
+
+def test_what_blocks_in_town_is_what_stands_between():
+    """The radio's flat footprints against the engine's boxes, between points on and by streets."""
+    town, choose = build_town(1), random.Random(4)
+    footprints = [[(x, y) for x, y in b.footprint.tolist()] for b in town.buildings]
+    buildings, boxes = propagation.Buildings(footprints), [b.box() for b in town.buildings]
+    lanes = [lane for lane in town.lanes.lanes.values() if lane.kind == "driving"]
+
+    def somewhere(offset):
+        lane = choose.choice(lanes)
+        return lane.pose_at(choose.uniform(0.0, lane.length), offset)
+
+    seen = set()
+    for _ in range(200):
+        car, unit = somewhere(0.0), somewhere(-3.5)
+        spans = [ray_span(box, (car.x, car.y, 1.5), (unit.x, unit.y, 5.0)) for box in boxes]
+        is_hidden = any(span is not None and span[0] <= 1.0 and span[1] >= 0.0 for span in spans)
+        assert buildings.block((car.x, car.y), (unit.x, unit.y)) is is_hidden
+        seen.add(is_hidden)
+    assert seen == {True, False}

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.engine.blocks import ray_hits
-from sim.engine.geometry import Box, Pose, boxes_touch, overlap, wrap
+from sim.engine.geometry import Box, Pose, boxes_touch, overlap, ray_span, wrap
 
 angles = st.floats(-3.0, 3.0)
 places = st.floats(-50.0, 50.0)
@@ -78,4 +77,11 @@ def test_boxes_over_each_other_do_not_touch() -> None:
     ],
 )
 def test_ray_against_a_building(a: tuple, b: tuple, hits: bool) -> None:
-    assert ray_hits(Box(0, 0, 0.0, 4.0, 2.0, 0.0, 5.0), a, b) is hits
+    span = ray_span(Box(0, 0, 0.0, 4.0, 2.0, 0.0, 5.0), a, b)
+    assert (span is not None and span[0] <= 1.0 and span[1] >= 0.0) is hits
+
+
+def test_ray_through_a_turned_box_enters_and_leaves_at_its_sides() -> None:
+    box = Box(10.0, 5.0, math.pi / 2, 4.0, 2.0, 0.0, 5.0)
+    assert ray_span(box, (0.0, 5.0, 1.0), (20.0, 5.0, 1.0)) == pytest.approx((0.4, 0.6))
+    assert ray_span(box, (10.0, 15.0, 1.0), (10.0, 13.0, 1.0)) == pytest.approx((3.0, 7.0))

@@ -1,4 +1,3 @@
-import math
 import subprocess
 import sys
 
@@ -135,15 +134,6 @@ def test_impulses_and_velocities(engine: Engine) -> None:
     for _ in range(20):
         engine.tick(0.05)
     assert car.speed == 0.0
-
-
-def test_buildings_hide_one_street_from_the_next(engine: Engine) -> None:
-    west, east = engine.town.network.junctions
-    middle = math.dist((west.x, west.y), (east.x, east.y)) / 2
-    assert not engine.ray_hits_building((west.x, 0.0, 5.0), (east.x, 0.0, 5.0))
-    assert engine.ray_hits_building((west.x, 60.0, 5.0), (east.x, 60.0, 5.0))
-    assert not engine.ray_hits_building((west.x, 60.0, 90.0), (east.x, 60.0, 90.0))
-    assert middle > 90.0
 
 
 def test_the_engine_runs_without_numba_until_a_picture_is_asked_for() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sim.engine.blocks import CLEAR_OF_PAVEMENT
-from sim.engine.geometry import boxes_touch
+from sim.engine.geometry import boxes_touch, ray_span
 from sim.engine.layout import street_plan
 from sim.engine.level_objects import level_obstacles
 from sim.engine.roads import KERB_HEIGHT
@@ -166,10 +166,15 @@ def test_side_streets_are_hidden_from_each_other(town: Town) -> None:
     assert blocked >= 12  # of 14
 
 
-def _hits(box, a, b) -> bool:
-    from sim.engine.blocks import ray_hits
+def test_along_a_street_nothing_stands_in_between(town: Town) -> None:
+    west, east = town.network.junctions
+    ends = (west.x, 0.0, 5.0), (east.x, 0.0, 5.0)
+    assert not any(_hits(building.box(), *ends) for building in town.buildings)
 
-    return ray_hits(box, a, b)
+
+def _hits(box, a, b) -> bool:
+    span = ray_span(box, a, b)
+    return span is not None and span[0] <= 1.0 and span[1] >= 0.0
 
 
 def test_street_plan_needs_no_seed() -> None:

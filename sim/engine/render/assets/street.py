@@ -1,4 +1,4 @@
-"""Street furniture: traffic lights, lamps, signs, benches, bins, bollards."""
+"""Street furniture: traffic lights, lamps, benches, bins."""
 
 from typing import Final
 
@@ -85,37 +85,3 @@ def bin_mesh(seed: int = 0) -> Mesh:
     builder.cylinder((0, 0, 0.05), (0, 0, 0.95), (0.24, 0.28), Material("plain", colour), 12)
     builder.cylinder((0, 0, 0.95), (0, 0, 1.03), (0.3, 0.3), _BLACK, 12)
     return builder.build("bin")
-
-
-def bollard_mesh() -> Mesh:
-    """A bollard, 0.95 m."""
-    builder = MeshBuilder()
-    builder.cylinder((0, 0, 0), (0, 0, 0.95), (0.08, 0.07), _STEEL, 8)
-    builder.cylinder((0, 0, 0.78), (0, 0, 0.86), (0.085, 0.085), Material("plain"), 8)
-    return builder.build("bollard")
-
-
-def sign_mesh(kind: str) -> Mesh:
-    """A traffic sign on a pole, seen by drivers who go along +x.
-
-    Args:
-        kind: "stop", "speed_limit", "crossing".
-
-    Raises:
-        KeyError: unknown kind.
-    """
-    colour, sides, inner = _SIGNS[kind]
-    builder = MeshBuilder()
-    builder.cylinder((0, 0, 0), (0, 0, 2.75), (0.035, 0.035), _STEEL, 6)
-    face = Material("plain", colour, specular=0.1)
-    builder.cylinder((-0.03, 0, 2.4), (-0.05, 0, 2.4), (0.34, 0.34), face, sides)
-    builder.cylinder((-0.05, 0, 2.4), (-0.056, 0, 2.4), (0.25, 0.25), Material("plain", inner),
-                     sides)  # fmt: skip
-    return builder.build(f"sign {kind}")
-
-
-_SIGNS: Final[dict[str, tuple[Colour, int, Colour]]] = {
-    "stop": ((0.94, 0.92, 0.9), 8, (0.74, 0.05, 0.06)),
-    "speed_limit": ((0.78, 0.06, 0.07), 20, (0.95, 0.95, 0.93)),
-    "crossing": ((0.08, 0.22, 0.6), 4, (0.94, 0.94, 0.94)),
-}

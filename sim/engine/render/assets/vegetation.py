@@ -1,4 +1,4 @@
-"""Trees and hedges with foliage that is cut out leaf by leaf."""
+"""Trees with foliage that is cut out leaf by leaf."""
 
 import numpy as np
 
@@ -52,15 +52,3 @@ def _add_column(
     height = float(rng.uniform(2.2, 3.2))
     builder.blob((top[0], top[1], top[2] + 0.6 * height), (0.9, 0.9, height), leaves, (12, 9), 0.06,
                  rng, repeats=2.5)  # fmt: skip
-
-
-def hedge_mesh(length: float, seed: int) -> Mesh:
-    """A hedge along x, 1 m high, origin at the middle of its foot."""
-    rng = np.random.default_rng((seed, 0x4ED6))
-    builder = MeshBuilder()
-    tone = float(rng.uniform(0.75, 1.0))
-    leaves = Material("foliage", (tone, tone, tone * 0.9), is_cutout=True, is_two_sided=True)
-    core = Material("plain", (0.09, 0.14, 0.05))
-    builder.box((0, 0, 0.5), (length, 0.7, 1.0), leaves, (1.2, 1.2))
-    builder.box((0, 0, 0.48), (length - 0.1, 0.6, 0.94), core)
-    return builder.build("hedge")

@@ -13,12 +13,10 @@ from sim.engine.render.assets.people import (
 from sim.engine.render.assets.street import (
     bench_mesh,
     bin_mesh,
-    bollard_mesh,
-    sign_mesh,
     street_lamp_mesh,
     traffic_light_mesh,
 )
-from sim.engine.render.assets.vegetation import hedge_mesh, tree_mesh
+from sim.engine.render.assets.vegetation import tree_mesh
 from sim.engine.render.assets.vehicles import VEHICLE_EXTENT, vehicle_mesh
 from sim.engine.render.renderer import CameraView, Renderer
 from sim.engine.render.scene import Instance, Scene
@@ -32,13 +30,10 @@ MESHES = {
     "house": building_mesh(10, 12, 6.5, 0, 8),
     "tree": tree_mesh(1),
     "poplar": tree_mesh(4),
-    "hedge": hedge_mesh(4.0, 1),
     "traffic light": traffic_light_mesh(),
     "lamp": street_lamp_mesh(),
     "bench": bench_mesh(),
     "bin": bin_mesh(),
-    "bollard": bollard_mesh(),
-    "sign": sign_mesh("stop"),
 }
 
 
@@ -109,8 +104,6 @@ def test_a_seed_is_a_look_and_stays_one():
 def test_unknown_kinds_are_refused():
     with pytest.raises(KeyError):
         vehicle_mesh("tram", 1)
-    with pytest.raises(KeyError):
-        sign_mesh("yield")
 
 
 def red_excess(textures, mesh, at, lamps, camera):
