@@ -1,4 +1,7 @@
-"""A server in a process of its own: the carla client holds the interpreter lock while it waits."""
+"""Servers under test: in this process for a plain client, in one of its own for the carla client.
+
+The carla client holds the interpreter lock while it waits.
+"""
 
 import os
 import signal
@@ -8,6 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from sim.carla_server.server import CarlaServer, Sockets
+from sim.engine.simulation import Engine
+from sim.engine.town import build_town
+
+from .plain_client import Caller
 
 ROOT = Path(__file__).parents[3]
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -75,7 +84,7 @@ def free_port():
 
 
 @pytest.fixture(scope="session")
-def server():
+def server_process():
     running = Server()
     yield running
     code, log = running.stop()
@@ -89,3 +98,24 @@ def lazy_server():
     running = Server("--lazy-rendering")
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def town():
+    return build_town(1)
+
+
+@pytest.fixture
+def server(town):
+    """A server in this process, without a renderer."""
+    running = CarlaServer(Sockets("127.0.0.1", 0), Engine(town))
+    running.start()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def call(server):
+    caller = Caller(server.port)
+    yield caller
+    caller.close()

@@ -18,34 +18,34 @@ pytestmark = [
 ]
 
 
-def test_snapshot_and_world_queries(server):
-    assert "ok" in server.run_script("snapshot_listing.py")
+def test_snapshot_and_world_queries(server_process):
+    assert "ok" in server_process.run_script("snapshot_listing.py")
 
 
-def test_spawn_autopilot_camera_save_image(server, free_port, tmp_path):
+def test_spawn_autopilot_camera_save_image(server_process, free_port, tmp_path):
     port = free_port()
-    out = server.run_script("tutorial.py", "--tm-port", port, "--out", tmp_path)
+    out = server_process.run_script("tutorial.py", "--tm-port", port, "--out", tmp_path)
     assert "pictures" in out
     picture = sorted(tmp_path.glob("*.png"))[0]
     assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
-def test_synchronous_mode_with_five_cameras(server):
-    assert "slow camera frames" in server.run_script("synchronous_mode.py")
+def test_synchronous_mode_with_five_cameras(server_process):
+    assert "slow camera frames" in server_process.run_script("synchronous_mode.py")
 
 
-def test_traffic_lights(server, free_port):
-    assert "went on" in server.run_script("traffic_lights.py", "--tm-port", free_port())
+def test_traffic_lights(server_process, free_port):
+    assert "went on" in server_process.run_script("traffic_lights.py", "--tm-port", free_port())
 
 
-def test_batch_of_traffic(server, free_port):
-    assert "refused: Spawn failed" in server.run_script(
+def test_batch_of_traffic(server_process, free_port):
+    assert "refused: Spawn failed" in server_process.run_script(
         "generate_traffic.py", "--tm-port", free_port()
     )
 
 
-def test_instance_segmentation_and_collision(server):
-    assert "hit vehicle.audi.tt" in server.run_script("instance_segmentation.py")
+def test_instance_segmentation_and_collision(server_process):
+    assert "hit vehicle.audi.tt" in server_process.run_script("instance_segmentation.py")
 
 
 @pytest.mark.slow
@@ -57,15 +57,15 @@ def test_engine_ids_are_not_actor_ids():
         assert server.stop()[0] == 0
 
 
-def test_stopped_client_with_a_camera_does_not_stop_the_world(server, free_port, tmp_path):
+def test_stopped_client_with_a_camera_does_not_stop_the_world(server_process, free_port, tmp_path):
     flags = ("--tm-port", free_port(), "--out", tmp_path)
-    stopped = server.start_script("tutorial.py", *flags)
+    stopped = server_process.start_script("tutorial.py", *flags)
     try:
         end = time.monotonic() + 30.0
         while not list(tmp_path.glob("*.png")) and time.monotonic() < end:
             time.sleep(0.01)
         stopped.send_signal(signal.SIGSTOP)
-        assert "ok" in server.run_script("snapshot_listing.py")
+        assert "ok" in server_process.run_script("snapshot_listing.py")
         stopped.send_signal(signal.SIGCONT)
         out, log = stopped.communicate(timeout=30)
         assert stopped.returncode == 0, out + log

@@ -1,141 +1,22 @@
 """The server over real sockets, asked by a client that speaks RPC and nothing else."""
 
-import contextlib
 import logging
 import math
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
 
-import msgspec
 import pytest
 
 from sim.carla_server.layouts import (
     ACTOR_RECORD,
     LIGHT_UNION,
-    MESSAGE_HEADER,
-    SNAPSHOT_HEADER,
     VEHICLE_UNION,
 )
-from sim.carla_server.server import CarlaServer, Sockets
-from sim.engine.simulation import Engine
-from sim.engine.town import build_town
 
-RECORD_SIZE = 119  # bytes of an actor in a snapshot
-
-
-class Caller:
-    """One RPC connection."""
-
-    def __init__(self, port):
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
-        self._sent = 0
-
-    def __call__(self, name, *arguments):
-        self._sent += 1
-        self._socket.sendall(msgspec.msgpack.encode([0, self._sent, name, [[False], *arguments]]))
-        data = b""
-        while True:
-            data += self._socket.recv(1 << 20)
-            with contextlib.suppress(msgspec.DecodeError):
-                _, message_id, error, result = msgspec.msgpack.decode(data)
-                assert message_id == self._sent
-                return error, result
-
-    def value(self, name, *arguments):
-        error, result = self(name, *arguments)
-        assert error is None and result[0][0] == 1, (name, error, result)
-        return result[0][1]
-
-    def void(self, name, *arguments):
-        assert self(name, *arguments) == (None, [[False]])
-
-    def failure(self, name, *arguments):
-        error, result = self(name, *arguments)
-        assert error is None and result[0][0] in (0, True)
-        return result[0][1][0]
-
-    def settings(self, is_synchronous, delta_s=None):
-        fixed = [False] if delta_s is None else [True, delta_s]
-        return self.value("set_episode_settings", [is_synchronous, False, fixed])
-
-    def close(self):
-        self._socket.close()
-
-
-class Subscriber:
-    """One stream."""
-
-    def __init__(self, caller, stream_id):
-        (token,) = caller.value("get_sensor_token", stream_id)
-        _, port = struct.unpack_from("<IH", token)
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
-        self.socket.sendall(struct.pack("<I", stream_id))
-
-    def receive(self):
-        (size,) = struct.unpack("<I", self._exactly(4))
-        return self._exactly(size)
-
-    def _exactly(self, size):
-        data = b""
-        while len(data) < size:
-            part = self.socket.recv(size - len(data))
-            assert part, "the server closed a stream"
-            data += part
-        return data
-
-    def close(self):
-        self.socket.close()
-
-
-class Snapshot:
-    def __init__(self, message):
-        header = MESSAGE_HEADER.unpack_from(message)
-        self.type, self.frame, self.elapsed_s = header[:3]
-        at = MESSAGE_HEADER.size
-        self.episode, _, self.delta_s, *_, self.state = SNAPSHOT_HEADER.unpack_from(message, at)
-        body = message[at + SNAPSHOT_HEADER.size :]
-        assert len(body) % RECORD_SIZE == 0
-        records = [body[i : i + RECORD_SIZE] for i in range(0, len(body), RECORD_SIZE)]
-        self.records = {ACTOR_RECORD.unpack_from(record)[0]: record for record in records}
-
-    def pose(self, actor_id):
-        return ACTOR_RECORD.unpack_from(self.records[actor_id])[2:8]
-
-
-@pytest.fixture(scope="module")
-def town():
-    return build_town(1)
-
-
-@pytest.fixture
-def server(town):
-    running = CarlaServer(Sockets("127.0.0.1", 0), Engine(town))
-    running.start()
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def call(server):
-    caller = Caller(server.port)
-    yield caller
-    caller.close()
-
-
-def description(call, blueprint, **attributes):
-    definitions = {d[1]: d for d in call.value("get_actor_definitions")}
-    uid, name, _, defaults = definitions[blueprint]
-    values = {a[0]: (a[1], a[2]) for a in defaults}
-    values |= {name: (4, value) for name, value in attributes.items()}
-    return [uid, name, [[key, *value] for key, value in values.items()]]
-
-
-def spawn_point(call, index=0):
-    return call.value("get_map_info")[1][index]
+from .plain_client import Caller, Snapshot, Subscriber, description, spawn_point
 
 
 def test_synchronous_mode_ticks_when_told(call):
@@ -416,114 +297,3 @@ def test_taken_port_is_one_clear_line():
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1 and f"127.0.0.1:{port}" in done.stderr
-
-
-def test_building_boxes_are_the_footprints(call, town):
-    objects = call.value("get_environment_objects", 3)
-    assert len(objects) == len(town.buildings)
-    assert len({entry[2] for entry in objects}) == len(objects)
-    for (_, box, _, _, tag), building in zip(objects, town.buildings, strict=True):
-        (x, y, z), (long, wide, high), (_, yaw, _), _ = box
-        assert tag == 3 and high == pytest.approx(building.height / 2)
-        assert z == pytest.approx(building.centre.z + high)
-        turn = math.radians(yaw)
-        corners = {
-            (
-                round(x + i * long * math.cos(turn) - j * wide * math.sin(turn), 3) + 0.0,
-                round(-(y + i * long * math.sin(turn) + j * wide * math.cos(turn)), 3) + 0.0,
-            )
-            for i in (-1, 1)
-            for j in (-1, 1)
-        }
-        for corner in building.footprint.tolist():
-            assert min(math.dist(corner, mine) for mine in corners) < 2e-3
-
-
-def test_rays_meet_ground_vehicles_and_buildings_in_order(call, town):
-    call.settings(True, 0.05)
-    point = spawn_point(call)
-    (x, y, _), _ = point
-    call.value("spawn_actor", description(call, "vehicle.audi.tt"), point)
-    hits = call.value("cast_ray", [x, y, 10.0], [x, y, -1.0])
-    assert [label for _, label in hits] == [14, 1]
-    assert hits[0][0][2] > 1.0 and hits[1][0][2] == pytest.approx(0.0)
-    is_found, (place, label) = call.value("project_point", [x, y, 10.0], [0, 0, -1], 3.0)
-    assert is_found is False
-    building = town.buildings[0].centre
-    is_found, (place, label) = call.value(
-        "project_point", [building.x, -building.y, 300.0], [0, 0, -1], 500.0
-    )
-    assert (is_found, label) == (True, 3)
-    assert place[2] == pytest.approx(town.buildings[0].height)
-
-
-def test_traffic_light_is_turned_as_carla_blueprints_are(call, server):
-    light = next(iter(server.world.engine.traffic_lights.values()))
-    call.settings(True, 0.05)
-    stream = Subscriber(call, 1)
-    call.value("tick_cue")
-    yaw = math.radians(Snapshot(stream.receive()).pose(light.id)[4])
-    stream.close()
-    right = (-math.sin(yaw), math.cos(yaw))  # CARLA axes
-    towards = (math.cos(light.pose.yaw), -math.sin(light.pose.yaw))
-    assert right == pytest.approx(towards, abs=1e-6)
-    heads = call.value("get_light_boxes", light.id)
-    assert len(heads) == 2
-    for (x, y, z), (wide, deep, tall), _, actor_id in heads:
-        assert actor_id == light.id and tall > wide >= deep and 2.0 < z < 6.0
-        assert math.dist((x, -y), (light.pose.x, light.pose.y)) < 5.0
-    trigger = call.value("get_actor_bounding_box", light.id)
-    x = light.pose.x + 0.0
-    (u, v, _), _, _, _ = trigger
-    place = (
-        x + u * math.cos(yaw) - v * math.sin(yaw),
-        -(-light.pose.y + u * math.sin(yaw) + v * math.cos(yaw)),
-    )
-    stop = light.stop_line
-    assert math.dist(place, (stop.x, stop.y)) == pytest.approx(6.0, abs=1e-3)
-    lane, s, offset = server.world.engine.town.lanes.nearest(*place)
-    assert lane.id == light.lane_id and s < light.stop_s and abs(offset) < 1e-3
-
-
-def test_lights_can_be_set_frozen_and_reset(call, server):
-    call.settings(True, 0.1)
-    lights = server.world.engine.traffic_lights
-    light_id = next(iter(lights))
-    call.void("freeze_all_traffic_lights", True)
-    call.void("set_traffic_light_state", light_id, 1)
-    for _ in range(300):
-        call.value("tick_cue")
-    assert lights[light_id].state == 1
-    assert "no state 4" in call.failure("set_traffic_light_state", light_id, 4)
-    call.void("freeze_all_traffic_lights", False)
-    call.void("set_traffic_light_green_time", light_id, 21.0)
-    assert lights[light_id].green_time == 21.0
-    assert light_id in call.value("get_group_traffic_lights", light_id)
-    assert "not found" in call.failure("get_group_traffic_lights", 4242)
-    call.void("reset_all_traffic_lights")
-
-
-def test_collision_sensor_names_both_and_the_push(call, town):
-    call.settings(True, 0.05)
-    building = town.buildings[0]
-    centre, yaw = building.centre, building.centre.yaw
-    start = building.length / 2 + 4.0  # metres from the middle, in front of its short side
-    place = (centre.x + start * math.cos(yaw), -(centre.y + start * math.sin(yaw)), 0.2)
-    towards = math.degrees(-yaw) + 180.0
-    car = call.value("spawn_actor", description(call, "vehicle.audi.tt"), [place, [0, towards, 0]])
-    blueprint = description(call, "sensor.other.collision")
-    here = [[0, 0, 0], [0, 0, 0]]
-    sensor = call.value("spawn_actor_with_parent", blueprint, here, car[0], 0, "")
-    stream = Subscriber(call, struct.unpack_from("<I", sensor[5])[0])
-    fast = [5 * math.cos(math.radians(towards)), 5 * math.sin(math.radians(towards)), 0]
-    call.void("set_actor_target_velocity", car[0], fast)
-    for _ in range(20):
-        call.value("tick_cue")
-    message = stream.receive()
-    stream.close()
-    assert MESSAGE_HEADER.unpack_from(message)[0] == 0
-    own, other, push = msgspec.msgpack.decode(message[MESSAGE_HEADER.size :])
-    assert own[0] == car[0] and own[2][1] == "vehicle.audi.tt"
-    assert (other[0], other[2][1], other[4]) == (0, "static.building", bytes([3]))
-    # The wall pushes back, against the way it was going.
-    assert push[0] * fast[0] + push[1] * fast[1] < -1000.0

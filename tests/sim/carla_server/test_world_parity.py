@@ -37,8 +37,8 @@ def drive_through(server, out):
 
 
 @pytest.fixture(scope="module")
-def through_the_server(server, tmp_path_factory):
-    return drive_through(server, tmp_path_factory.mktemp("actor"))
+def through_the_server(server_process, tmp_path_factory):
+    return drive_through(server_process, tmp_path_factory.mktemp("actor"))
 
 
 @pytest.fixture(scope="module")
