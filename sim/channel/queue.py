@@ -95,6 +95,7 @@ class LinkQueue(Generic[Flow]):
         self._waiting.clear()
         self._flying.clear()
         self.waiting_bytes = 0
+        self._arrives_ns = 0  # what comes next waits for nothing that is lost
         return lost
 
     def _serve(self, now_ns: int) -> None:

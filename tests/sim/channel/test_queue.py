@@ -78,6 +78,16 @@ def test_clear_loses_what_is_queued_and_on_the_air():
     assert link.room() == 65_536
 
 
+def test_what_comes_after_a_clear_does_not_wait_for_what_was_lost():
+    link = queue(8_000_000, 5000.0)
+    link.offer(0, "a", bytes(1000))
+    link.take(2_000_000)  # on the air, for five seconds
+    link.clear(3_000_000)
+    link.set_state(3_000_000, 8_000_000, 1.0, 0.0)
+    link.offer(3_000_000, "b", bytes(1000))
+    assert link.take(5_000_000) == [("b", bytes(1000))]
+
+
 def test_room_is_the_limit_less_what_waits():
     link = queue(0)
     link.offer(0, "a", bytes(60_000))
