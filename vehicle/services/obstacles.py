@@ -17,7 +17,9 @@ MAX_DISTANCE = 60.0  # m; beyond, a pixel of the box's lower side is over 4 m
 START_SPEED = 5.0  # m/s, standard deviation of a new object's own speed around standing
 ACCELERATION = 4.0  # m/s^2 that an object may do; raising it trusts the newest frame more
 UNSEEN_NS = 600_000_000  # a confirmed object is believed this long without being seen
-UNSEEN_STANDING_NS = 1_500_000_000  # the same while we stand: too close to be detected
+UNSEEN_STANDING_NS = 10_000_000_000  # the same while we stand behind it: what fills the picture
+# is often not detected, and it cannot have gone without being seen at a distance
+NEAR = 10.0  # m from the vehicle's origin; farther objects do not fill the picture
 BORDER = 2.0  # pixels; a box this near to the picture's side goes on beyond it
 SAME_PLACE = 3.0  # m; a new track this near to a lost one is the same object
 
@@ -85,6 +87,21 @@ def face(box: Box, camera: GroundCamera) -> tuple[float, float, float] | None:
     return x, middle, width
 
 
+def _patience_ns(obstacle: Obstacle, own_speed: float, farthest: float) -> int:
+    """How long an object is believed without being seen.
+
+    Args:
+        farthest: Metres to the farthest object in the way that is seen now: it would be hidden by
+            one that still stood in front of it.
+    """
+    if obstacle.hits <= 2:
+        return UNSEEN_NS // 2
+    is_uncovered = farthest > obstacle.s + SAME_PLACE
+    if own_speed < 1.0 and obstacle.s < NEAR and not is_uncovered:
+        return UNSEEN_STANDING_NS
+    return UNSEEN_NS
+
+
 class Obstacles:
     """The objects in the way, by track.
 
@@ -131,11 +148,11 @@ class Obstacles:
                 known.correct(place)
                 known.hits += 1
                 known.seen_ns = now_ns
-        patience = UNSEEN_STANDING_NS if own_speed < 1.0 else UNSEEN_NS
+        farthest = max((o.s for o in self._by_track.values() if o.seen_ns == now_ns), default=0.0)
         self._by_track = {
             track: obstacle
             for track, obstacle in self._by_track.items()
-            if now_ns - obstacle.seen_ns <= (patience if obstacle.hits > 2 else UNSEEN_NS // 2)
+            if now_ns - obstacle.seen_ns <= _patience_ns(obstacle, own_speed, farthest)
         }
         return list(self._by_track.values())
 

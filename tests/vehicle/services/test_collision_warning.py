@@ -335,6 +335,26 @@ def test_braking_outlasts_a_short_miss() -> None:
     assert world.step(is_blind=True) and world.step(is_blind=True)
 
 
+def test_stays_behind_what_is_too_close_to_be_detected() -> None:
+    """A bus that fills the picture is often missed: it has not gone for that."""
+    car = Thing(40.0, 0.0)
+    world = World([car])
+    world.run(12)
+    assert world.speed < 0.1
+    for _ in range(60):
+        world.step(is_blind=True)
+    assert gap(world, car) > 1.0
+
+
+def test_drives_on_when_a_farther_object_shows_that_the_near_one_left() -> None:
+    car = Thing(40.0, 0.0)
+    world = World([car])
+    world.run(12)
+    world.things = [Thing(world.x + 40.0, 0.0, speed=8.0, track_id=9)]
+    world.run(5)
+    assert world.speed > 5.0
+
+
 def test_nothing_without_a_pose() -> None:
     world = World([Thing(8.0, 0.0)])
     frame = Frame(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from vehicle.perception.boxes import letterbox
 from vehicle.perception.classes import CLASSES
 from vehicle.perception.detections import Detections
 from vehicle.perception.family import select_boxes
@@ -38,16 +39,17 @@ class Scores:
 
 
 def answers(network: Network, pictures: Pictures, limit: int) -> list[tuple[Detections, Truth]]:
-    """What the network finds in the first `limit` pictures, and what is there."""
-    deployed = Deployed(network, pictures.width, pictures.height)
+    """What the network finds in the first `limit` pictures at its shipped size, and the truth."""
+    width, height = network.size.shipped
+    deployed = Deployed(network, width, height)
     pairs = []
     with torch.inference_mode():
         for index in range(min(limit, len(pictures))):
-            picture = torch.from_numpy(np.array(pictures.pixels[index]))[None]
-            scores, boxes = deployed(picture)
-            limits = torch.tensor([pictures.width, pictures.height] * 2)
-            clipped = torch.minimum(boxes.clamp(min=0), limits)
-            found = select_boxes(scores.numpy(), clipped.numpy(), LEAST_SCORE, 0.6, 100)
+            picture, fit = letterbox(np.array(pictures.pixels[index]), width, height)
+            scores, boxes = deployed(torch.from_numpy(picture)[None])
+            found = select_boxes(scores.numpy(), boxes.numpy(), LEAST_SCORE, 0.6, 100)
+            xyxy = fit.to_frame(found.xyxy, pictures.width, pictures.height)
+            found = Detections(xyxy, found.score, found.class_id)
             pairs.append((found, pictures.labels[index].truth()))
     return pairs
 

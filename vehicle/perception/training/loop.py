@@ -259,8 +259,8 @@ def _evaluated(trainer: Trainer, validate: Pictures, limit: int, out: Path) -> S
     export(trainer.average, trainer.options.rung, out)
     trainer.save(out / CHECKPOINT)
     row = {
-        "width": trainer.size.input_width,
-        "height": trainer.size.input_height,
+        "width": trainer.size.shipped[0],
+        "height": trainer.size.shipped[1],
         "params": sum(weight.numel() for weight in trainer.network.parameters()),
         "ap50": round(scores.precision.ap50, 4),
         "ap50_by_class": scores.by_class(),
