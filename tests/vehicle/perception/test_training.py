@@ -22,7 +22,13 @@ from vehicle.perception.training.publish import publish  # noqa: E402
 from . import drawn  # noqa: E402
 
 WIDTH, HEIGHT = 192, 128
-TINY = replace(SIZES["small"], input_width=WIDTH, input_height=HEIGHT)
+TINY = replace(
+    SIZES["small"],
+    input_width=WIDTH,
+    input_height=HEIGHT,
+    shipped_width=WIDTH,
+    shipped_height=HEIGHT,
+)
 
 
 @pytest.fixture(autouse=True)
