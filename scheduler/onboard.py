@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scheduler.latency import StageTimes
-from scheduler.placement import Rung
+from scheduler.placement import Rung, fitting
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,15 @@ class Onboard:
 
     def cheapest(self, now_ns: int) -> Rung | None:
         """The rung that is soonest done, None while there is none."""
-        return min(self.rungs(now_ns), key=lambda rung: rung.q99_ns, default=None)
+        return min(self.rungs(now_ns), key=lambda rung: rung.q50_ns, default=None)
 
-    def largest_fitting(self, now_ns: int, by_ns: int, preferred: str = "") -> str | None:
-        """The preferred rung if it ends by then, else the most accurate that does, else None."""
-        fitting = [rung.model for rung in self.rungs(now_ns) if now_ns + rung.q99_ns <= by_ns]
-        if preferred in fitting:
+    def fitting(self, now_ns: int, by_ns: int, preferred: str = "") -> str | None:
+        """The preferred rung if its q99 ends by then, else what `placement.fitting` says."""
+        rungs = self.rungs(now_ns)
+        if any(rung.model == preferred and now_ns + rung.q99_ns <= by_ns for rung in rungs):
             return preferred
-        return fitting[-1] if fitting else None
+        found = fitting(rungs, by_ns - now_ns)
+        return found.model if found else None
 
     def start(self, task_id: int, model: str, now_ns: int) -> None:
         """A run begins."""

@@ -92,7 +92,7 @@ class OpenTasks:
         for entry in (*wanting, *(pending if is_time else ())):
             preferred = entry.placement.model if entry.placement.place == "onboard" else ""
             by_ns = entry.due_ns - LOCAL_MARGIN_NS
-            model = self._onboard.largest_fitting(now_ns, by_ns, preferred)
+            model = self._onboard.fitting(now_ns, by_ns, preferred)
             if model is not None:
                 return entry, model
         return None
@@ -107,18 +107,22 @@ class OpenTasks:
         cheapest = self._onboard.cheapest(now_ns)
         if cheapest is None or self._onboard.running_task is not None:
             return None
-        was_in_time = carried.arrived_ns + cheapest.q99_ns + LOCAL_MARGIN_NS <= carried.due_ns
+        was_in_time = carried.arrived_ns + cheapest.q50_ns + LOCAL_MARGIN_NS <= carried.due_ns
         if was_in_time or self.fallback_start_ns(now_ns) is not None:
             return None
         return carried, cheapest.model
 
     def fallback_start_ns(self, now_ns: int) -> int | None:
-        """When the fallback of what is out on links must start; None if it cannot help."""
+        """When the fallback of what is out on links must start; None if it cannot help.
+
+        Planned with q99; a task for which that is too late already is tried as long as the median
+        fits.
+        """
         cheapest = self._onboard.cheapest(now_ns)
         if cheapest is None:
             return None
         duration = cheapest.q99_ns
-        fits_until = now_ns + duration + LOCAL_MARGIN_NS
+        fits_until = now_ns + cheapest.q50_ns + LOCAL_MARGIN_NS
         dues = sorted(
             entry.due_ns
             for entry in self

@@ -1,13 +1,15 @@
 """Where a frame is computed, and what a policy may look at to decide it (public seam)."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from scheduler.link import LinkEstimator, LinkState
+from scheduler.link import LinkEstimator, LinkState, normal_cdf
 from scheduler.tasks import Task
 
 Place = Literal["onboard", "offload", "carry"]
+Z99 = 2.326  # standard deviations from the median to the 99th percentile
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,29 @@ class Rung:
     accuracy: float
     q50_ns: int
     q99_ns: int
+
+    def p_in_time(self, available_ns: float) -> float:
+        """Probability that a run ends within `available_ns`: log-normal through q50 and q99."""
+        if available_ns <= 0.0 or self.q50_ns <= 0:
+            return 0.0
+        spread = max(0.02, math.log(self.q99_ns / self.q50_ns) / Z99)
+        return normal_cdf(math.log(available_ns / self.q50_ns) / spread)
+
+
+def fitting(rungs: Sequence[Rung], available_ns: int) -> Rung | None:
+    """The most accurate rung whose q99 fits; else the cheapest one whose median does, else None.
+
+    A run that is only likely to be in time is better than an idle detector: when it is not, its
+    answer still corrects the tracks.
+
+    Args:
+        rungs: Least accurate first.
+    """
+    sure = [rung for rung in rungs if rung.q99_ns <= available_ns]
+    if sure:
+        return sure[-1]
+    cheapest = min(rungs, key=lambda rung: rung.q50_ns, default=None)
+    return cheapest if cheapest is not None and cheapest.q50_ns <= available_ns else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +147,9 @@ class View:
     watts: float
 
     def fitting_rung(self, deadline_ns: int, not_before_ns: int) -> Rung | None:
-        """The most accurate rung that, started then, ends before the deadline with q99."""
+        """The most accurate rung that, started then, ends before the deadline; see `fitting`."""
         start = max(self.busy_until_ns, not_before_ns)
-        fitting = [r for r in self.rungs if start + r.q99_ns + self.margin_ns <= deadline_ns]
-        return fitting[-1] if fitting else None
+        return fitting(self.rungs, deadline_ns - self.margin_ns - start)
 
     def usable_links(self) -> list[LinkView]:
         """Links that are up and have a credit, in order of declaration."""

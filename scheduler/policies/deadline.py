@@ -59,16 +59,17 @@ class Deadline:
         )
         best = carry
         for rung in view.rungs:
-            end_ns = view.busy_until_ns + rung.q99_ns
-            if end_ns + view.margin_ns > task.deadline_ns:
+            available_ns = task.deadline_ns - view.margin_ns - view.busy_until_ns
+            p = rung.p_in_time(available_ns)
+            if rung.q50_ns > available_ns:
                 continue
             age_ns = view.busy_until_ns + rung.q50_ns - task.stamp_ns
             joules = view.watts * rung.q50_ns / 1e9
-            utility = rung.accuracy * self._freshness(age_ns) - self._o["price_joule"] * joules
-            utility -= self._switching(view, "onboard", "")
+            utility = p * rung.accuracy * self._freshness(age_ns) + (1.0 - p) * carry.utility
+            utility -= self._o["price_joule"] * joules + self._switching(view, "onboard", "")
             if round(utility, 6) > round(best.utility, 6):
-                reason = f"best on board: {utility:.2f} at {age_ns / 1e6:.0f} ms"
-                best = Placement("onboard", rung.model, utility=utility, reason=reason)
+                reason = f"best on board: {utility:.2f}, {p:.0%} in time at {age_ns / 1e6:.0f} ms"
+                best = Placement("onboard", rung.model, "", 0, p, utility, reason=reason)
         return best
 
     def _fallback(self, task: Task, view: View) -> float:

@@ -24,6 +24,7 @@ from vehicle.perception.training.pictures import Pictures
 AVERAGE_DECAY = 0.998  # of the weights that are shipped; the last 500 steps or so
 WARM_UP_STEPS = 100
 LEAST_RATE = 0.05  # share of the learning rate that the cosine ends at
+NEAR_SHARE = 0.35  # of the whole pictures at the end, shown enlarged
 MOSAIC_SHARE = 0.45  # of the samples before whole pictures are shown
 VIEW_SHARE = 0.3  # of these samples, all of a picture in half its size
 CLIP_NORM = 10.0
@@ -116,9 +117,11 @@ class Trainer:
         def shown(index: int, cut: Cut) -> Sample:
             return augmented(pictures.pixels[index], pictures.labels[index], cut, random)
 
-        if self.is_whole:
-            return shown(index, Cut(width, height, (0.85, 1.3)))
         chance = random.random()
+        if self.is_whole:
+            # What is about to be hit fills the picture, and few recorded pictures show that.
+            scales = (1.3, 3.2) if chance < NEAR_SHARE else (0.85, 1.3)
+            return shown(index, Cut(width, height, scales))
         if chance < MOSAIC_SHARE:
             others = random.integers(0, len(pictures), 3).tolist()
             tile = Cut(width // 4, height // 4, (0.4, 1.1))
