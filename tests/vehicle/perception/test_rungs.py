@@ -90,3 +90,8 @@ def test_shipped_onnx_and_safetensors_answer_alike(rung):
     is_answer = scores.max(1) > 0.2
     assert is_answer.any()
     assert np.abs(boxes - torch_boxes)[is_answer].max() < 1.5
+
+
+@pytest.mark.parametrize("rung", ["small", "large"])
+def test_a_shipped_model_names_no_file_of_the_machine_that_wrote_it(rung):
+    assert b".py" not in RUNGS[rung].onnx.read_bytes()

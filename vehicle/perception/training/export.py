@@ -55,8 +55,22 @@ def export_onnx(network: Network, path: Path) -> None:
         logger.setLevel(level)
     model = onnx.load(str(path))
     _halve(model)
+    _forget_origin(model)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
+
+
+def _forget_origin(model: onnx.ModelProto) -> None:
+    """Drops what the exporter noted of source lines: they are paths of the machine it ran on."""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        del value.metadata_props[:]
+    for constant in model.graph.initializer:
+        del constant.metadata_props[:]
 
 
 def _halve(model: onnx.ModelProto) -> None:
