@@ -127,6 +127,7 @@ def test_frame_travels_to_the_unit_and_back(path):
     assert answers[0][1].report.infer_ns == 20 * MS
 
 
+@pytest.mark.slow  # it asserts wall time
 @pytest.mark.parametrize("path", [GAP], ids=["gap"], indirect=True)
 def test_offloading_is_back_within_a_second_of_the_link(path):
     offset = time.monotonic() - path.link.started_ns / 1e9  # the trace began before the drive
@@ -136,6 +137,7 @@ def test_offloading_is_back_within_a_second_of_the_link(path):
     assert any(at > 2.0 for at in answers)
 
 
+@pytest.mark.slow  # it asserts wall time
 @pytest.mark.parametrize("path", [STEADY], ids=["steady"], indirect=True)
 def test_offloading_is_back_after_the_unit_s_restart(path):
     begin = time.monotonic()

@@ -48,6 +48,7 @@ def running_in(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_two_vehicles_of_two_cameras_each_drive_at_five_fps(tmp_path: Path) -> None:
     done = start(tmp_path, "two_vehicles", "--duration", "3")
     out, err = done.communicate(timeout=110)
