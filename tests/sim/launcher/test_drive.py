@@ -75,6 +75,7 @@ def test_a_bridge_that_dies_ends_the_drive_with_an_error(config, fakes, tmp_path
     assert "vehicle ends" in order(folder)
 
 
+@pytest.mark.slow  # it asserts wall time
 def test_an_interrupt_ends_all_in_time_even_the_deaf(config: Config, fakes, tmp_path) -> None:
     seen: list[float] = []
 
