@@ -29,7 +29,9 @@ class ActorInstances:
         self._asset_seed = asset_seed
         self._meshes: dict[tuple[str, int, int], Mesh] = {}
 
-    def update(self, instances: dict[int, Instance], actors: dict[int, Actor]) -> None:
+    def update(
+        self, instances: dict[int, Instance], actors: dict[int, Actor], elapsed_s: float = 0.0
+    ) -> None:
         """Bring `instances` in line with the actors that can be seen."""
         for gone in instances.keys() - actors.keys():
             del instances[gone]

@@ -63,6 +63,7 @@ class Actor:
         lane: the driving lane under it and how far along (vehicles).
         lane_s: metres along `lane`.
         lane_offset: metres to the left of its middle.
+        rolled: metres driven, forward counts up; wheels and pedals turn with it (vehicles).
         walked: metres walked, which choose the phase of the step (walkers).
         stunned_s: seconds left of sliding after a hit, in which the control does nothing (walkers).
         does_collide: others are hit by it and it by them.
@@ -91,6 +92,7 @@ class Actor:
     lane: Lane | None = None
     lane_s: float = 0.0
     lane_offset: float = 0.0
+    rolled: float = 0.0
     walked: float = 0.0
     stunned_s: float = 0.0
     does_collide: bool = True

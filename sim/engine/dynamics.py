@@ -76,6 +76,8 @@ class Body:
         """Put the new motion into the actor."""
         actor, start = self.actor, self.start
         pose = actor.pose
+        ahead = self.vx * math.cos(self.yaw) + self.vy * math.sin(self.yaw)
+        actor.rolled += ahead * delta_s
         actor.pose = Pose(self.x, self.y, self.z, wrap(self.yaw), pose.pitch, pose.roll)
         actor.velocity = (self.vx, self.vy, self.vz)
         actor.angular_velocity = (0.0, 0.0, self.spin)

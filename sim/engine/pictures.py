@@ -29,7 +29,14 @@ class Pictures:
         self._instances: ActorInstances | None = None
         self._shown = -1
 
-    def take(self, view: CameraView, actors: dict[int, Actor], frame: int, version: int) -> Picture:
+    def take(
+        self,
+        view: CameraView,
+        actors: dict[int, Actor],
+        frame: int,
+        version: int,
+        elapsed_s: float,
+    ) -> Picture:
         """What `view` sees of the actors; `version` changes whenever anything may have moved."""
         if self._renderer is None:
             self._set_up()
@@ -37,7 +44,7 @@ class Pictures:
             self._renderer is not None and self._scene is not None and self._instances is not None
         )
         if version != self._shown:
-            self._instances.update(self._scene.dynamic, actors)
+            self._instances.update(self._scene.dynamic, actors, elapsed_s)
             self._renderer.begin_tick(frame)
             self._shown = version
         return self._renderer.render(view)

@@ -378,4 +378,4 @@ class Engine:
 
     def picture(self, view: CameraView) -> Picture:
         """What a camera sees now; the same view in the same tick is drawn once."""
-        return self._pictures.take(view, self.actors, self.frame, self._version)
+        return self._pictures.take(view, self.actors, self.frame, self._version, self.elapsed_s)

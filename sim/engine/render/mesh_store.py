@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.render.kernels.layout import FLAG_CUTOUT, FLAG_TWO_SIDED, Drawn, Geometry
-from sim.engine.render.scene import Instance, Mesh
+from sim.engine.render.kernels.layout import FLAG_CUTOUT, FLAG_TEXT, FLAG_TWO_SIDED, Drawn, Geometry
+from sim.engine.render.scene import PLATE_SHIFT, Instance, Mesh
+from sim.engine.render.textures import TEXTURE_INDEX
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ class MeshStore:
             tint=np.array([one.tint for one in listed], np.float32).reshape(count, 3),
             instance_id=np.array([one.instance_id for one in listed], np.uint32),
             semantic_tag=np.array([one.semantic_tag for one in listed], np.uint8),
-            lamps=np.array([one.lamps for one in listed], np.int64),
+            lamps=np.array([one.lamps | one.plate << PLATE_SHIFT for one in listed], np.int64),
         )
 
     def geometry(self) -> Geometry:
@@ -128,6 +129,7 @@ class MeshStore:
 def _flat(mesh: Mesh) -> Geometry:
     """A mesh as the kernels read it."""
     flags = mesh.is_two_sided * FLAG_TWO_SIDED + mesh.is_cutout * FLAG_CUTOUT
+    flags = flags + (mesh.texture == TEXTURE_INDEX["glyphs"]) * FLAG_TEXT
     return Geometry(
         vertices=mesh.vertices,
         normals=mesh.normals,

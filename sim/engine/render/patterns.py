@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.render import facades
+from sim.engine.render.glyphs import glyph_sheet
 from sim.engine.render.noise import NoiseBank, blend, grey, rgb
 
 Picture = NDArray[np.float32]  # (n, n, 3 or 4), RGB(A) 0..255
@@ -177,6 +178,10 @@ def _plate(noise: NoiseBank, rng: np.random.Generator) -> Picture:
     return picture
 
 
+def _glyphs(noise: NoiseBank, rng: np.random.Generator) -> Picture:
+    return glyph_sheet()
+
+
 def _cloud(noise: NoiseBank, rng: np.random.Generator) -> Picture:
     """Red: how much cloud; green: its brightness. Read by the sky, not seen as a surface."""
     cover = np.clip((noise(512, 1.6) - 0.42) * 2.4, 0, 1)
@@ -238,4 +243,5 @@ PATTERNS: Final[dict[str, tuple[float, Painter]]] = {
         for k in range(facades.FACADES)
     },
     **{f"shop_{k}": (8.0, _spread(facades.shop, k)) for k in range(facades.SHOPS)},
+    "glyphs": (1.0, _glyphs),
 }

@@ -12,6 +12,26 @@ LEVEL_OBJECT_IDS = 1 << 24  # instance ids of buildings, trees and poles start h
 # Mesh.lamp: 0 glows always, 1..32 while that bit (counted from 1) of Instance.lamps is set,
 # LAMP_STATE + s while Instance.lamps == s (traffic lights: 0 red, 1 yellow, 2 green, 3 off).
 LAMP_STATE = 64
+PLATE_SHIFT = 20  # lamps have the bits below; from here the signs of the number plate, 6 bits each
+
+
+@dataclass(frozen=True, slots=True)
+class LampSpot:
+    """Where a mesh gives light, for whoever lets lamps shine on things or glow in the dark.
+
+    Attributes:
+        position: metres, mesh axes.
+        direction: unit vector, mesh axes, where it shines most.
+        colour: linear rgb, 0..1.
+        lamp: burns as triangles of that number do, see `LAMP_STATE`.
+        reach_m: how far it lights the road; 0 for a lamp that is only seen.
+    """
+
+    position: tuple[float, float, float]
+    direction: tuple[float, float, float]
+    colour: tuple[float, float, float]
+    lamp: int
+    reach_m: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +54,9 @@ class Mesh:
         lamp: (T,) uint8, which lamp the triangle belongs to, see `LAMP_STATE`.
         is_cutout: (T,) bool, the texture's alpha makes holes.
         is_two_sided: (T,) bool, drawn from behind too.
+        spots: where its lamps are.
+        coarse: the same thing with fewer triangles, drawn where its sphere is small in the picture
+            (under about 24 pixels); None where this mesh does for all distances.
     """
 
     name: str
@@ -48,6 +71,8 @@ class Mesh:
     lamp: NDArray[np.uint8]
     is_cutout: NDArray[np.bool_]
     is_two_sided: NDArray[np.bool_]
+    spots: tuple[LampSpot, ...] = ()
+    coarse: "Mesh | None" = None
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +87,7 @@ class Instance:
         semantic_tag: CARLA CityObjectLabel number.
         is_dynamic: moves, or comes and goes, while the scene lives.
         lamps: light flags (CARLA VehicleLightState) or the state of a traffic light.
+        plate: signs of the number plate, see `sim.engine.plates.plate_code`.
     """
 
     mesh: Mesh
@@ -71,6 +97,7 @@ class Instance:
     semantic_tag: int = 0
     is_dynamic: bool = False
     lamps: int = 0
+    plate: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +133,8 @@ class Scene:
     """Everything a camera can see.
 
     `static` is read once, when a renderer is made; `dynamic` is read anew at every tick, keyed by
-    actor id (traffic lights included: their lamps change).
+    actor id (traffic lights included: their lamps change). Parts that move on their own (wheels,
+    riders) are instances with the actor's `instance_id` under keys of their own, below zero.
     """
 
     textures: Textures

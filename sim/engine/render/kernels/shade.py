@@ -13,8 +13,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from sim.engine.render.kernels.layout import (
+    FLAG_TEXT,
     SKY_DEPTH_M,
     SKY_TAG,
+    TEXT_SHIFT,
     Atlas,
     Drawn,
     Geometry,
@@ -197,7 +199,7 @@ def _shade_row(
     planes, source = triangles.planes, triangles.source
     corners, uv, normals = geometry.triangles, geometry.uv, geometry.normals
     colours, textures, lamp = geometry.colour, geometry.texture, geometry.lamp
-    specular, emissive = geometry.specular, geometry.emissive
+    specular, emissive, flags = geometry.specular, geometry.emissive, geometry.flags
     ranges, rotation, tint, lamps = (
         drawn.vertex_range, drawn.rotation, drawn.tint, drawn.lamps)  # fmt: skip
     ids, tags = drawn.instance_id, drawn.semantic_tag
@@ -212,7 +214,7 @@ def _shade_row(
     mirror_base, mirror_width = offset[mirror, 1], size[mirror] >> 1
     look = np.zeros(LOOK_SIZE, np.float64)
     state = np.uint32(seed * 9781 + y * 6271 + 1)
-    last, q, texture, top, lod, surface = -1, 0, 0, 0, F(0), 0
+    last, q, texture, top, lod, surface, text = -1, 0, 0, 0, F(0), 0, -1
     py = y + F(0.5)
     for x in range(owner.shape[1]):
         m = owner[y, x]
@@ -232,6 +234,7 @@ def _shade_row(
                 q, triangle = source[m, 0], source[m, 1]
                 first = ranges[q, 0]
                 texture = textures[triangle]
+                text = lamps[q] >> TEXT_SHIFT if flags[triangle] & FLAG_TEXT else -1
                 _write_planes(y, m, first, triangle, q, planes, corners, uv, normals, rotation,
                               look)  # fmt: skip
                 _write_material(m, first, triangle, q, planes, corners, uv, colours, tint,
@@ -251,6 +254,11 @@ def _shade_row(
             level = min(int(lod + F(float(np.uint32(state >> np.uint32(16)))) * F(1 / 65536)), top)
             u = (look[U] * x + look[U + 1]) * depth
             v = (look[V] * x + look[V + 1]) * depth
+            if text >= 0:  # eight signs a row of the texture, eight places of a sign along u
+                place = int(u * F(8))
+                sign = (text >> (6 * place)) & 63
+                u += F((sign & 7) - place) * F(0.125)
+                v += F(sign >> 3) * F(0.125)
             red, green, blue = fetch(texels, offset[texture, level], size[texture] >> level, u, v)
             red, green, blue = red * F(look[RED]), green * F(look[GREEN]), blue * F(look[BLUE])
             glow = F(look[GLOW])
