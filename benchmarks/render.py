@@ -23,7 +23,7 @@ CARS, WALKERS = 24, 12
 
 def busy_town(*, shadows: bool, threads: int) -> Engine:
     """The town with its own traffic, the same for every variant."""
-    town = build_town(1)
+    town = build_town()
     engine = Engine(town, seed=1, shadows=shadows, threads=threads)
     rng = random.Random(1)
     kinds = [name for name in sorted(engine.blueprints) if name.startswith("vehicle.")]

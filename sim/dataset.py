@@ -27,6 +27,7 @@ from sim.ego_driver import EgoDriver
 from sim.engine.geometry import Pose
 from sim.ground_truth import CLASSES, TRAFFIC_LIGHT, GroundTruth, TruthBox
 from sim.world import Body, CameraMount, Ego, EgoState, World, WorldTick
+from sim.worlds import town_of
 
 ANNOTATIONS = "annotations.json"
 PICTURES = "images"
@@ -37,6 +38,7 @@ EVERY_TICKS = 6  # so that pictures of one camera differ
 WARM_UP_TICKS = 30  # until traffic has spread and moves
 STANDING = 0.3  # m/s
 MAX_STANDING = 2  # pictures of one wait at a light
+DEFAULT_TOWNS = ["VdapTown01", "VdapTown01-2", "VdapTown01-3"]
 LOOK_AHEAD_M = 7.0  # the least gap to what stands in the way; grows by a second of driving
 
 
@@ -46,7 +48,7 @@ class Plan:
 
     Attributes:
         images: Pictures in all.
-        town_seeds: Layouts to drive through, in turn.
+        towns: Names of those to drive through, in turn.
         asset_seeds: Looks of cars, people and houses, in turn.
         seed: Of traffic, places and cameras.
         width: Of a picture, pixels.
@@ -56,7 +58,7 @@ class Plan:
     """
 
     images: int
-    town_seeds: tuple[int, ...]
+    towns: tuple[str, ...]
     asset_seeds: tuple[int, ...]
     seed: int
     width: int = 640
@@ -81,7 +83,7 @@ class Segment:
     Attributes:
         index: Number of the segment.
         pictures: To take.
-        town_seed: Of the layout.
+        town: Its name.
         asset_seed: Of the looks.
         traffic_seed: Of who drives and walks where.
         vehicles: Other vehicles asked for.
@@ -91,7 +93,7 @@ class Segment:
 
     index: int
     pictures: int
-    town_seed: int
+    town: str
     asset_seed: int
     traffic_seed: int
     vehicles: int
@@ -105,8 +107,8 @@ OpenWorld = Callable[[Segment], World]
 def segment_of(plan: Plan, index: int) -> Segment:
     """Draws one segment; the same for the same plan."""
     random = np.random.default_rng((plan.seed, index))
-    town = plan.town_seeds[index % len(plan.town_seeds)]
-    asset = plan.asset_seeds[index // len(plan.town_seeds) % len(plan.asset_seeds)]
+    town = plan.towns[index % len(plan.towns)]
+    asset = plan.asset_seeds[index // len(plan.towns) % len(plan.asset_seeds)]
     egos = tuple(
         (
             int(random.integers(0, 1000)),
@@ -326,7 +328,7 @@ def parser() -> argparse.ArgumentParser:
     it = argparse.ArgumentParser(prog="vdap dataset", description=__doc__)
     it.add_argument("out", type=Path, help="folder of the set; a started one goes on")
     it.add_argument("--images", type=int, default=4000)
-    it.add_argument("--town-seeds", type=int, nargs="+", default=[1, 2, 3], metavar="SEED")
+    it.add_argument("--towns", nargs="+", default=DEFAULT_TOWNS, metavar="TOWN")
     it.add_argument("--asset-seeds", type=int, nargs="+", default=[1, 2, 3], metavar="SEED")
     it.add_argument("--seed", type=int, default=1, help="of traffic, places and cameras")
     it.add_argument("--width", type=int, default=640)
@@ -338,15 +340,15 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     arguments = parser().parse_args(argv)
-    plan = Plan(
-        arguments.images,
-        tuple(arguments.town_seeds),
-        tuple(arguments.asset_seeds),
-        arguments.seed,
-        arguments.width,
-        arguments.height,
-    )
     try:
+        plan = Plan(
+            arguments.images,
+            tuple(town_of(town, 1) for town in arguments.towns),
+            tuple(arguments.asset_seeds),
+            arguments.seed,
+            arguments.width,
+            arguments.height,
+        )
         pictures, boxes = _with_progress(plan, arguments.out, arguments.workers)
     except VdapError as error:
         sys.stderr.write(f"vdap dataset: {error}\n")
@@ -376,7 +378,7 @@ def _open_world(segment: Segment) -> World:
     from sim.inprocess_world import InprocessWorld
 
     return InprocessWorld(
-        town_seed=segment.town_seed,
+        town=segment.town,
         asset_seed=segment.asset_seed,
         seed=segment.traffic_seed,
         fixed_delta_s=DELTA_S,

@@ -54,7 +54,7 @@ class InprocessWorld:
     """The engine in this process; see `sim.world.World` for the verbs.
 
     Args:
-        town_seed: of buildings and trees; the roads are the same for all.
+        town: one of `sim.engine.town.town_names()`, for example `VdapTown02` or `VdapTown02-17`.
         asset_seed: of what everything looks like.
         seed: of the engine's traffic and of random routes.
         fixed_delta_s: seconds of a tick.
@@ -65,7 +65,7 @@ class InprocessWorld:
     def __init__(
         self,
         *,
-        town_seed: int = 1,
+        town: str = "VdapTown01",
         asset_seed: int = 1,
         seed: int = 1,
         fixed_delta_s: float = 0.1,
@@ -73,7 +73,7 @@ class InprocessWorld:
         threads: int = 1,
     ) -> None:
         self.engine = Engine(
-            build_town(town_seed),
+            build_town(town),
             seed=seed,
             asset_seed=asset_seed,
             shadows=shadows,

@@ -2,13 +2,13 @@
 
 import importlib.util
 import logging
-import re
 import time
 from collections.abc import Callable
 
 from scheduler.config import Config
 from scheduler.config import World as WorldConfig
 from scheduler.errors import ConfigError
+from sim.engine.town_names import UnknownTown, parse_town, seeded_name
 from sim.world import World
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def open_world(
 
     started = time.monotonic()
     opened = InprocessWorld(
-        town_seed=config.seed if world.town is None else town_seed(world.town),
+        town=town_of(world.town, config.seed),
         asset_seed=world.asset_seed,
         seed=config.seed,
         fixed_delta_s=world.fixed_delta_s,
@@ -86,16 +86,17 @@ def server_address(world: WorldConfig) -> tuple[str, int]:
     return host, int(port)
 
 
-def town_seed(town: str) -> int:
-    """The seed of an embedded town by its name.
+def town_of(town: str | None, seed: int) -> str:
+    """The embedded town that a config means; without one the small town with the drive's seed.
 
     Raises:
         ConfigError: the embedded world has no such town.
     """
-    match = re.fullmatch(r"(?:Carla/Maps/)?VdapTown(\d+)", town)
-    if match is None:
+    if town is None:
+        return seeded_name(seed)
+    try:
+        return str(parse_town(town))
+    except UnknownTown as error:
         raise ConfigError(
-            f"world.town: the embedded world has VdapTown01, VdapTown02, ..., not {town!r}: "
-            "other towns need a CARLA server (`world.address`)"
-        )
-    return int(match[1])
+            f"world.town: {error}; other towns need a CARLA server (`world.address`)"
+        ) from None

@@ -28,6 +28,7 @@ class Flags(argparse.Namespace):
     host: str
     port: int
     streaming_port: int
+    town: str | None
     seed: int
     asset_seed: int
     instance_ids: Literal["actor", "engine"]
@@ -43,7 +44,8 @@ def parse(argv: list[str] | None = None) -> Flags:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
     parser.add_argument("--port", type=int, default=2000, help="RPC port; 0 takes a free one")
     parser.add_argument("--streaming-port", type=int, default=0, help="0 takes the next one")
-    parser.add_argument("--seed", type=int, default=1, help="of the town's buildings and traffic")
+    parser.add_argument("--town", help="its name; default: VdapTown01 with --seed")
+    parser.add_argument("--seed", type=int, default=1, help="of traffic")
     parser.add_argument("--asset-seed", type=int, default=1, help="of what everything looks like")
     parser.add_argument(
         "--instance-ids",
@@ -94,9 +96,10 @@ def main() -> int:
 def _engine(flags: Flags) -> Engine:
     from sim.engine.simulation import Engine
     from sim.engine.town import build_town
+    from sim.engine.town_names import seeded_name
 
     engine = Engine(
-        build_town(flags.seed),
+        build_town(flags.town or seeded_name(flags.seed)),
         seed=flags.seed,
         asset_seed=flags.asset_seed,
         shadows=flags.shadows,

@@ -29,7 +29,18 @@ from sim.engine.roads import (
     Network,
     lane_offset,
 )
+from sim.engine.town_names import FOLDER, TownName, UnknownTown, parse_town, town_names
 from sim.engine.traffic_lights import TrafficLight
+
+__all__ = [
+    "Crossing",
+    "Pavement",
+    "Town",
+    "UnknownTown",
+    "build_town",
+    "forget_towns",
+    "town_names",
+]
 
 SPAWN_SPACING = 20.0  # m along a lane
 SPAWN_CLEARANCE = 12.0  # m from a lane's ends, so that nobody spawns on a crossing
@@ -140,19 +151,31 @@ class Town:
         return KERB_HEIGHT if lanes.is_near(x, y, 2.5, "pavement") else LAWN_HEIGHT
 
 
-@lru_cache(maxsize=2)
-def build_town(seed: int = 1) -> Town:
-    """Generate the town; the roads are the same for every seed, buildings and trees differ.
+def build_town(name: str = "VdapTown01") -> Town:
+    """The town of a name; its roads do not depend on the seed that the name may hold.
 
-    A town never changes, so the last two are kept for the next engine that wants one of them.
+    A town never changes, so the last ones are kept for the next engine that wants one of them.
+
+    Raises:
+        UnknownTown: there is no such town.
     """
+    return _generate(parse_town(name))
+
+
+def forget_towns() -> None:
+    """Free the towns that are kept."""
+    _generate.cache_clear()
+
+
+@lru_cache(maxsize=4)
+def _generate(town_name: TownName) -> Town:
     network = street_plan()
-    name = f"VdapTown{seed:02d}"
+    name, seed = str(town_name), town_name.seed
     lanes = network.lane_graph()
     pavements = _pavements(lanes)
     buildings = place_buildings(lanes, random.Random(f"{seed} buildings"))
     return Town(
-        name=f"Carla/Maps/{name}",
+        name=FOLDER + name,
         seed=seed,
         opendrive=write_opendrive(network, name),
         network=network,

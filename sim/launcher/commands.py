@@ -5,7 +5,7 @@ from pathlib import Path
 from scheduler.config import Config
 from sim.launcher.plan import Instance
 from sim.launcher.supervisor import Child, python
-from sim.worlds import town_seed
+from sim.worlds import town_of
 
 
 def child_of(instance: Instance, config: Config, folder: Path) -> Child:
@@ -33,7 +33,8 @@ def _world_flags(instance: Instance, config: Config) -> list[str]:
         "--host", config.world.bind.host or "127.0.0.1",
         "--port", str(instance.ports[0]),
         "--streaming-port", str(instance.ports[1]),
-        "--seed", str(config.seed if config.world.town is None else town_seed(config.world.town)),
+        "--town", town_of(config.world.town, config.seed),
+        "--seed", str(config.seed),
         "--asset-seed", str(config.world.asset_seed),
         "--instance-ids", config.world.instance_ids,
     ]  # fmt: skip

@@ -82,7 +82,9 @@ class PaintedWorld:
         self.is_closed = True
 
 
-PLAN = dataset.Plan(10, (1, 2), (1, 2), seed=4, width=320, height=192, per_segment=4, egos=2)
+PLAN = dataset.Plan(
+    10, ("VdapTown01", "VdapTown01-2"), (1, 2), seed=4, width=320, height=192, per_segment=4, egos=2
+)
 
 
 def recorded(out, plan=PLAN, fail_at=None):
@@ -142,15 +144,22 @@ def test_a_stopped_recording_goes_on_and_ends_the_same(tmp_path):
 
 def test_another_plan_in_the_same_folder_is_refused(tmp_path):
     recorded(tmp_path)
-    other = dataset.Plan(10, (1, 2), (3,), seed=4, width=320, height=192, per_segment=4)
+    other = dataset.Plan(
+        10, ("VdapTown01", "VdapTown01-2"), (3,), seed=4, width=320, height=192, per_segment=4
+    )
     with pytest.raises(ConfigError, match="other options"):
         recorded(tmp_path, other)
 
 
 def test_segments_take_turns_through_towns_and_looks():
-    plan = dataset.Plan(1000, (1, 2), (5, 6), seed=1, per_segment=100)
-    seeds = [(s.town_seed, s.asset_seed) for s in (dataset.segment_of(plan, i) for i in range(4))]
-    assert seeds == [(1, 5), (2, 5), (1, 6), (2, 6)]
+    plan = dataset.Plan(1000, ("VdapTown01", "VdapTown01-2"), (5, 6), seed=1, per_segment=100)
+    seeds = [(s.town, s.asset_seed) for s in (dataset.segment_of(plan, i) for i in range(4))]
+    assert seeds == [
+        ("VdapTown01", 5),
+        ("VdapTown01-2", 5),
+        ("VdapTown01", 6),
+        ("VdapTown01-2", 6),
+    ]
     assert dataset.segment_of(plan, 3) == dataset.segment_of(plan, 3)
     assert dataset.segment_of(plan, 3).egos != dataset.segment_of(plan, 2).egos
 

@@ -196,15 +196,15 @@ def test_address_and_town_of_a_world():
     for wrong in ("2000", "host:", "host:port", "host:99999"):
         with pytest.raises(ConfigError, match="HOST:PORT"):
             worlds.server_address(World(address=wrong))
-    assert worlds.town_seed("VdapTown07") == worlds.town_seed("Carla/Maps/VdapTown07") == 7
+    assert worlds.town_of("Carla/Maps/VdapTown01-7", 3) == worlds.town_of(None, 7) == "VdapTown01-7"
     with pytest.raises(ConfigError, match="Town10HD"):
-        worlds.town_seed("Town10HD")
+        worlds.town_of("Town10HD", 1)
 
 
 def test_adapter_that_is_asked_for_is_opened():
-    world = World(adapter="inprocess", town="VdapTown02", fixed_delta_s=0.2)
+    world = World(adapter="inprocess", town="VdapTown01-2", fixed_delta_s=0.2)
     opened = worlds.open_world(Config(world=world), world)
-    assert (opened.name, opened.town) == ("inprocess", "Carla/Maps/VdapTown02")
+    assert (opened.name, opened.town) == ("inprocess", "Carla/Maps/VdapTown01-2")
     assert opened.tick().sim_ns == 200_000_000
 
 

@@ -120,7 +120,7 @@ def lazy_server():
 
 @pytest.fixture(scope="module")
 def town():
-    return build_town(1)
+    return build_town()
 
 
 @pytest.fixture

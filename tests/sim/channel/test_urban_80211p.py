@@ -158,7 +158,7 @@ def test_channel_by_module_and_class():
 
 def test_what_blocks_in_town_is_what_stands_between():
     """The radio's flat footprints against the engine's boxes, between points on and by streets."""
-    town, choose = build_town(1), random.Random(4)
+    town, choose = build_town(), random.Random(4)
     footprints = [[(x, y) for x, y in b.footprint.tolist()] for b in town.buildings]
     buildings, boxes = propagation.Buildings(footprints), [b.box() for b in town.buildings]
     lanes = [lane for lane in town.lanes.lanes.values() if lane.kind == "driving"]

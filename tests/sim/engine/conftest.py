@@ -8,7 +8,7 @@ from sim.engine.town import Town, build_town
 
 @pytest.fixture(scope="session")
 def town() -> Town:
-    return build_town(1)
+    return build_town()
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ def test_the_engine_runs_without_numba_until_a_picture_is_asked_for() -> None:
     code = (
         "import sys; from sim.engine.simulation import Engine; "
         "from sim.engine.town import build_town; "
-        "engine = Engine(build_town(1)); engine.tick(0.1); "
+        "engine = Engine(build_town()); engine.tick(0.1); "
         "sys.exit('numba' in sys.modules or 'sim.engine.render.renderer' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -8,7 +8,7 @@ from sim.engine.geometry import boxes_touch, ray_span
 from sim.engine.layout import street_plan
 from sim.engine.level_objects import level_obstacles
 from sim.engine.roads import KERB_HEIGHT
-from sim.engine.town import Town, build_town
+from sim.engine.town import Town, UnknownTown, build_town, forget_towns, town_names
 
 
 def test_every_driving_lane_goes_on_and_joins_its_successor(town: Town) -> None:
@@ -145,8 +145,10 @@ def test_ground_height(town: Town) -> None:
 
 
 def test_a_seed_gives_the_same_town_again_and_another_seed_another() -> None:
-    generate = build_town.__wrapped__  # not those that are kept
-    first, again, other = generate(7), generate(7), generate(8)
+    first = build_town("VdapTown01-7")
+    forget_towns()
+    again, other = build_town("VdapTown01-7"), build_town("VdapTown01-8")
+    assert first is not again
     assert first.buildings == again.buildings
     assert first.furniture == again.furniture
     assert first.opendrive == again.opendrive
@@ -179,3 +181,12 @@ def _hits(box, a, b) -> bool:
 
 def test_street_plan_needs_no_seed() -> None:
     assert street_plan().roads.keys() == street_plan().roads.keys()
+
+
+def test_names_mean_towns_and_a_wrong_one_lists_what_there_is() -> None:
+    assert town_names()[0] == "VdapTown01"
+    assert build_town("Carla/Maps/VdapTown01-1") is build_town()
+    assert build_town("VdapTown01-9").name == "Carla/Maps/VdapTown01-9"
+    for wrong in ("Town10HD", "VdapTown01-", "VdapTown99", ""):
+        with pytest.raises(UnknownTown, match="VdapTown01"):
+            build_town(wrong)
