@@ -27,50 +27,81 @@ class FramingError(ValueError):
     """The bytes are not MessagePack, or one message is larger than `MAX_MESSAGE`."""
 
 
-def message_end(data: bytes | bytearray, start: int = 0) -> int | None:
-    """Return the index after the MessagePack object at `start`, or None while it is incomplete.
+class MessageScan:
+    """Finds where one MessagePack object ends, going on where the bytes ended last time.
 
-    Counts the objects still owed instead of recursing, so that nesting costs no stack.
+    Counts the objects still owed instead of recursing, so that nesting costs no stack, and reads no
+    byte twice, so that a large message in small pieces costs no more than in one.
     """
-    position, owed, size = start, 1, len(data)
-    while owed:
-        if position >= size:
-            return None
-        code = data[position]
-        position += 1
-        owed -= 1
-        if code <= 0x7F or code >= 0xE0:
-            continue
-        if code <= 0x8F:
-            owed += 2 * (code & 0x0F)
-        elif code <= 0x9F:
-            owed += code & 0x0F
-        elif code <= 0xBF:
-            position += code & 0x1F
-        elif code in _FIXED_BODY:
-            position += _FIXED_BODY[code]
-        elif code in _SIZED_BODY:
-            width, extra = _SIZED_BODY[code]
-            if position + width > size:
-                return None
-            position += width + extra + int.from_bytes(data[position : position + width], "big")
-        elif code in _CONTAINERS:
-            width, items = _CONTAINERS[code]
-            if position + width > size:
-                return None
-            owed += items * int.from_bytes(data[position : position + width], "big")
-            position += width
-        else:
-            raise FramingError(f"expected MessagePack, got the reserved byte 0x{code:02x}")
-    return position if position <= size else None
+
+    def __init__(self, start: int = 0) -> None:
+        self._position = start
+        self._owed = 1
+
+    def end(self, data: bytes | bytearray) -> int | None:
+        """Return the index after the object, or None while it is incomplete.
+
+        Raises:
+            FramingError: a byte that begins no MessagePack object.
+        """
+        position, owed, size = self._position, self._owed, len(data)
+        while owed:
+            if position >= size:
+                break
+            code = data[position]
+            if code <= 0x7F or code >= 0xE0:
+                position += 1
+            elif code <= 0x9F:
+                owed += (code & 0x0F) * (2 if code <= 0x8F else 1)
+                position += 1
+            elif code <= 0xBF:
+                position += 1 + (code & 0x1F)
+            elif code in _FIXED_BODY:
+                position += 1 + _FIXED_BODY[code]
+            else:
+                sized = _sized(data, position, size)
+                if sized is None:
+                    break
+                position, more = sized
+                owed += more
+            owed -= 1
+        self._position, self._owed = position, owed
+        return position if not owed and position <= size else None
+
+
+def _sized(data: bytes | bytearray, position: int, size: int) -> tuple[int, int] | None:
+    """Return (next position, objects it holds) of what writes its size; None if that is cut off."""
+    code = data[position]
+    if code in _SIZED_BODY:
+        (width, extra), items = _SIZED_BODY[code], 0
+    elif code in _CONTAINERS:
+        (width, items), extra = _CONTAINERS[code], 0
+    else:
+        raise FramingError(f"expected MessagePack, got the reserved byte 0x{code:02x}")
+    body = position + 1 + width
+    if body > size:
+        return None
+    count = int.from_bytes(data[position + 1 : body], "big")
+    return (body, items * count) if items else (body + extra + count, 0)
+
+
+def message_end(data: bytes | bytearray, start: int = 0) -> int | None:
+    """Return the index after the MessagePack object at `start`, or None while it is incomplete."""
+    return MessageScan(start).end(data)
 
 
 class MessageReader:
     """Collects received bytes and hands out whole messages."""
 
     def __init__(self, max_message: int = MAX_MESSAGE) -> None:
+        self.max_message = max_message
         self._data = bytearray()
-        self._max_message = max_message
+        self._scan = MessageScan()
+
+    @property
+    def pending(self) -> int:
+        """Bytes of the message that is not complete."""
+        return len(self._data)
 
     def feed(self, received: bytes) -> Iterator[bytes]:
         """Yield each message that is complete with `received`; keep the rest.
@@ -80,11 +111,12 @@ class MessageReader:
         """
         self._data += received
         start = 0
-        while (end := message_end(self._data, start)) is not None:
+        while start < len(self._data) and (end := self._scan.end(self._data)) is not None:
             yield bytes(self._data[start:end])
             start = end
-            if start == len(self._data):
-                break
-        del self._data[:start]
-        if len(self._data) > self._max_message:
-            raise FramingError(f"a message of more than {self._max_message} bytes")
+            self._scan = MessageScan(start)
+        if start:
+            del self._data[:start]
+            self._scan = MessageScan()  # what is left of the next message is read once more
+        if len(self._data) > self.max_message:
+            raise FramingError(f"a message of more than {self.max_message} bytes")
