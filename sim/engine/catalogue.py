@@ -1,8 +1,9 @@
-"""What can be spawned: vehicles, walkers, cameras and props, under CARLA's ids."""
+"""What can be spawned under CARLA's ids; the sensors have a file of their own."""
 
 from __future__ import annotations
 
 from sim.engine.blueprints import Attribute, Blueprint
+from sim.engine.sensor_catalogue import sensor_blueprints
 
 Size = tuple[float, float, float]  # length, width, height, metres
 
@@ -68,20 +69,11 @@ PROPS: tuple[tuple[str, str, Size, float], ...] = (
     ("bin", "bin", (0.5, 0.5, 1.0), 25.0),
     ("bench01", "bench", (0.6, 1.6, 0.9), 60.0),
 )
-ON_LENS = (
-    ("lens_circle_falloff", "5.0"), ("lens_circle_multiplier", "0.0"), ("lens_k", "-1.0"),
-    ("lens_kcube", "0.0"), ("lens_x_size", "0.08"), ("lens_y_size", "0.08"),
-)  # fmt: skip
-ON_RGB = (
-    ("bloom_intensity", "0.675"), ("fstop", "1.4"), ("gamma", "2.2"), ("iso", "100.0"),
-    ("lens_flare_intensity", "0.1"), ("motion_blur_intensity", "0.45"), ("shutter_speed", "200.0"),
-    ("exposure_compensation", "0.0"),
-)  # fmt: skip
 
 
 def all_blueprints() -> dict[str, Blueprint]:
     """The whole catalogue by id."""
-    found = [*_vehicles(), *_walkers(), *_sensors(), *_props(), *_level()]
+    found = [*_vehicles(), *_walkers(), *sensor_blueprints(), *_props(), *_level()]
     return {blueprint.id: blueprint for blueprint in found}
 
 
@@ -154,41 +146,6 @@ def _walkers() -> list[Blueprint]:
             )
         )
     return found
-
-
-def _sensors() -> list[Blueprint]:
-    tick = Attribute("sensor_tick", "float", "0.0")
-    size = (
-        Attribute("image_size_x", "int", "800"),
-        Attribute("image_size_y", "int", "600"),
-        Attribute("fov", "float", "90.0"),
-    )
-    lens = tuple(Attribute(name, "float", value) for name, value in ON_LENS)
-    film = (
-        *(Attribute(name, "float", value) for name, value in ON_RGB),
-        Attribute("enable_postprocess_effects", "bool", "true"),
-        Attribute("exposure_mode", "string", "histogram", ("manual", "histogram")),
-    )
-    cameras = {"rgb": film, "depth": (), "semantic_segmentation": (), "instance_segmentation": ()}
-    found = [
-        Blueprint(
-            id=f"sensor.camera.{name}",
-            tags=("sensor", "camera", name),
-            kind="sensor",
-            attributes=(_role("front"), *size, *lens, *extra, tick),
-        )
-        for name, extra in cameras.items()
-    ]
-    others = [
-        Blueprint(
-            id=f"sensor.other.{name}",
-            tags=("sensor", "other", name),
-            kind="sensor",
-            attributes=(_role("front"), tick),
-        )
-        for name in ("collision", "lane_invasion")
-    ]
-    return found + others
 
 
 def _props() -> list[Blueprint]:
