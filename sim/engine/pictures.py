@@ -27,7 +27,24 @@ class Pictures:
         self._scene: Scene | None = None
         self._renderer: Renderer | None = None
         self._instances: ActorInstances | None = None
+        self._placed = -1
         self._shown = -1
+
+    def scene(self, actors: dict[int, Actor], version: int, elapsed_s: float) -> Scene:
+        """The level and the actors as meshes; `version` changes whenever anything may have moved.
+
+        It needs no renderer.
+        """
+        if self._scene is None or self._instances is None:
+            from sim.engine.actor_instances import ActorInstances
+            from sim.engine.level_scene import level_scene
+
+            self._scene = level_scene(self._town, self._asset_seed)
+            self._instances = ActorInstances(self._asset_seed)
+        if version != self._placed:
+            self._instances.update(self._scene.dynamic, actors, elapsed_s)
+            self._placed = version
+        return self._scene
 
     def take(
         self,
@@ -37,25 +54,15 @@ class Pictures:
         version: int,
         elapsed_s: float,
     ) -> Picture:
-        """What `view` sees of the actors; `version` changes whenever anything may have moved."""
+        """What `view` sees of the actors."""
+        scene = self.scene(actors, version, elapsed_s)
         if self._renderer is None:
-            self._set_up()
-        assert (
-            self._renderer is not None and self._scene is not None and self._instances is not None
-        )
+            from sim.engine.render.renderer import Renderer
+
+            self._renderer = Renderer(
+                scene, shadows=self._shadows, threads=self._threads, noise_seed=self._noise_seed
+            )
         if version != self._shown:
-            self._instances.update(self._scene.dynamic, actors, elapsed_s)
             self._renderer.begin_tick(frame)
             self._shown = version
         return self._renderer.render(view)
-
-    def _set_up(self) -> None:
-        from sim.engine.actor_instances import ActorInstances
-        from sim.engine.level_scene import level_scene
-        from sim.engine.render.renderer import Renderer
-
-        self._scene = level_scene(self._town, self._asset_seed)
-        self._instances = ActorInstances(self._asset_seed)
-        self._renderer = Renderer(
-            self._scene, shadows=self._shadows, threads=self._threads, noise_seed=self._noise_seed
-        )

@@ -22,6 +22,7 @@ from sim.engine.traffic_lights import LightBoard, LightState, TrafficLight
 
 if TYPE_CHECKING:
     from sim.engine.render.renderer import CameraView, Picture
+    from sim.engine.render.scene import Scene
 
 __all__ = ["Collision", "Engine", "SpawnCollision", "UnknownActor", "UnknownBlueprint"]
 
@@ -379,3 +380,7 @@ class Engine:
     def picture(self, view: CameraView) -> Picture:
         """What a camera sees now; the same view in the same tick is drawn once."""
         return self._pictures.take(view, self.actors, self.frame, self._version, self.elapsed_s)
+
+    def scene(self) -> tuple[Scene, int]:
+        """The level and the actors as meshes, and a number that changes when anything may have."""
+        return self._pictures.scene(self.actors, self._version, self.elapsed_s), self._version
