@@ -89,6 +89,15 @@ class Engine:
         """The town's lights by actor id."""
         return self._lights.lights
 
+    @property
+    def next_id(self) -> int:
+        """Id of the next actor that comes to life."""
+        return self._next_id
+
+    def give_ids_from(self, first_id: int) -> None:
+        """Give no id below this one: ids of an earlier engine mean nobody here."""
+        self._next_id = max(self._next_id, first_id)
+
     # ---- time
 
     def tick(self, delta_s: float) -> int:
