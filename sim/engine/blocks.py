@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from sim.engine.geometry import Box, Pose, boxes_touch, wrap
 from sim.engine.lanes import Lane, LaneGraph
 from sim.engine.roads import PAVEMENT_WIDTH
+from sim.engine.surfaces import LAWN_HEIGHT
 
 FACADE_STYLES = 8  # kinds of facade to choose from
 CLEAR_OF_PAVEMENT = 0.3  # m that a building keeps from any pavement's edge
-LAWN_HEIGHT = -0.05  # m of the ground behind the verge
 LAMP_SPACING = 32.0  # m between street lamps on one side
 KERB_CLEARANCE = 0.45  # m from the kerb to the middle of a lamp's pole
 BEND_CLEARANCE = 9.0  # m before and after a bend kept free of furniture

@@ -1,4 +1,4 @@
-"""Who may enter a junction on green: nobody onto a taken path, left turns after the oncoming."""
+"""Who may enter a junction: nobody onto a taken path, and whoever has to give way gives it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.engine.geometry import wrap
 from sim.engine.lanes import Lane, LaneGraph, LaneId
 from sim.engine.town import Town
 
 PATHS_MEET = 2.8  # m between two paths under which cars of 2 m do not pass each other
-ONCOMING_TIME = 5.0  # s that a left turn takes, from the line until its rear is clear
+TURN_TIME = 5.0  # s that it takes from the line until the rear is clear
 LETTING_THROUGH = 2.0  # m/s^2 with which one stops to let another turn
 PAST_LINE = -4.0  # m beyond the line from which one counts as in the junction
-ONCOMING_DISTANCE = 12.0  # m; who is closer comes first even while standing
+NEAR_LINE = 12.0  # m; who is closer comes first even while standing
+OPPOSITE = 2.5  # rad; approaches that face each other differ by more in heading
+RANK = {"": 3, "priority": 2, "light": 2, "yield": 1, "stop": 1}  # the higher one drives first
 
 
 class Occupant(NamedTuple):
@@ -24,21 +27,23 @@ class Occupant(NamedTuple):
     s: float  # m along the lane, of its middle
     half_length: float
     speed: float
-    turn: str  # what it will do at the junction: straight, left, right, or "" where unknown
+    way: LaneId | None  # the junction lane it will take, where that is known
 
 
 class JunctionRules:
-    """The paths of a town's junctions that cross, and the approaches that face each other."""
+    """The paths of a town's junctions that cross, and the approaches that one gives way to.
+
+    Attributes:
+        conflicts: for every junction lane, those from other approaches whose paths meet it.
+        gives_way: for every junction lane, the lanes before the junction that come first.
+    """
 
     def __init__(self, town: Town) -> None:
-        self.conflicts = _conflicts(town.lanes)
-        self.oncoming: dict[LaneId, Lane] = {}
-        for junction in town.network.junctions:
-            for (arrives, _), road in junction.connections.items():
-                facing = junction.arms.get((arrives + 2) % 4)
-                if road.turn == "left" and facing is not None:
-                    lane = town.lanes[LaneId(facing.road.id, facing.lane_in)]
-                    self.oncoming[LaneId(road.id, -1)] = lane
+        self.conflicts = path_conflicts(town.lanes)
+        self.gives_way = {
+            lane_id: _superiors(town.lanes, town.lanes[lane_id], others)
+            for lane_id, others in self.conflicts.items()
+        }
 
     def may_enter(
         self,
@@ -48,41 +53,71 @@ class JunctionRules:
         occupants: dict[LaneId, list[Occupant]],
         has_waited: bool,
     ) -> bool:
-        """No one else claims a path that meets `lane`, and no oncoming vehicle comes first.
+        """No one else claims a path that meets `lane`, and no one comes who goes first.
 
-        Who `has_waited` for long is let through by oncoming drivers of ours that can still stop.
+        Who `has_waited` for long is let through by drivers of ours that can still stop.
         """
-        for other in self.conflicts[lane.id]:
-            if claims.get(other, set()) - {actor_id}:
-                return False
-        facing = self.oncoming.get(lane.id)
-        if facing is None:
-            return True
+        conflicts = self.conflicts[lane.id]
+        if any(claims.get(other, set()) - {actor_id} for other in conflicts):
+            return False
+        return not any(
+            self._comes_first(one, conflicts, occupants.get(one.id, []), has_waited)
+            for one in self.gives_way[lane.id]
+        )
+
+    def _comes_first(
+        self, facing: Lane, conflicts: list[LaneId], queue: list[Occupant], has_waited: bool
+    ) -> bool:
+        """Somebody on the lane `facing` drives before us."""
         coming = [
-            (facing.stop_s - one.s - one.half_length, one) for one in occupants.get(facing.id, [])
+            (min(facing.stop_s, facing.length) - one.s - one.half_length, one) for one in queue
         ]
         coming = [(distance, one) for distance, one in coming if distance > PAST_LINE]
         if not coming:
-            return True
+            return False
         # whoever comes behind the first has to wait for it in any case
         distance, first = min(coming)
-        limit = max(ONCOMING_DISTANCE, first.speed * ONCOMING_TIME)
-        if has_waited and first.turn:
+        limit = max(NEAR_LINE, first.speed * TURN_TIME)
+        if has_waited and first.way is not None:
             limit = first.speed**2 / (2 * LETTING_THROUGH)
-        return first.turn == "left" or distance > limit
+        is_in_the_way = first.way is None or first.way in conflicts
+        return is_in_the_way and distance <= limit
 
 
-def _conflicts(lanes: LaneGraph) -> dict[LaneId, list[LaneId]]:
-    """For every junction lane, those from other approaches whose paths meet it."""
-    crossing = [lane for lane in lanes.lanes.values() if lane.is_junction and not lane.left]
-    crossing = [lane for lane in crossing if lane.kind == "driving"]
-    found: dict[LaneId, list[LaneId]] = defaultdict(list)
-    for a in crossing:
-        found[a.id] = []
-        for b in crossing:
-            if a.predecessors == b.predecessors:
-                continue
-            apart = np.linalg.norm(a.centre[:, None, :2] - b.centre[None, :, :2], axis=2)
-            if apart.min() < PATHS_MEET:
-                found[a.id].append(b.id)
-    return dict(found)
+def path_conflicts(lanes: LaneGraph) -> dict[LaneId, list[LaneId]]:
+    """For every driving junction lane, those from other approaches whose paths meet it."""
+    inside: dict[int, list[Lane]] = defaultdict(list)
+    for lane in lanes.lanes.values():
+        if lane.is_junction and lane.kind == "driving":
+            inside[lane.junction_id].append(lane)
+    found: dict[LaneId, list[LaneId]] = {}
+    for members in inside.values():
+        for a in members:
+            found[a.id] = [b.id for b in members if _paths_meet(a, b)]
+    return found
+
+
+def _paths_meet(a: Lane, b: Lane) -> bool:
+    if a is b or set(a.predecessors) & set(b.predecessors):
+        return False
+    apart = np.linalg.norm(a.centre[:, None, :2] - b.centre[None, :, :2], axis=2)
+    return bool(apart.min() < PATHS_MEET)
+
+
+def _superiors(lanes: LaneGraph, lane: Lane, conflicts: list[LaneId]) -> list[Lane]:
+    """The approaches of conflicting paths that go before `lane`."""
+    own = [lanes[one] for one in lane.predecessors]
+    found: dict[LaneId, Lane] = {}
+    for other in conflicts:
+        for facing in (lanes[one] for one in lanes[other].predecessors):
+            if any(_goes_first(facing, lanes[other], mine, lane) for mine in own):
+                found[facing.id] = facing
+    return list(found.values())
+
+
+def _goes_first(facing: Lane, path: Lane, mine: Lane, own_path: Lane) -> bool:
+    theirs, ours = RANK[facing.approach], RANK[mine.approach]
+    if theirs != ours:
+        return theirs > ours
+    turn = wrap(facing.pose_at(facing.length).yaw - mine.pose_at(mine.length).yaw)
+    return own_path.turn == "left" and path.turn != "left" and abs(turn) > OPPOSITE

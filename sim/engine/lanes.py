@@ -6,17 +6,20 @@ import math
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.geometry import Pose, wrap
 
-LaneKind = Literal["driving", "pavement"]
+LaneKind = Literal["driving", "pavement", "shoulder", "parking", "median", "biking"]
+Approach = Literal["", "light", "stop", "yield", "priority"]
+ROAD_KINDS: tuple[LaneKind, ...] = ("driving", "shoulder", "parking", "biking", "median")
 CELL = 4.0  # m, side of a cell of the search grid, about a lane's width
 SURE_DISTANCE = 2.5  # m up to which the cell alone is sure to hold the nearest piece
 LONGEST_PIECE = 4.0  # m; no centre line has samples farther apart
+EDGE_SLACK = 0.01  # m by which a lane reaches over its edge
 STILL_ON = 1.0  # m from a lane's middle within which one is on it and on no other
 MAX_HEADING_COST = 3.0  # m that a lane running the other way counts as farther off
 
@@ -45,7 +48,10 @@ class Lane:
         kind: who uses it.
         turn: "straight", "left" or "right" on a connecting road, else "".
         light_id: traffic light that governs its end, or None.
-        stop_s: metres along the lane where one stops for that light.
+        stop_s: metres along the lane where one stops for that light, sign or other traffic.
+        approach: what rules at its end, where the paths of a junction cross; "" where none do.
+        junction_id: OpenDRIVE junction it lies in, -1 outside.
+        widths: (N,) metres at each sample, where it is not of one width; None: `width` all along.
         lengths: (N,) metres along the centre line at each sample.
     """
 
@@ -62,6 +68,9 @@ class Lane:
     right: LaneId | None = None
     light_id: int | None = None
     stop_s: float = math.inf
+    approach: Approach = ""
+    junction_id: int = -1
+    widths: NDArray[np.float64] | None = None
     lengths: list[float] = field(init=False)
     points: list[tuple[float, float, float]] = field(init=False)
 
@@ -84,6 +93,15 @@ class Lane:
     def length(self) -> float:
         """Metres."""
         return self.lengths[-1]
+
+    def edges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Its left and right edge as (N, 3) lines in the direction of travel."""
+        direction = np.gradient(self.centre[:, :2], axis=0)
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        half = (self.width if self.widths is None else self.widths[:, None]) / 2
+        across = np.zeros_like(self.centre)
+        across[:, :2] = np.stack([-direction[:, 1], direction[:, 0]], 1) * half
+        return self.centre + across, self.centre - across
 
     def pose_at(self, s: float, offset: float = 0.0) -> Pose:
         """The pose `s` metres along it, `offset` metres to the left of the centre line."""
@@ -110,7 +128,7 @@ class LaneGraph:
     def __init__(self, lanes: dict[LaneId, Lane]) -> None:
         self.lanes = lanes
         self._cells: dict[LaneKind, dict[tuple[int, int], list[Piece]]] = {}
-        self._pieces: dict[LaneKind, list[Piece]] = {"driving": [], "pavement": []}
+        self._pieces: dict[LaneKind, list[Piece]] = {kind: [] for kind in get_args(LaneKind)}
         for lane in lanes.values():
             self._pieces[lane.kind] += [(lane, i) for i in range(len(lane.points) - 1)]
         self._middles: dict[LaneKind, NDArray[np.float64]] = {}
@@ -171,6 +189,17 @@ class LaneGraph:
                 is_inner = lane.lengths[i] < along < lane.lengths[i + 1]
                 if is_inner and 3.0 < along < lane.length - 3.0:
                     return along, offset
+        return None
+
+    def height_at(self, x: float, y: float, kind: LaneKind) -> float | None:
+        """Height of the lane of a kind that lies under a point, metres, or None."""
+        for lane, i in self._cells[kind].get((math.floor(x / CELL), math.floor(y / CELL)), []):
+            s, _, distance, _ = project(lane, i, x, y)
+            half = lane.width if lane.widths is None else max(lane.widths[i : i + 2])
+            if distance <= half / 2 + EDGE_SLACK:
+                share = (s - lane.lengths[i]) / (lane.lengths[i + 1] - lane.lengths[i])
+                low, high = lane.points[i][2], lane.points[i + 1][2]
+                return low + share * (high - low)
         return None
 
     def is_near(self, x: float, y: float, distance: float, kind: LaneKind) -> bool:

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.lanes import Lane, LaneGraph, LaneId
+from sim.engine.surfaces import KERB_HEIGHT
 
 Contact = Literal["start", "end"]
 
 LANE_WIDTH = 3.5  # m, a town lane
 PAVEMENT_WIDTH = 2.5  # m
-KERB_HEIGHT = 0.15  # m
 LINE_STEP = 2.0  # m between samples of a straight centre line
 ARC_STEP = 0.5  # m between samples of a bend; the chord leaves a 10 m arc by 3 mm
 
@@ -268,6 +268,7 @@ def _lane(road: Road, number: int) -> Lane:
         road.speed_limit,
         kind="pavement" if is_pavement else "driving",
         is_junction=road.junction_id >= 0,
+        junction_id=road.junction_id,
         turn=road.turn,
         right=LaneId(road.id, beside) if not is_pavement and beside in road.lanes else None,
     )

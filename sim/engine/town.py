@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import math
-import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.blocks import (
-    LAWN_HEIGHT,
-    Building,
-    Furniture,
-    place_buildings,
-    place_furniture,
-)
+from sim.engine.blocks import Building, Furniture
 from sim.engine.geometry import Pose, Vector
-from sim.engine.lanes import LaneGraph, LaneId
-from sim.engine.layout import CROSSING_WIDTH, NORTH, SOUTH, street_plan
-from sim.engine.opendrive import write_opendrive
-from sim.engine.roads import (
-    KERB_HEIGHT,
-    LANE_WIDTH,
-    PAVEMENT_WIDTH,
-    Junction,
-    Network,
-    lane_offset,
-)
-from sim.engine.town_names import FOLDER, TownName, UnknownTown, parse_town, town_names
+from sim.engine.lanes import ROAD_KINDS, LaneGraph, LaneId
+from sim.engine.signs import Sign
+from sim.engine.surfaces import KERB_HEIGHT, LAWN_HEIGHT, Surface
+from sim.engine.town_names import TownName, UnknownTown, parse_town, town_names
 from sim.engine.traffic_lights import TrafficLight
 
 __all__ = [
     "Crossing",
+    "JunctionArea",
     "Pavement",
     "Town",
     "UnknownTown",
@@ -42,23 +29,15 @@ __all__ = [
     "town_names",
 ]
 
-SPAWN_SPACING = 20.0  # m along a lane
-SPAWN_CLEARANCE = 12.0  # m from a lane's ends, so that nobody spawns on a crossing
-SPAWN_HEIGHT = 0.3  # m over the ground, so that no wheel starts below it
-WALKER_SPACING = 15.0  # m between spawn points on pavements
-WALKER_HEIGHT = 0.93  # m from the ground to the middle of a walker's body
-POLE_BEHIND_EDGE = 0.3  # m from the junction's far edge to a light's pole
-POLE_BESIDE_KERB = 2.2  # m from the kerb to a light's pole; long vehicles swing over the kerb
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pavement:
-    """The walkable ring round a block.
+    """A way for walkers: the ring round a block, or a stretch with two ends.
 
     Attributes:
         lanes: the pavement lanes it consists of, in walking order.
-        centre: (N, 3) float64, metres; closed, the last point is the first.
-        lengths: (N,) metres along the ring at each point.
+        centre: (N, 3) float64, metres; of a ring, the last point is the first.
+        lengths: (N,) metres along it at each point.
         width: metres.
     """
 
@@ -69,19 +48,27 @@ class Pavement:
 
     @property
     def length(self) -> float:
-        """Metres once round."""
+        """Metres once along it."""
         return float(self.lengths[-1])
 
+    @property
+    def is_ring(self) -> bool:
+        """It ends where it began."""
+        return bool(np.allclose(self.centre[0], self.centre[-1], atol=1e-3))
+
     def at(self, s: float, offset: float = 0.0) -> Pose:
-        """The pose `s` metres along it (modulo its length), `offset` metres to the left."""
-        s %= self.length
+        """The pose `s` metres along it, `offset` metres to the left.
+
+        A ring goes round and round, a stretch holds at its ends.
+        """
+        s = s % self.length if self.is_ring else min(max(s, 0.0), self.length)
         i = min(int(np.searchsorted(self.lengths, s, "right")) - 1, len(self.centre) - 2)
-        (x0, y0, z0), (x1, y1, _) = self.centre[i].tolist(), self.centre[i + 1].tolist()
+        (x0, y0, z0), (x1, y1, z1) = self.centre[i].tolist(), self.centre[i + 1].tolist()
         span = float(self.lengths[i + 1] - self.lengths[i])
         ux, uy = (x1 - x0) / span, (y1 - y0) / span
         along = s - float(self.lengths[i])
         x, y = x0 + ux * along - uy * offset, y0 + uy * along + ux * offset
-        return Pose(x, y, z0, math.atan2(uy, ux))
+        return Pose(x, y, z0 + (z1 - z0) * along / span, math.atan2(uy, ux))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +80,7 @@ class Crossing:
         pavements: which pavement each end lies on, index in `Town.pavements`.
         along: metres along that pavement.
         width: metres.
-        junction_id: the junction whose lights govern it.
+        junction_id: the junction whose lights govern it, if it has any.
         road_id: the road it crosses.
     """
 
@@ -105,22 +92,57 @@ class Crossing:
     road_id: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class JunctionArea:
+    """The floor of a junction.
+
+    Attributes:
+        id: OpenDRIVE junction id.
+        outline: (N, 3) float64, metres, a simple polygon along the kerbs.
+    """
+
+    id: int
+    outline: NDArray[np.float64]
+
+    def height_at(self, x: float, y: float) -> float | None:
+        """Height of its floor under a point, metres, or None where it does not lie there."""
+        xs, ys = self.outline[:, 0], self.outline[:, 1]
+        if not (xs.min() <= x <= xs.max() and ys.min() <= y <= ys.max()):
+            return None
+        x1, y1 = np.roll(xs, -1), np.roll(ys, -1)
+        crosses = (ys > y) != (y1 > y)
+        rise = np.where(crosses, y1 - ys, 1.0)
+        is_left = x < xs + (y - ys) * (x1 - xs) / rise
+        if np.count_nonzero(crosses & is_left) % 2 == 0:
+            return None
+        away = (xs - x) ** 2 + (ys - y) ** 2 + 1e-6
+        return float((self.outline[:, 2] / away).sum() / (1 / away).sum())
+
+
+def level_ground(x: float, y: float) -> float:
+    """Height of the land of a town without hills."""
+    return 0.0
+
+
 @dataclass(slots=True, eq=False)
 class Town:
-    """A whole town.
+    """A whole town; every engine that plays in it shares it, so nothing changes it.
 
     Attributes:
         name: as CARLA shows it, for example `Carla/Maps/VdapTown01`.
-        seed: what it was generated from.
+        seed: of what stands beside the roads.
         opendrive: the roads as OpenDRIVE text; its axes are the world's.
-        network: the roads as they were written.
         lanes: the same roads as a lane graph.
         spawn_points: on driving lanes, 0.3 m over the ground, outside junctions.
         walker_spawn_points: on pavements, where a walker's middle is.
-        loop: a closed route of driving lanes through both junctions, for an ego vehicle.
+        loop: a closed route of driving lanes for an ego vehicle; may be empty.
+        junctions: their floors.
+        surfaces: the whole ground but the land around: roads, marks, kerbs, pavements, verges.
+        land_height: height of the land that the roads are laid on, at any (x, y), metres.
         buildings: with footprints and heights.
-        furniture: trees, lamps, bins, benches.
+        furniture: trees, lamps, bins, benches, parked cars.
         traffic_lights: as built; an engine advances copies of them.
+        signs: stop, give way, speed limits.
         pavements: closed rings of pavement.
         crossings: where pavements are joined across a road.
     """
@@ -128,33 +150,39 @@ class Town:
     name: str
     seed: int
     opendrive: str
-    network: Network
     lanes: LaneGraph
     spawn_points: list[Pose]
     walker_spawn_points: list[Pose]
-    loop: list[LaneId]
+    loop: list[LaneId] = field(default_factory=list)
+    junctions: list[JunctionArea] = field(default_factory=list)
+    surfaces: list[Surface] = field(default_factory=list)
+    land_height: Callable[[float, float], float] = level_ground
     buildings: list[Building] = field(default_factory=list)
     furniture: list[Furniture] = field(default_factory=list)
     traffic_lights: list[TrafficLight] = field(default_factory=list)
+    signs: list[Sign] = field(default_factory=list)
     pavements: list[Pavement] = field(default_factory=list)
     crossings: list[Crossing] = field(default_factory=list)
 
     def ground_height(self, x: float, y: float) -> float:
-        """Height of the ground under a point, metres: 0 on roads, 0.15 on and beside pavements."""
+        """Height of the ground under a point, metres: of pavement, road, junction or land."""
         lanes = self.lanes
-        if lanes.is_near(x, y, PAVEMENT_WIDTH / 2, "pavement"):
-            return KERB_HEIGHT
-        if lanes.is_near(x, y, LANE_WIDTH / 2 + 0.01, "driving"):
-            return 0.0
-        if any(math.hypot(x - j.x, y - j.y) < j.radius for j in self.network.junctions):
-            return 0.0
-        return KERB_HEIGHT if lanes.is_near(x, y, 2.5, "pavement") else LAWN_HEIGHT
+        for kind in ("pavement", *ROAD_KINDS):
+            height = lanes.height_at(x, y, kind)
+            if height is not None:
+                return height
+        for junction in self.junctions:
+            height = junction.height_at(x, y)
+            if height is not None:
+                return height
+        behind = lanes.is_near(x, y, 2.5, "pavement")
+        return self.land_height(x, y) + (KERB_HEIGHT if behind else LAWN_HEIGHT)
 
 
 def build_town(name: str = "VdapTown01") -> Town:
     """The town of a name; its roads do not depend on the seed that the name may hold.
 
-    A town never changes, so the last ones are kept for the next engine that wants one of them.
+    The last towns are kept for the next engine that wants one of them.
 
     Raises:
         UnknownTown: there is no such town.
@@ -168,155 +196,7 @@ def forget_towns() -> None:
 
 
 @lru_cache(maxsize=4)
-def _generate(town_name: TownName) -> Town:
-    network = street_plan()
-    name, seed = str(town_name), town_name.seed
-    lanes = network.lane_graph()
-    pavements = _pavements(lanes)
-    buildings = place_buildings(lanes, random.Random(f"{seed} buildings"))
-    return Town(
-        name=FOLDER + name,
-        seed=seed,
-        opendrive=write_opendrive(network, name),
-        network=network,
-        lanes=lanes,
-        spawn_points=_spawn_points(lanes),
-        walker_spawn_points=_walker_points(pavements),
-        loop=_loop(network),
-        buildings=buildings,
-        furniture=place_furniture(lanes, buildings, random.Random(f"{seed} furniture")),
-        traffic_lights=_traffic_lights(network, lanes),
-        pavements=pavements,
-        crossings=_crossings(network, lanes, pavements),
-    )
+def _generate(name: TownName) -> Town:
+    from sim.engine.towns.generate import generate  # the generator imports this module
 
-
-def _spawn_points(lanes: LaneGraph) -> list[Pose]:
-    points: list[Pose] = []
-    for lane in lanes.lanes.values():
-        if lane.kind != "driving" or lane.is_junction:
-            continue
-        room = lane.length - 2 * SPAWN_CLEARANCE
-        count = int(room // SPAWN_SPACING)
-        for k in range(count + 1):
-            at = lane.pose_at(SPAWN_CLEARANCE + room * k / max(count, 1))
-            points.append(Pose(at.x, at.y, at.z + SPAWN_HEIGHT, at.yaw))
-    return points
-
-
-def _walker_points(pavements: list[Pavement]) -> list[Pose]:
-    points: list[Pose] = []
-    for ring in pavements:
-        count = int(ring.length // WALKER_SPACING)
-        for k in range(count):
-            at = ring.at(ring.length * k / count)
-            points.append(Pose(at.x, at.y, at.z + WALKER_HEIGHT, at.yaw))
-    return points
-
-
-def _loop(network: Network) -> list[LaneId]:
-    """Up the west side street, along the north, down the east side, back by the south."""
-    west, east = network.junctions
-    route = [
-        (west.arms[NORTH].road.id, -1),
-        (east.connections[NORTH, SOUTH].id, -1),
-        (east.arms[SOUTH].road.id, 1),
-        (west.connections[SOUTH, NORTH].id, -1),
-    ]
-    return [LaneId(*lane) for lane in route]
-
-
-def _traffic_lights(network: Network, lanes: LaneGraph) -> list[TrafficLight]:
-    """A light for every approach, its pole at the far right corner, over the crossing there."""
-    lights: list[TrafficLight] = []
-    for junction in network.junctions:
-        for direction, arm in sorted(junction.arms.items()):
-            signal = next(
-                signal
-                for signal in arm.road.signals
-                if signal.id == str(junction.id * 10 + direction)
-            )
-            lane = lanes[LaneId(arm.road.id, arm.lane_in)]
-            lane.stop_s = _along(lane.centre, *arm.road.at(signal.s, lane_offset(arm.lane_in))[:2])
-            lane.light_id = len(lights) + 1
-            lights.append(
-                TrafficLight(
-                    id=lane.light_id,
-                    signal_id=signal.id,
-                    pose=_pole(junction, direction),
-                    stop_line=lane.pose_at(lane.stop_s),
-                    lane_id=lane.id,
-                    stop_s=lane.stop_s,
-                    junction_id=junction.id,
-                    group=direction % 2,
-                )
-            )
-    return lights
-
-
-def _pole(junction: Junction, direction: int) -> Pose:
-    """The far right corner as seen from an arm; x looks back at that arm."""
-    angle = direction * math.pi / 2
-    ahead = -(junction.radius + POLE_BEHIND_EDGE)
-    left = LANE_WIDTH + POLE_BESIDE_KERB  # of someone who looks out of the junction along the arm
-    return Pose(
-        junction.x + ahead * math.cos(angle) - left * math.sin(angle),
-        junction.y + ahead * math.sin(angle) + left * math.cos(angle),
-        KERB_HEIGHT,
-        angle,
-    )
-
-
-def _along(line: NDArray[np.float64], x: float, y: float) -> float:
-    """Metres along a line (N, 3) of its point nearest to (x, y)."""
-    start, step = line[:-1, :2], np.diff(line[:, :2], axis=0)
-    square = (step**2).sum(axis=1)
-    share = np.clip((((x, y) - start) * step).sum(axis=1) / square, 0.0, 1.0)
-    away = start + share[:, None] * step - (x, y)
-    i = int((away**2).sum(axis=1).argmin())
-    spans = np.linalg.norm(np.diff(line, axis=0), axis=1)
-    return float(spans[:i].sum() + share[i] * spans[i])
-
-
-def _pavements(lanes: LaneGraph) -> list[Pavement]:
-    """The closed rings that pavement lanes form."""
-    rings: list[Pavement] = []
-    left = [lane.id for lane in lanes.lanes.values() if lane.kind == "pavement"]
-    while left:
-        chain = [left[0]]
-        while (after := lanes[chain[-1]].successors[0]) != chain[0]:
-            chain.append(after)
-        left = [lane_id for lane_id in left if lane_id not in chain]
-        pieces = [lanes[lane_id].centre[:-1] for lane_id in chain]
-        centre = np.concatenate([*pieces, pieces[0][:1]])
-        steps = np.linalg.norm(np.diff(centre, axis=0), axis=1)
-        lengths = np.concatenate([[0.0], np.cumsum(steps)])
-        rings.append(Pavement(tuple(chain), centre, lengths, lanes[chain[0]].width))
-    return rings
-
-
-def _crossings(network: Network, lanes: LaneGraph, pavements: list[Pavement]) -> list[Crossing]:
-    """A crossing over every arm of every junction, with its place on the pavements it joins."""
-    crossings: list[Crossing] = []
-    for junction in network.junctions:
-        for arm in junction.arms.values():
-            station = arm.road.crossings[0 if arm.contact == "start" else -1]
-            points, rings, along = [], [], []
-            for number in (2, -2):
-                x, y, _ = arm.road.at(station, lane_offset(number))
-                lane_id = LaneId(arm.road.id, number)
-                index = next(i for i, ring in enumerate(pavements) if lane_id in ring.lanes)
-                points.append((x, y, KERB_HEIGHT))
-                rings.append(index)
-                along.append(_along(pavements[index].centre, x, y))
-            crossings.append(
-                Crossing(
-                    ends=(points[0], points[1]),
-                    pavements=(rings[0], rings[1]),
-                    along=(along[0], along[1]),
-                    width=CROSSING_WIDTH,
-                    junction_id=junction.id,
-                    road_id=arm.road.id,
-                )
-            )
-    return crossings
+    return generate(name)

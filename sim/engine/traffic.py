@@ -107,10 +107,10 @@ class Traffic:
             return driver.path.lanes[0], driver.path.s
         return None if actor.lane is None else (actor.lane, actor.lane_s)
 
-    def _turn(self, actor_id: int) -> str:
+    def _way(self, actor_id: int) -> LaneId | None:
         driver = self._drivers.get(actor_id)
         ahead = driver.path.next_junction() if driver and driver.path else None
-        return ahead[1].turn if ahead else ""
+        return ahead[1].id if ahead else None
 
     def _occupants(self, bodies: list[Actor]) -> dict[LaneId, list[Occupant]]:
         """Who is on which lane."""
@@ -118,9 +118,9 @@ class Traffic:
         for actor in bodies:
             place = self._place(actor) if actor.kind == "vehicle" else None
             if place is not None:
-                turn = self._turn(actor.id)
+                way = self._way(actor.id)
                 found[place[0].id].append(
-                    Occupant(actor.id, place[1], actor.extent[0], actor.speed, turn)
+                    Occupant(actor.id, place[1], actor.extent[0], actor.speed, way)
                 )
         return found
 

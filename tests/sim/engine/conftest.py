@@ -2,6 +2,8 @@
 
 import pytest
 
+from sim.engine.layout import street_plan
+from sim.engine.roads import Network
 from sim.engine.simulation import Engine
 from sim.engine.town import Town, build_town
 
@@ -14,3 +16,9 @@ def town() -> Town:
 @pytest.fixture
 def engine(town: Town) -> Engine:
     return Engine(town, seed=1)
+
+
+@pytest.fixture(scope="session")
+def network() -> Network:
+    """The roads of the small town as they were written."""
+    return street_plan()

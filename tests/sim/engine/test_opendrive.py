@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sim.engine.roads import lane_offset
+from sim.engine.roads import Network, lane_offset
 from sim.engine.town import Town
 
 # A process of its own: the carla module may end the interpreter when it is unloaded.
@@ -43,10 +43,10 @@ os._exit(0)
 
 
 @pytest.fixture(scope="module")
-def asked(town: Town) -> list[tuple[int, int, float]]:
+def asked(network: Network, town: Town) -> list[tuple[int, int, float]]:
     return [
         (road.id, lane, road.length * share)
-        for road in town.network.roads.values()
+        for road in network.roads.values()
         for lane in road.lanes
         for share in (0.02, 0.23, 0.5, 0.71, 0.97)
     ]
@@ -66,11 +66,11 @@ def answers(town: Town, asked: list, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_carla_sees_the_lanes_where_the_engine_has_them(
-    town: Town, asked: list, answers: dict
+    network: Network, town: Town, asked: list, answers: dict
 ) -> None:
     worst = 0.0
     for (road, lane, s), (x, y, _) in zip(asked, answers["places"], strict=True):
-        ours = town.network.roads[road].at(s, lane_offset(lane))
+        ours = network.roads[road].at(s, lane_offset(lane))
         worst = max(worst, math.dist((x, y), ours[:2]))
         on_lane, _, offset = town.lanes.nearest(x, y, kind=town.lanes[road, lane].kind)
         if not on_lane.is_junction:
@@ -96,9 +96,11 @@ def test_landmarks_are_the_lights_by_their_sign_id(town: Town, answers: dict) ->
         assert own[lane] in found
 
 
-def test_carla_finds_the_crossings_and_the_topology(town: Town, answers: dict) -> None:
+def test_carla_finds_the_crossings_and_the_topology(
+    network: Network, town: Town, answers: dict
+) -> None:
     assert answers["crosswalks"] == 5 * len(town.crossings)  # closed outlines of four corners
-    assert answers["topology"] == sum(len(road.lanes) for road in town.network.roads.values())
+    assert answers["topology"] == sum(len(road.lanes) for road in network.roads.values())
 
 
 def test_signals_and_controllers_belong_together(town: Town) -> None:

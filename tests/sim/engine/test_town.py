@@ -7,7 +7,7 @@ from sim.engine.blocks import CLEAR_OF_PAVEMENT
 from sim.engine.geometry import boxes_touch, ray_span
 from sim.engine.layout import street_plan
 from sim.engine.level_objects import level_obstacles
-from sim.engine.roads import KERB_HEIGHT
+from sim.engine.roads import KERB_HEIGHT, Network
 from sim.engine.town import Town, UnknownTown, build_town, forget_towns, town_names
 
 
@@ -21,25 +21,27 @@ def test_every_driving_lane_goes_on_and_joins_its_successor(town: Town) -> None:
             assert abs(math.remainder(turn, math.tau)) < 0.1
 
 
-def test_two_signalled_junctions_with_four_arms_each(town: Town) -> None:
-    assert [sorted(j.arms) for j in town.network.junctions] == [[0, 1, 2, 3]] * 2
+def test_two_signalled_junctions_with_four_arms_each(network: Network, town: Town) -> None:
+    assert [sorted(j.arms) for j in network.junctions] == [[0, 1, 2, 3]] * 2
     assert len(town.traffic_lights) == 8
     assert len({light.signal_id for light in town.traffic_lights}) == 8
 
 
-def test_the_loop_is_closed_long_enough_and_passes_both_junctions(town: Town) -> None:
+def test_the_loop_is_closed_long_enough_and_passes_both_junctions(
+    network: Network, town: Town
+) -> None:
     loop = town.loop
     assert all(
         after in town.lanes[lane].successors
         for lane, after in zip(loop, [*loop[1:], loop[0]], strict=True)
     )
     assert sum(town.lanes[lane].length for lane in loop) >= 900.0
-    passed = {town.network.roads[lane.road].junction_id for lane in loop} - {-1}
-    assert passed == {junction.id for junction in town.network.junctions}
+    passed = {network.roads[lane.road].junction_id for lane in loop} - {-1}
+    assert passed == {junction.id for junction in network.junctions}
 
 
-def test_bends_are_wide_enough(town: Town) -> None:
-    for road in town.network.roads.values():
+def test_bends_are_wide_enough(network: Network, town: Town) -> None:
+    for road in network.roads.values():
         if road.junction_id < 0:
             assert all(abs(part.curvature) <= 1 / 12.0 for part in road.segments)
 
@@ -63,8 +65,8 @@ def test_nearest_works_far_from_any_road(town: Town) -> None:
     assert 0.0 < s < lane.length
 
 
-def test_heading_chooses_between_lanes_that_cross(town: Town) -> None:
-    middle = town.network.junctions[0]
+def test_heading_chooses_between_lanes_that_cross(network: Network, town: Town) -> None:
+    middle = network.junctions[0]
     east, _, _ = town.lanes.nearest(middle.x, middle.y, 0.0)
     north, _, _ = town.lanes.nearest(middle.x, middle.y, math.pi / 2)
     assert abs(math.remainder(east.pose_at(12.0).yaw, math.tau)) < 1.0
@@ -134,12 +136,12 @@ def test_no_obstacle_stands_on_a_road(town: Town) -> None:
             assert not town.lanes.is_near(x, y, 1.75, "driving")
 
 
-def test_ground_height(town: Town) -> None:
+def test_ground_height(network: Network, town: Town) -> None:
     lane = town.lanes.lanes[town.loop[0]]
     on_road, on_pavement = lane.pose_at(50.0), lane.pose_at(50.0, -3.0)
     assert town.ground_height(on_road.x, on_road.y) == 0.0
     assert town.ground_height(on_pavement.x, on_pavement.y) == KERB_HEIGHT
-    junction = town.network.junctions[0]
+    junction = network.junctions[0]
     assert town.ground_height(junction.x, junction.y) == 0.0
     assert town.ground_height(500.0, 500.0) < 0.0
 
@@ -156,8 +158,8 @@ def test_a_seed_gives_the_same_town_again_and_another_seed_another() -> None:
     assert first.spawn_points == other.spawn_points  # the roads stay
 
 
-def test_side_streets_are_hidden_from_each_other(town: Town) -> None:
-    west, east = town.network.junctions
+def test_side_streets_are_hidden_from_each_other(network: Network, town: Town) -> None:
+    west, east = network.junctions
     blocked = sum(
         any(
             _hits(building.box(), (west.x, float(y), 5.0), (east.x, float(y), 5.0))
@@ -168,8 +170,8 @@ def test_side_streets_are_hidden_from_each_other(town: Town) -> None:
     assert blocked >= 12  # of 14
 
 
-def test_along_a_street_nothing_stands_in_between(town: Town) -> None:
-    west, east = town.network.junctions
+def test_along_a_street_nothing_stands_in_between(network: Network, town: Town) -> None:
+    west, east = network.junctions
     ends = (west.x, 0.0, 5.0), (east.x, 0.0, 5.0)
     assert not any(_hits(building.box(), *ends) for building in town.buildings)
 

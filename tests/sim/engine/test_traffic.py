@@ -6,6 +6,7 @@ import pytest
 from sim.engine.actors import Actor, VehicleControl
 from sim.engine.geometry import Pose
 from sim.engine.lanes import LaneId
+from sim.engine.roads import Network
 from sim.engine.simulation import Engine
 from sim.engine.town import Town
 from sim.engine.traffic_lights import LightState
@@ -131,12 +132,12 @@ def test_a_driver_waits_at_red_before_the_line_and_goes_on_green(engine: Engine)
     assert car.lane is not lane
 
 
-def test_a_left_turn_lets_the_oncoming_car_pass(engine: Engine) -> None:
+def test_a_left_turn_lets_the_oncoming_car_pass(network: Network, engine: Engine) -> None:
     town = engine.town
     for one in engine.light_group(1):
         engine.set_light_state(one, LightState.GREEN)
     engine.freeze_light(1, True)
-    west = town.network.junctions[0]
+    west = network.junctions[0]
     left = west.connections[2, 1].id  # from the west arm to the north arm
     turning, through = town.lanes[LaneId(4, 1)], town.lanes[LaneId(1, 1)]
     car = engine.spawn(MODEL3, turning.pose_at(turning.stop_s - 12.0))

@@ -67,7 +67,13 @@ def polygon_mesh(outline: NDArray[np.floating], z: float, texture_name: str) -> 
         texture_name: name in the atlas.
     """
     ring = np.asarray(outline, np.float64)
-    points = np.column_stack([ring, np.full(len(ring), z)])
+    return area_mesh(np.column_stack([ring, np.full(len(ring), z)]), texture_name)
+
+
+def area_mesh(outline: NDArray[np.floating], texture_name: str) -> Mesh:
+    """A floor seen from above over a simple polygon (N, 3), whose points may differ in height."""
+    points = np.asarray(outline, np.float64)
+    ring = points[:, :2]
     builder = MeshBuilder()
     builder.add(
         points,
