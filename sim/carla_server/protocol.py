@@ -280,6 +280,8 @@ class Protocol:
     snapshot_type: int
 
 
+NEWEST = "0.9.16"
+
 PROTOCOLS = {
     "0.9.16": Protocol(
         version="0.9.16",

@@ -1,23 +1,21 @@
-"""MessagePack-RPC server: decodes calls by the protocol's tables and wraps what handlers answer."""
+"""MessagePack-RPC calls: decoded by the protocol's tables, their answers wrapped as CARLA's are."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import socket
-import threading
-import time
 from collections.abc import Callable, Mapping
 
 import msgspec
 
-from sim.carla_server.framing import FramingError, MessageReader
+from sim.carla_server.framing import FramingError
 from sim.carla_server.protocol import Protocol, Rpc
 
 logger = logging.getLogger(__name__)
 
-ACCEPT_PAUSE_S = 0.1
-RECEIVE_SIZE = 1 << 18  # bytes per read; calls are mostly under a kilobyte
+LONGEST_NAME = (
+    80  # characters of an unknown call that are repeated to whoever asks or reads the log
+)
+MOST_NAMES_LOGGED = 200  # unknown names can be made up without end
 Handler = Callable[[tuple[object, ...]], object]
 
 
@@ -67,14 +65,13 @@ class RpcDispatcher:
         """
         try:
             request = self._requests.decode(message)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise FramingError(f"expected a MessagePack-RPC request: {error}") from error
         rpc = self._rpcs.get(request.name)
         if rpc is None:
-            self._log_once(request.name, "unknown RPC %r: answered with an error")
-            return self._encoder.encode(
-                (1, request.message_id, f"unknown RPC '{request.name}'", None)
-            )
+            name = request.name[:LONGEST_NAME]
+            self._log_once(name, "unknown RPC %r: answered with an error")
+            return self._encoder.encode((1, request.message_id, f"unknown RPC '{name}'", None))
         return self._encoder.encode(
             (1, request.message_id, None, self._result(request.name, rpc, request.arguments))
         )
@@ -88,89 +85,31 @@ class RpcDispatcher:
             value = self._handlers[name](arguments)
         except RpcFailure as failure:
             return _failure(rpc, str(failure))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             self._log_once(name, "RPC %r got arguments of another shape")
             return _failure(rpc, f"{name}: arguments do not match: {error}")
         except Exception:
             # An edge: one broken call must cost its caller an error, not everyone the world.
-            logger.exception("RPC %s failed", name)
+            if self._is_new(f"{name} failed"):
+                logger.exception("RPC %s failed", name)
             return _failure(rpc, f"Responding error from function {name}: internal error")
         if rpc.result == "void":
             return ((False,),)
         return value if rpc.result == "batch" else ((1, value),)
 
     def _log_once(self, name: str, text: str) -> None:
-        if name not in self._logged:
-            self._logged.add(name)
+        if self._is_new(name):
             logger.warning(text, name)
+
+    def _is_new(self, what: str) -> bool:
+        """Return True the first time, so that a client in a loop fills no disk."""
+        is_new = what not in self._logged and len(self._logged) < MOST_NAMES_LOGGED
+        if is_new:
+            self._logged.add(what)
+        return is_new
 
 
 def _failure(rpc: Rpc, text: str) -> object:
     if rpc.result == "void":
         return ((True, (text,)),)
     return () if rpc.result == "batch" else ((0, (text,)),)
-
-
-class RpcServer:
-    """Listens, and serves each connection in a thread of its own, calls in order."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._listener = socket.create_server((host, port), backlog=64)
-        self.port: int = self._listener.getsockname()[1]
-        self._connections: set[socket.socket] = set()
-        self._is_closed = False
-        self._on_disconnect: Callable[[], None] = lambda: None
-
-    def start(
-        self, dispatcher: RpcDispatcher, on_disconnect: Callable[[], None] = lambda: None
-    ) -> None:
-        """Begin to accept; who dialled before has waited in the backlog.
-
-        Args:
-            dispatcher: answers requests.
-            on_disconnect: called at the end of a connection, in the thread that served it.
-        """
-        self._on_disconnect = on_disconnect
-        threading.Thread(
-            target=self._accept, args=(dispatcher,), name="rpc-accept", daemon=True
-        ).start()
-
-    def close(self) -> None:
-        """Close the listener and all connections; their threads end by themselves."""
-        self._is_closed = True
-        for connection in (self._listener, *tuple(self._connections)):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
-
-    def _accept(self, dispatcher: RpcDispatcher) -> None:
-        while not self._is_closed:
-            try:
-                connection, peer = self._listener.accept()
-            except OSError as error:
-                if self._is_closed:
-                    return
-                logger.warning("a client could not connect: %s", error.strerror)
-                time.sleep(ACCEPT_PAUSE_S)  # out of descriptors, it would fail again at once
-                continue
-            logger.debug("client %s:%s connected", *peer[:2])
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._connections.add(connection)
-            threading.Thread(
-                target=self._serve, args=(connection, dispatcher), name="rpc", daemon=True
-            ).start()
-
-    def _serve(self, connection: socket.socket, dispatcher: RpcDispatcher) -> None:
-        reader = MessageReader()
-        try:
-            while received := connection.recv(RECEIVE_SIZE):
-                for message in reader.feed(received):
-                    connection.sendall(dispatcher.answer(message))
-        except FramingError as error:
-            logger.warning("closing a connection that is no CARLA client: %s", error)
-        except OSError:
-            pass  # the client has gone
-        finally:
-            self._connections.discard(connection)
-            connection.close()
-            self._on_disconnect()

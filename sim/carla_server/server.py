@@ -11,10 +11,12 @@ from typing import TypeVar
 
 import sim.carla_server.handlers  # noqa: F401 - fills the registry
 from scheduler.errors import PortInUseError
-from sim.carla_server.handlers.registry import HANDLERS, UNLOCKED
+from sim.carla_server.connections import RpcServer
+from sim.carla_server.handlers.registry import HANDLERS, READING, UNLOCKED
 from sim.carla_server.images import InstanceIds
-from sim.carla_server.protocol import PROTOCOLS
-from sim.carla_server.rpc import Handler, RpcDispatcher, RpcServer
+from sim.carla_server.maps import EngineMaker, Maps
+from sim.carla_server.protocol import NEWEST, PROTOCOLS
+from sim.carla_server.rpc import Handler, RpcDispatcher
 from sim.carla_server.streaming import StreamServer
 from sim.carla_server.world import DEFAULT_DELTA_S, ServedWorld
 from sim.engine.simulation import Engine
@@ -55,12 +57,26 @@ class CarlaServer:
     """Serves one engine until closed."""
 
     def __init__(
-        self, sockets: Sockets, engine: Engine, *, instance_ids: InstanceIds = "actor"
+        self,
+        sockets: Sockets,
+        engine: Engine,
+        *,
+        make_engine: EngineMaker = Engine,
+        version: str = NEWEST,
+        instance_ids: InstanceIds = "actor",
+        releases_synchronous: bool = False,
     ) -> None:
+        """Take the sockets; `make_engine` makes the engines of the maps that clients load."""
         self._sockets = sockets
         self.world = ServedWorld(
-            engine, PROTOCOLS["0.9.16"], sockets.streams, instance_ids=instance_ids
+            engine,
+            PROTOCOLS[version],
+            sockets.streams,
+            Maps(make_engine),
+            instance_ids=instance_ids,
+            releases_synchronous=releases_synchronous,
         )
+        sockets.streams.is_alive = self.world.has_stream
         self._is_closed = threading.Event()
         self.has_failed = False
         self._loop = threading.Thread(target=self._loop_main, name="free-run", daemon=True)
@@ -83,6 +99,7 @@ class CarlaServer:
         self._is_closed.set()
         self.world.settings_changed.set()
         self._sockets.close()
+        self.world.presenter.close()
 
     def _bind(self, name: str) -> Handler:
         function, world = HANDLERS[name], self.world
@@ -94,7 +111,12 @@ class CarlaServer:
             with world.lock:
                 return function(world, *arguments)
 
-        return functools.wraps(function)(unlocked if name in UNLOCKED else locked)
+        def reading(arguments: tuple[object, ...]) -> object:
+            with world.lock.reading():
+                return function(world, *arguments)
+
+        chosen = unlocked if name in UNLOCKED else reading if name in READING else locked
+        return functools.wraps(function)(chosen)
 
     def _loop_main(self) -> None:
         try:
@@ -116,9 +138,8 @@ class CarlaServer:
                 continue
             started = time.monotonic()
             fixed = world.fixed_delta_s
-            with world.lock:
-                if not world.settings.synchronous_mode:
-                    world.tick(fixed or min(max(started - last, 0.001), LONGEST_DELTA_S))
+            delta_s = fixed or min(max(started - last, 0.001), LONGEST_DELTA_S)
+            world.tick(delta_s, is_synchronous=False)
             last = started
             due = started + (fixed or DEFAULT_DELTA_S)
             self._is_closed.wait(max(SHORTEST_PAUSE_S, due - time.monotonic()))

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from sim.carla_server.ackermann import pedals
 from sim.carla_server.images import InstanceIds
@@ -14,18 +20,27 @@ from sim.carla_server.layouts import (
     EpisodeSettings,
     PhysicsControl,
 )
+from sim.carla_server.locks import WorldLock
+from sim.carla_server.presenter import Presenter
 from sim.carla_server.protocol import Protocol
 from sim.carla_server.sensors import Sensor
+from sim.carla_server.sessions import Buffer
 from sim.carla_server.snapshot import snapshot
 from sim.carla_server.streaming import StreamServer
 from sim.engine.actors import Actor
 from sim.engine.geometry import Pose
 from sim.engine.simulation import Engine, UnknownActor
 
+if TYPE_CHECKING:
+    from sim.carla_server.maps import Maps
+
+logger = logging.getLogger(__name__)
+
 WORLD_STREAM = 1  # the real server's number for the snapshot stream
 SLOW_READER_WAIT_S = 2.0  # synchronous mode, per tick; under half of the client's default time-out
 PUBLISH_WAIT_S = 0.5  # asynchronous mode: several ticks, should one be slow
 DEFAULT_DELTA_S = 0.05  # of a tick in synchronous mode without a fixed step
+DRAWING = ("sensor.camera.", "sensor.lidar.")  # sensors that take long: after the answer
 SPECTATOR_POSE = Pose(0.0, 0.0, 40.0, 0.0, -0.6)
 
 
@@ -56,16 +71,20 @@ class ServedWorld:
         engine: Engine,
         protocol: Protocol,
         streams: StreamServer,
+        maps: Maps,
         *,
         instance_ids: InstanceIds = "actor",
+        releases_synchronous: bool = False,
     ) -> None:
-        self.lock = threading.Lock()
+        self.lock = WorldLock()
         self.settings_changed = threading.Event()
         self.delta_s = DEFAULT_DELTA_S
         self.engine = engine
         self.protocol = protocol
         self.streams = streams
+        self.maps = maps
         self.instance_ids = instance_ids
+        self.releases_synchronous = releases_synchronous
         self.episode = 1
         self.settings = EpisodeSettings()
         self.weather: list[float] = list(WEATHER_NOON)
@@ -74,7 +93,10 @@ class ServedWorld:
         self.traffic_managers: dict[int, TrafficManager] = {}
         self.gravity = 9.81
         self.has_map_changed = True
+        self.presenter = Presenter()
+        self.synchronous_client = 0  # thread that serves who asked for synchronous mode; 0: nobody
         self._next_stream = WORLD_STREAM + 1
+        self._failed_sensors: set[int] = set()
         self._published = threading.Condition()
         self._published_frame = engine.frame
         self._definition_uids = {name: uid for uid, name in enumerate(engine.blueprints, start=1)}
@@ -90,6 +112,12 @@ class ServedWorld:
         if found is None:
             raise UnknownActor(actor_id)
         return found
+
+    def has_stream(self, stream_id: int) -> bool:
+        """Return whether a stream may still bring messages."""
+        return stream_id == WORLD_STREAM or any(
+            sensor.stream_id == stream_id for sensor in list(self.sensors.values())
+        )
 
     def extras_of(self, vehicle_id: int) -> VehicleExtras:
         """Return what clients have set on a living vehicle, made when first asked for."""
@@ -111,51 +139,129 @@ class ServedWorld:
         is_destroyed = self.engine.destroy(actor_id)
         for known in (self.sensors, self.extras):
             for gone in [i for i in known if i not in self.engine.actors]:
-                del known[gone]
+                ended = known.pop(gone)
+                if isinstance(ended, Sensor):
+                    self.streams.forget_stream(ended.stream_id)
         return is_destroyed
 
     def forget_client(self) -> None:
-        """Strike off the Traffic Managers of the client that this thread has served.
+        """Strike off what the client had that this thread has served: its Traffic Managers.
 
-        A client that was killed never does it itself, and its port would stay taken.
+        A client that was killed never does it itself, and its port would stay taken. Synchronous
+        mode stays as CARLA leaves it, without anybody who ticks, unless `releases_synchronous`.
         """
         own = threading.get_ident()
         with self.lock:
             kept = {p: t for p, t in self.traffic_managers.items() if t.thread_id != own}
             self.traffic_managers = kept
+            if self.releases_synchronous and self.synchronous_client == own:
+                logger.warning("the client that ticked has gone: the world runs by itself")
+                self.take_settings(replace(self.settings, synchronous_mode=False))
 
-    def restart_episode(self, *, reset_settings: bool) -> None:
-        """Begin a new episode in the same town: no actors but lights and spectator."""
-        keep = {self.spectator.id, *self.engine.traffic_lights}
-        for actor_id in [i for i in self.engine.actors if i not in keep]:
-            self.destroy(actor_id)
-        self.engine.freeze_all_lights(False)
-        self.engine.reset_lights()
+    def take_settings(self, settings: EpisodeSettings) -> None:
+        """Let new settings hold from the next frame; the mode is the asking thread's client's."""
+        self.settings = settings
+        self.synchronous_client = threading.get_ident() if settings.synchronous_mode else 0
+        self.settings_changed.set()
+
+    def begin_episode(self, engine: Engine, *, reset_settings: bool) -> None:
+        """Go on with another engine, whose actor ids begin above all that were ever given."""
+        for sensor in self.sensors.values():
+            self.streams.forget_stream(sensor.stream_id)
+        self.sensors, self.extras = {}, {}
+        self.engine = engine
+        self._definition_uids = {name: uid for uid, name in enumerate(engine.blueprints, start=1)}
+        self.spectator = engine.spawn("spectator", SPECTATOR_POSE)
         self.episode += 1
         self.has_map_changed = True
         self.weather = list(WEATHER_NOON)
         if reset_settings:
             self.settings = EpisodeSettings()
+            self.synchronous_client = 0
+        with self._published:
+            self._published_frame = engine.frame
 
-    def tick(self, delta_s: float) -> int:
-        """Advance by one frame and publish it: physics, then the snapshot, then the sensors."""
-        patience_s = SLOW_READER_WAIT_S if self.settings.synchronous_mode else 0.0
+    # ---- frames; none of these is called with the lock held
+
+    def tick(self, delta_s: float, *, is_synchronous: bool) -> int | None:
+        """Make a frame: physics, the snapshot, the quick sensors, then those that draw.
+
+        The lock is exclusive for the physics and shared until the last sensor's message is out. In
+        synchronous mode that is after the return: a client that waits for a picture in its queue
+        costs nothing, one that waits for a snapshot keeps a core busy.
+
+        Returns:
+            The frame's number; None, and no frame, if the mode is another than `is_synchronous`.
+        """
+        self.lock.acquire()
+        if self.settings.synchronous_mode != is_synchronous:
+            self.lock.release()
+            return None
+        try:
+            frame, message = self._advance(delta_s)
+        except BaseException:
+            self.lock.release()
+            raise
+        self.lock.share()
+        patience_s = SLOW_READER_WAIT_S if is_synchronous else None
+        drawing: Sequence[Sensor] = ()
+        try:
+            patience_s = self._send(WORLD_STREAM, [message], patience_s)
+            with self._published:
+                self._published_frame = frame
+                self._published.notify_all()
+            quick, drawing = self._due_sensors()
+            patience_s = self._show(quick, patience_s)
+        finally:
+            if drawing and is_synchronous:
+                self.presenter.submit(partial(self._show_and_release, drawing, patience_s))
+            else:
+                self._show_and_release(drawing, patience_s)
+        return frame
+
+    def _advance(self, delta_s: float) -> tuple[int, Buffer]:
         self.delta_s = delta_s
         self._follow_ackermann()
         frame = self.engine.tick(delta_s)
-        patience_s -= self.streams.send(WORLD_STREAM, [snapshot(self, delta_s)], patience_s)
+        message = snapshot(self, delta_s)
         self.has_map_changed = False
-        with self._published:
-            self._published_frame = frame
-            self._published.notify_all()
-        for sensor in self.sensors.values():
-            if not self.streams.has_subscribers(sensor.stream_id) or not sensor.is_due(
-                self.engine.elapsed_s
-            ):
-                continue
-            for message in sensor.messages(self):
-                patience_s -= self.streams.send(sensor.stream_id, message, max(0.0, patience_s))
-        return frame
+        return frame, message
+
+    def _due_sensors(self) -> tuple[list[Sensor], list[Sensor]]:
+        """Return those whose message is due and wanted: the quick ones, and those that draw."""
+        due = [
+            sensor
+            for sensor in self.sensors.values()
+            if self.streams.has_subscribers(sensor.stream_id)
+            and sensor.is_due(self.engine.elapsed_s)
+        ]
+        drawing = [sensor for sensor in due if sensor.actor.blueprint.id.startswith(DRAWING)]
+        return [sensor for sensor in due if sensor not in drawing], drawing
+
+    def _show(self, sensors: Sequence[Sensor], patience_s: float | None) -> float | None:
+        for sensor in sensors:
+            try:
+                for message in sensor.messages(self):
+                    patience_s = self._send(sensor.stream_id, message, patience_s)
+            except Exception:
+                # An edge: one sensor's failure must not cost the others their frame.
+                if sensor.actor.id not in self._failed_sensors:
+                    self._failed_sensors.add(sensor.actor.id)
+                    logger.exception("sensor %d has failed", sensor.actor.id)
+        return patience_s
+
+    def _show_and_release(self, sensors: Sequence[Sensor], patience_s: float | None) -> None:
+        try:
+            self._show(sensors, patience_s)
+        finally:
+            self.lock.release_drawn()
+
+    def _send(
+        self, stream_id: int, message: Sequence[Buffer], patience_s: float | None
+    ) -> float | None:
+        """Send a message; return what is left of the time for slow readers."""
+        took_s = self.streams.send(stream_id, message, patience_s)
+        return None if patience_s is None else max(0.0, patience_s - took_s)
 
     def _follow_ackermann(self) -> None:
         for actor_id, extras in self.extras.items():
@@ -176,12 +282,10 @@ class ServedWorld:
             )
 
     def tick_when_subscribed(self) -> int:
-        """Run a synchronous tick once every stream just asked for has connected; takes the lock."""
+        """Run a synchronous tick once every stream just asked for has connected."""
         self.streams.wait_for_subscribers()
-        with self.lock:
-            if not self.settings.synchronous_mode:
-                return self.engine.frame + 1  # the free-running loop makes it
-            return self.tick(self.fixed_delta_s or DEFAULT_DELTA_S)
+        frame = self.tick(self.fixed_delta_s or DEFAULT_DELTA_S, is_synchronous=True)
+        return self.engine.frame + 1 if frame is None else frame  # the free-running loop makes it
 
     @property
     def fixed_delta_s(self) -> float | None:

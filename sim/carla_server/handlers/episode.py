@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sim.carla_server.actors import definitions
 from sim.carla_server.axes import checked, transform_from_pose
-from sim.carla_server.handlers.registry import rpc, unlocked_rpc
+from sim.carla_server.handlers.registry import reading_rpc, rpc, unlocked_rpc
 from sim.carla_server.layouts import WEATHER_NOON, ActorDefinition, EpisodeSettings, Transform
+from sim.carla_server.maps import UnknownMap
 from sim.carla_server.rpc import RpcFailure
 from sim.carla_server.world import WORLD_STREAM, ServedWorld
 
@@ -20,7 +21,7 @@ def version(world: ServedWorld) -> str:
     return world.protocol.version
 
 
-@rpc
+@reading_rpc
 def get_episode_info(world: ServedWorld) -> tuple[int, tuple[bytes]]:
     """Return the episode's number and the token of the snapshot stream."""
     return world.episode, (world.streams.token(WORLD_STREAM),)
@@ -29,7 +30,8 @@ def get_episode_info(world: ServedWorld) -> tuple[int, tuple[bytes]]:
 @unlocked_rpc
 def get_sensor_token(world: ServedWorld, stream_id: int) -> tuple[bytes]:
     """Return where a stream is; its subscriber is now under way."""
-    world.streams.expect(stream_id)
+    if world.has_stream(stream_id):
+        world.streams.expect(stream_id)
     return (world.streams.token(stream_id),)
 
 
@@ -44,8 +46,7 @@ def set_episode_settings(world: ServedWorld, settings: EpisodeSettings) -> int:
     """Take new settings, which hold from the next tick; return the present frame."""
     if len(settings.fixed_delta_seconds) > 1:
         checked(float(settings.fixed_delta_seconds[1]), low=0.0, high=LONGEST_STEP_S)
-    world.settings = settings
-    world.settings_changed.set()
+    world.take_settings(settings)
     return world.engine.frame
 
 
@@ -55,14 +56,14 @@ def tick_cue(world: ServedWorld) -> int:
     return world.tick_when_subscribed()
 
 
-@rpc
+@reading_rpc
 def get_map_info(world: ServedWorld) -> tuple[str, list[Transform]]:
     """Return the map's name and its spawn points."""
     town = world.engine.town
     return town.name, [transform_from_pose(pose) for pose in town.spawn_points]
 
 
-@rpc
+@reading_rpc
 def get_map_data(world: ServedWorld) -> str:
     """Return the map as OpenDRIVE."""
     return world.engine.town.opendrive
@@ -74,35 +75,34 @@ def get_required_files(_world: ServedWorld, _folder: str) -> list[str]:
     return []
 
 
-@rpc
+@reading_rpc
 def request_file(_world: ServedWorld, name: str) -> bytes:
     """Refuse: no file is on offer."""
     raise RpcFailure(f"file '{name}' not found")
 
 
-@rpc
+@reading_rpc
 def get_navigation_mesh(_world: ServedWorld) -> bytes:
     """Return no navigation mesh: walkers here follow control, not the client's walker AI."""
     return b""
 
 
-@rpc
+@reading_rpc
 def get_available_maps(world: ServedWorld) -> list[str]:
-    """Return the one map there is."""
-    return [f"/Game/{world.engine.town.name}"]
+    """Return the names that `load_world` takes."""
+    return world.maps.names()
 
 
-@rpc
+@unlocked_rpc
 def load_new_episode(world: ServedWorld, name: str, reset_settings: bool, _layers: int) -> None:
-    """Begin a new episode; "" reloads the map."""
-    present = world.engine.town.name.rsplit("/", 1)[-1]
-    if name.rsplit("/", 1)[-1] not in ("", present):
-        raise RpcFailure(f"Map '{name}' not found")
-    world.restart_episode(reset_settings=reset_settings)
-    world.settings_changed.set()
+    """Begin a new episode; "" reloads the map. Other clients are served meanwhile."""
+    try:
+        world.maps.load(world, name, reset_settings=reset_settings)
+    except UnknownMap as error:
+        raise RpcFailure(f"Map '{name}' not found") from error
 
 
-@rpc
+@reading_rpc
 def get_actor_definitions(world: ServedWorld) -> list[ActorDefinition]:
     """Return the blueprint library."""
     blueprints = world.engine.blueprints.values()
@@ -113,7 +113,7 @@ def get_actor_definitions(world: ServedWorld) -> list[ActorDefinition]:
     ]
 
 
-@rpc
+@reading_rpc
 def get_weather_parameters(world: ServedWorld) -> list[float]:
     """Return the weather as last set."""
     return world.weather
@@ -127,7 +127,7 @@ def set_weather_parameters(world: ServedWorld, weather: list[float]) -> None:
     world.weather = weather[:WEATHER_FIELDS]
 
 
-@rpc
+@reading_rpc
 def query_lights_state(_world: ServedWorld, _endpoint: str) -> list[object]:
     """Return no street light: those here cannot be switched."""
     return []

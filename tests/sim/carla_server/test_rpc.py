@@ -5,9 +5,10 @@ import socket
 import msgspec
 import pytest
 
+from sim.carla_server.connections import RpcServer
 from sim.carla_server.framing import FramingError
 from sim.carla_server.protocol import PROTOCOLS
-from sim.carla_server.rpc import RpcDispatcher, RpcFailure, RpcServer
+from sim.carla_server.rpc import RpcDispatcher, RpcFailure
 
 PROTOCOL = PROTOCOLS["0.9.16"]
 

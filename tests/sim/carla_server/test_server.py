@@ -234,6 +234,7 @@ def test_unread_stream_does_not_stop_synchronous_ticks(call, server, monkeypatch
     session = server.world.streams._sessions[1][0]
     with session._lock:
         session._rest = [memoryview(bytes(64 << 20))]  # a message far larger than any buffer
+        session._queued = 64 << 20
     for _ in range(3):
         call.value("tick_cue")
     assert session.dropped == 3

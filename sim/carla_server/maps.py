@@ -1,0 +1,70 @@
+"""The maps a client may load, and the engines made of them while the present world goes on."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable
+
+from sim.carla_server.world import ServedWorld
+from sim.engine.simulation import Engine
+from sim.engine.town import Town, build_town, forget_towns
+from sim.engine.town_names import UnknownTown, town_names
+
+EngineMaker = Callable[[Town], Engine]
+
+FOREIGN_NAME = "OpenDriveMap"  # what CARLA calls a world that was generated from OpenDRIVE
+
+
+class UnknownMap(KeyError):  # noqa: N818 - named for what happened
+    """There is no map of that name."""
+
+
+class Maps:
+    """Loads towns into a served world, one at a time, in the thread of the client that asks.
+
+    Everything that takes time is done before the world's lock is taken: other clients get their
+    answers, and the old world ticks, until the new one stands.
+    """
+
+    def __init__(self, make_engine: EngineMaker) -> None:
+        self._make_engine = make_engine
+        self._loading = threading.Lock()
+        self._foreign: Town | None = None
+
+    def names(self) -> list[str]:
+        """Return what `load_world` takes, as CARLA writes it."""
+        names = [f"/Game/Carla/Maps/{name}" for name in town_names()]
+        return names if self._foreign is None else [*names, f"/Game/Carla/Maps/{FOREIGN_NAME}"]
+
+    def offer(self, town: Town) -> None:
+        """Keep a town made from a client's OpenDRIVE, to be loaded as `FOREIGN_NAME`."""
+        self._foreign = town
+
+    def load(self, world: ServedWorld, name: str, *, reset_settings: bool) -> None:
+        """Begin a new episode in the named town; "" is the present one.
+
+        Raises:
+            UnknownMap: there is no such map; nothing has changed.
+        """
+        with self._loading:
+            town = self._town(world, name.rsplit("/", 1)[-1])
+            engine = self._make_engine(town)
+            with world.lock:
+                engine.give_ids_from(world.engine.next_id)
+                old, has_moved = world.engine.town, world.engine.town is not town
+                world.begin_episode(engine, reset_settings=reset_settings)
+            if has_moved and old is not self._foreign:
+                forget_towns()
+            del old, engine
+            gc.collect()  # an engine, its actors and its renderer refer to each other
+
+    def _town(self, world: ServedWorld, name: str) -> Town:
+        if name == FOREIGN_NAME and self._foreign is not None:
+            return self._foreign
+        if name in ("", world.engine.town.name.rsplit("/", 1)[-1]):
+            return world.engine.town
+        try:
+            return build_town(name)
+        except UnknownTown as error:
+            raise UnknownMap(name) from error
