@@ -224,6 +224,8 @@ def apply_walker_state(
     actor = living(world, actor_id, "apply_walker_state")
     checked(speed)
     pose = pose_from_transform(transform)
+    if actor.kind == "walker":  # as CARLA: the navigation mesh knows feet, a walker is its middle
+        pose = replace(pose, z=pose.z + actor.extent[2])
     world.engine.set_pose(actor_id, pose)
     if actor.kind == "walker":
         forward = pose.rotation()[:, 0]

@@ -7,6 +7,7 @@ from sim.carla_server.axes import checked, transform_from_pose
 from sim.carla_server.handlers.registry import reading_rpc, rpc, unlocked_rpc
 from sim.carla_server.layouts import WEATHER_NOON, ActorDefinition, EpisodeSettings, Transform
 from sim.carla_server.maps import UnknownMap
+from sim.carla_server.navigation import navigation_file, navigation_mesh
 from sim.carla_server.rpc import RpcFailure
 from sim.carla_server.world import WORLD_STREAM, ServedWorld
 
@@ -70,21 +71,27 @@ def get_map_data(world: ServedWorld) -> str:
 
 
 @unlocked_rpc
-def get_required_files(_world: ServedWorld, _folder: str) -> list[str]:
-    """Return no file: a name here would make the client download into its home folder."""
-    return []
+def get_required_files(world: ServedWorld, folder: str) -> list[str]:
+    """Return the file of the navigation mesh, which the client keeps in its cache folder."""
+    if folder not in ("", "Nav"):
+        return []  # the Traffic Manager makes its own lane graph
+    name = navigation_file(world.engine.town)
+    return [name] if name else []
 
 
-@reading_rpc
-def request_file(_world: ServedWorld, name: str) -> bytes:
-    """Refuse: no file is on offer."""
-    raise RpcFailure(f"file '{name}' not found")
+@unlocked_rpc
+def request_file(world: ServedWorld, name: str) -> bytes:
+    """Return a file that `get_required_files` has named."""
+    town = world.engine.town
+    if not name or name != navigation_file(town):
+        raise RpcFailure(f"file '{name}' not found")
+    return navigation_mesh(town)
 
 
-@reading_rpc
-def get_navigation_mesh(_world: ServedWorld) -> bytes:
-    """Return no navigation mesh: walkers here follow control, not the client's walker AI."""
-    return b""
+@unlocked_rpc
+def get_navigation_mesh(world: ServedWorld) -> bytes:
+    """Return the navigation mesh of pavements and crossings; empty where there is no pavement."""
+    return navigation_mesh(world.engine.town)
 
 
 @reading_rpc

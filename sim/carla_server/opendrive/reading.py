@@ -1,4 +1,4 @@
-"""A survey of an OpenDRIVE file, made in a process of its own so that no file can end the server."""
+"""A survey of an OpenDRIVE file, made in a process of its own: no file can end the server."""
 
 from __future__ import annotations
 
