@@ -37,7 +37,7 @@ def main() -> None:
             text=True,
         )
         assert server.stdout is not None
-        flags.port = int(server.stdout.readline().split(":")[1])
+        flags.port = int(server.stdout.readline().split()[1].split(":")[1])
     try:
         measure(flags)
     finally:

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import struct
+from typing import Annotated
 
 import msgspec
+
+U8 = Annotated[int, msgspec.Meta(ge=0, le=0xFF)]
+U16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
+U32 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
+U64 = Annotated[int, msgspec.Meta(ge=0)]
+I32 = Annotated[int, msgspec.Meta(ge=-(1 << 31), le=(1 << 31) - 1)]
 
 # ---- MessagePack structs, in 0.9.16's order. Trailing fields a client adds are ignored.
 
@@ -45,7 +52,7 @@ class BoundingBox(msgspec.Struct, array_like=True):
     location: Vector3D
     extent: Vector3D
     rotation: Rotation = msgspec.field(default_factory=Rotation)
-    actor_id: int = 0
+    actor_id: U32 = 0
 
 
 class EpisodeSettings(msgspec.Struct, array_like=True):
@@ -56,7 +63,7 @@ class EpisodeSettings(msgspec.Struct, array_like=True):
     fixed_delta_seconds: list[bool | float] = msgspec.field(default_factory=lambda: [False])
     substepping: bool = True
     max_substep_delta_time: float = 0.01
-    max_substeps: int = 10
+    max_substeps: I32 = 10
     max_culling_distance: float = 0.0
     deterministic_ragdolls: bool = True
     tile_stream_distance: float = 3000.0
@@ -78,7 +85,7 @@ class ActorAttribute(msgspec.Struct, array_like=True):
 class ActorDefinition(msgspec.Struct, array_like=True):
     """A blueprint; `tags` comma separated."""
 
-    uid: int
+    uid: U32
     id: str
     tags: str
     attributes: list[ActorAttribute]
@@ -95,7 +102,7 @@ class AttributeValue(msgspec.Struct, array_like=True):
 class ActorDescription(msgspec.Struct, array_like=True):
     """What a client asks to spawn, and what an actor says it is."""
 
-    uid: int
+    uid: U32
     id: str
     attributes: list[AttributeValue]
 
@@ -120,7 +127,7 @@ class VehicleControl(msgspec.Struct, array_like=True):
     hand_brake: bool = False
     reverse: bool = False
     manual_gear_shift: bool = False
-    gear: int = 0
+    gear: I32 = 0
 
 
 class AckermannControl(msgspec.Struct, array_like=True):
@@ -155,7 +162,7 @@ class WalkerControl(msgspec.Struct, array_like=True):
 class LightFlags(msgspec.Struct, array_like=True):
     """`carla.VehicleLightState`."""
 
-    flags: int = 0
+    flags: U32 = 0
 
 
 class Gear(msgspec.Struct, array_like=True):

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from sim.carla_server import layouts as wire
+from sim.carla_server.layouts import U8, U16, U32, U64
 
 Result = Literal["value", "void", "batch"]
 
@@ -37,7 +38,7 @@ def _no(reason: str, result: Result = "value") -> Rpc:
 _CORE = {
     "version": _value(),
     "get_episode_info": _value(),
-    "get_sensor_token": _value(int),
+    "get_sensor_token": _value(U32),
     "get_episode_settings": _value(),
     "set_episode_settings": _value(wire.EpisodeSettings),
     "tick_cue": _value(),
@@ -47,7 +48,7 @@ _CORE = {
     "request_file": _value(str),
     "get_navigation_mesh": _value(),
     "get_available_maps": _value(),
-    "load_new_episode": _void(str, bool, int),
+    "load_new_episode": _void(str, bool, U16),
     "copy_opendrive_to_file": _no("this world builds its own town and takes no OpenDRIVE", "void"),
     "get_actor_definitions": _value(),
     "get_weather_parameters": _value(),
@@ -58,91 +59,91 @@ _CORE = {
     "query_lights_state": _value(str),
     "update_lights_state": _void(str, msgspec.Raw, bool),
     "update_day_night_cycle": _void(str, bool),
-    "is_traffic_manager_running": _value(int),
-    "get_traffic_manager_running": _value(int),
-    "add_traffic_manager_running": _value(tuple[str, int]),
-    "destroy_traffic_manager": _void(int),
-    "apply_batch": Rpc((list[tuple[tuple[int, msgspec.Raw]]], bool), "batch"),
+    "is_traffic_manager_running": _value(U16),
+    "get_traffic_manager_running": _value(U16),
+    "add_traffic_manager_running": _value(tuple[str, U16]),
+    "destroy_traffic_manager": _void(U16),
+    "apply_batch": Rpc((list[tuple[tuple[U8, msgspec.Raw]]], bool), "batch"),
 }
 
 _ACTORS = {
     "get_spectator": _value(),
-    "get_actors_by_id": _value(list[int]),
+    "get_actors_by_id": _value(list[U32]),
     "spawn_actor": _value(wire.ActorDescription, wire.Transform),
-    "spawn_actor_with_parent": _value(wire.ActorDescription, wire.Transform, int, int, str),
-    "destroy_actor": _value(int),
-    "get_actor_bounding_box": _value(int),
-    "set_actor_transform": _void(int, wire.Transform),
-    "set_actor_location": _void(int, wire.Vector3D),
-    "set_actor_target_velocity": _void(int, wire.Vector3D),
-    "set_actor_target_angular_velocity": _void(int, wire.Vector3D),
-    "enable_actor_constant_velocity": _void(int, wire.Vector3D),
-    "disable_actor_constant_velocity": _void(int),
-    "set_actor_simulate_physics": _void(int, bool),
-    "set_actor_collisions": _void(int, bool),
-    "set_actor_enable_gravity": _void(int, bool),
-    "set_actor_dead": _void(int),
-    "set_actor_autopilot": _void(int, bool),
-    "add_actor_impulse": _void(int, wire.Vector3D),
-    "add_actor_force": _void(int, wire.Vector3D),
-    "add_actor_angular_impulse": _void(int, wire.Vector3D),
-    "add_actor_torque": _void(int, wire.Vector3D),
-    "add_actor_impulse_at_location": _void(int, wire.Vector3D, wire.Vector3D),
-    "add_actor_force_at_location": _void(int, wire.Vector3D, wire.Vector3D),
-    "apply_control_to_walker": _void(int, wire.WalkerControl),
-    "send": _void(int, str),
+    "spawn_actor_with_parent": _value(wire.ActorDescription, wire.Transform, U32, U8, str),
+    "destroy_actor": _value(U32),
+    "get_actor_bounding_box": _value(U32),
+    "set_actor_transform": _void(U32, wire.Transform),
+    "set_actor_location": _void(U32, wire.Vector3D),
+    "set_actor_target_velocity": _void(U32, wire.Vector3D),
+    "set_actor_target_angular_velocity": _void(U32, wire.Vector3D),
+    "enable_actor_constant_velocity": _void(U32, wire.Vector3D),
+    "disable_actor_constant_velocity": _void(U32),
+    "set_actor_simulate_physics": _void(U32, bool),
+    "set_actor_collisions": _void(U32, bool),
+    "set_actor_enable_gravity": _void(U32, bool),
+    "set_actor_dead": _void(U32),
+    "set_actor_autopilot": _void(U32, bool),
+    "add_actor_impulse": _void(U32, wire.Vector3D),
+    "add_actor_force": _void(U32, wire.Vector3D),
+    "add_actor_angular_impulse": _void(U32, wire.Vector3D),
+    "add_actor_torque": _void(U32, wire.Vector3D),
+    "add_actor_impulse_at_location": _void(U32, wire.Vector3D, wire.Vector3D),
+    "add_actor_force_at_location": _void(U32, wire.Vector3D, wire.Vector3D),
+    "apply_control_to_walker": _void(U32, wire.WalkerControl),
+    "send": _void(U32, str),
 }
 
 _VEHICLES = {
-    "apply_control_to_vehicle": _void(int, wire.VehicleControl),
-    "apply_ackermann_control_to_vehicle": _void(int, wire.AckermannControl),
-    "get_ackermann_controller_settings": _value(int),
-    "apply_ackermann_controller_settings": _void(int, wire.AckermannSettings),
-    "get_physics_control": _value(int),
-    "apply_physics_control": _void(int, wire.PhysicsControl),
-    "get_vehicle_light_state": _value(int),
-    "set_vehicle_light_state": _void(int, wire.LightFlags),
+    "apply_control_to_vehicle": _void(U32, wire.VehicleControl),
+    "apply_ackermann_control_to_vehicle": _void(U32, wire.AckermannControl),
+    "get_ackermann_controller_settings": _value(U32),
+    "apply_ackermann_controller_settings": _void(U32, wire.AckermannSettings),
+    "get_physics_control": _value(U32),
+    "apply_physics_control": _void(U32, wire.PhysicsControl),
+    "get_vehicle_light_state": _value(U32),
+    "set_vehicle_light_state": _void(U32, wire.LightFlags),
     "get_vehicle_light_states": _value(),
-    "get_telemetry_data": _value(int),
-    "show_vehicle_debug_telemetry": _void(int, bool),
-    "get_wheel_steer_angle": _value(int, int),
-    "get_wheel_pitch_angle": _value(int, int),
-    "set_wheel_steer_direction": _void(int, int, float),
-    "set_wheel_pitch_angle": _void(int, int, float),
-    "open_vehicle_door": _void(int, int),
-    "close_vehicle_door": _void(int, int),
+    "get_telemetry_data": _value(U32),
+    "show_vehicle_debug_telemetry": _void(U32, bool),
+    "get_wheel_steer_angle": _value(U32, U8),
+    "get_wheel_pitch_angle": _value(U32, U8),
+    "set_wheel_steer_direction": _void(U32, U8, float),
+    "set_wheel_pitch_angle": _void(U32, U8, float),
+    "open_vehicle_door": _void(U32, U8),
+    "close_vehicle_door": _void(U32, U8),
 }
 
 _TRAFFIC_LIGHTS = {
-    "set_traffic_light_state": _void(int, int),
-    "set_traffic_light_green_time": _void(int, float),
-    "set_traffic_light_yellow_time": _void(int, float),
-    "set_traffic_light_red_time": _void(int, float),
-    "freeze_traffic_light": _void(int, bool),
+    "set_traffic_light_state": _void(U32, U8),
+    "set_traffic_light_green_time": _void(U32, float),
+    "set_traffic_light_yellow_time": _void(U32, float),
+    "set_traffic_light_red_time": _void(U32, float),
+    "freeze_traffic_light": _void(U32, bool),
     "freeze_all_traffic_lights": _void(bool),
-    "reset_traffic_light_group": _void(int),
+    "reset_traffic_light_group": _void(U32),
     "reset_all_traffic_lights": _void(),
-    "get_group_traffic_lights": _value(int),
-    "get_light_boxes": _value(int),
+    "get_group_traffic_lights": _value(U32),
+    "get_light_boxes": _value(U32),
 }
 
 _QUERIES = {
     "project_point": _value(wire.Vector3D, wire.Vector3D, float),
     "cast_ray": _value(wire.Vector3D, wire.Vector3D),
-    "get_all_level_BBs": _value(int),
-    "get_environment_objects": _value(int),
-    "enable_environment_objects": _void(list[int], bool),
+    "get_all_level_BBs": _value(U8),
+    "get_environment_objects": _value(U8),
+    "enable_environment_objects": _void(list[U64], bool),
     "get_names_of_all_objects": _value(),
-    "load_map_layer": _void(int),
-    "unload_map_layer": _void(int),
+    "load_map_layer": _void(U16),
+    "unload_map_layer": _void(U16),
     "get_imui_gravity": _value(),
     "set_imui_gravity": _void(float),
     "set_annotations_traverse_translucency": _void(bool),
-    "is_sensor_enabled_for_ros": _value(int),
-    "enable_sensor_for_ros": _void(int),
-    "disable_sensor_for_ros": _void(int),
-    "are_gbuffers_enabled": _value(int),
-    "set_ignored_vehicles": _void(int, list[int]),
+    "is_sensor_enabled_for_ros": _value(U32),
+    "enable_sensor_for_ros": _void(U32),
+    "disable_sensor_for_ros": _void(U32),
+    "are_gbuffers_enabled": _value(U32),
+    "set_ignored_vehicles": _void(U32, list[U32]),
 }
 
 _RECORDER = "this world has no recorder"
@@ -228,10 +229,10 @@ _RPCS_0_9_16: dict[str, Rpc] = {
 _SPAWN_FIELDS = (
     wire.ActorDescription,
     wire.Transform,
-    list[bool | int],  # optional parent
-    int,  # attachment type: garbage without a parent, ignored
+    list[bool | U32],  # optional parent
+    U8,  # attachment type: garbage without a parent, ignored
     str,  # socket
-    list[tuple[tuple[int, msgspec.Raw]]],  # do_after
+    list[tuple[tuple[U8, msgspec.Raw]]],  # do_after
 )
 
 _COMMANDS_0_9_16 = (
@@ -242,7 +243,7 @@ _COMMANDS_0_9_16 = (
     _as_rpc("apply_control_to_walker", _RPCS_0_9_16),
     _as_rpc("apply_physics_control", _RPCS_0_9_16),
     _as_rpc("set_actor_transform", _RPCS_0_9_16),
-    Command("apply_walker_state", (int, wire.Transform, float)),
+    Command("apply_walker_state", (U32, wire.Transform, float)),
     _as_rpc("set_actor_target_velocity", _RPCS_0_9_16),
     _as_rpc("set_actor_target_angular_velocity", _RPCS_0_9_16),
     _as_rpc("add_actor_impulse", _RPCS_0_9_16),
@@ -253,7 +254,7 @@ _COMMANDS_0_9_16 = (
     _as_rpc("set_actor_enable_gravity", _RPCS_0_9_16),
     _as_rpc("set_actor_autopilot", _RPCS_0_9_16),
     _as_rpc("show_vehicle_debug_telemetry", _RPCS_0_9_16),
-    Command("set_light_flags", (int, int)),
+    Command("set_light_flags", (U32, U32)),
     _as_rpc("set_actor_location", _RPCS_0_9_16),
     Command("console_command", (str,)),
     _as_rpc("set_traffic_light_state", _RPCS_0_9_16),
@@ -281,6 +282,19 @@ class Protocol:
 
 
 NEWEST = "0.9.16"
+NEW_IN_0_9_16 = (
+    "get_actor_bounding_box",
+    "enable_gbuffers",
+    "are_gbuffers_enabled",
+    "set_ignored_vehicles",
+    "set_wheel_pitch_angle",
+    "get_wheel_pitch_angle",
+    "get_vehicle_bone_world_transforms",
+    "clear_debug_shape",
+    "clear_debug_string",
+    "set_annotations_traverse_translucency",
+)
+"""Calls that a client of 0.9.15 does not know; `replay_file` also has one argument less there."""
 
 PROTOCOLS = {
     "0.9.16": Protocol(
@@ -289,5 +303,14 @@ PROTOCOLS = {
         commands=_COMMANDS_0_9_16,
         sensor_types=MappingProxyType(_SENSORS_0_9_16),
         snapshot_type=17,
-    )
+    ),
+    "0.9.15": Protocol(
+        version="0.9.15",
+        rpcs=MappingProxyType(
+            {name: rpc for name, rpc in _RPCS_0_9_16.items() if name not in NEW_IN_0_9_16}
+        ),
+        commands=_COMMANDS_0_9_16,
+        sensor_types=MappingProxyType(_SENSORS_0_9_16),  # the numbers part after 15
+        snapshot_type=16,
+    ),
 }

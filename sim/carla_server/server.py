@@ -64,6 +64,7 @@ class CarlaServer:
         make_engine: EngineMaker = Engine,
         version: str = NEWEST,
         instance_ids: InstanceIds = "actor",
+        has_pictures: bool = True,
         releases_synchronous: bool = False,
     ) -> None:
         """Take the sockets; `make_engine` makes the engines of the maps that clients load."""
@@ -74,6 +75,7 @@ class CarlaServer:
             sockets.streams,
             Maps(make_engine),
             instance_ids=instance_ids,
+            has_pictures=has_pictures,
             releases_synchronous=releases_synchronous,
         )
         sockets.streams.is_alive = self.world.has_stream

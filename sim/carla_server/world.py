@@ -74,6 +74,7 @@ class ServedWorld:
         maps: Maps,
         *,
         instance_ids: InstanceIds = "actor",
+        has_pictures: bool = True,
         releases_synchronous: bool = False,
     ) -> None:
         self.lock = WorldLock()
@@ -84,9 +85,10 @@ class ServedWorld:
         self.streams = streams
         self.maps = maps
         self.instance_ids = instance_ids
+        self.has_pictures = has_pictures
         self.releases_synchronous = releases_synchronous
         self.episode = 1
-        self.settings = EpisodeSettings()
+        self.settings = EpisodeSettings(no_rendering_mode=not has_pictures)
         self.weather: list[float] = list(WEATHER_NOON)
         self.sensors: dict[int, Sensor] = {}
         self.extras: dict[int, VehicleExtras] = {}
@@ -160,7 +162,7 @@ class ServedWorld:
 
     def take_settings(self, settings: EpisodeSettings) -> None:
         """Let new settings hold from the next frame; the mode is the asking thread's client's."""
-        self.settings = settings
+        self.settings = settings if self.has_pictures else replace(settings, no_rendering_mode=True)
         self.synchronous_client = threading.get_ident() if settings.synchronous_mode else 0
         self.settings_changed.set()
 
@@ -176,8 +178,7 @@ class ServedWorld:
         self.has_map_changed = True
         self.weather = list(WEATHER_NOON)
         if reset_settings:
-            self.settings = EpisodeSettings()
-            self.synchronous_client = 0
+            self.take_settings(EpisodeSettings())
         with self._published:
             self._published_frame = engine.frame
 

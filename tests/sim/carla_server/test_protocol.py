@@ -2,8 +2,12 @@ import pytest
 
 import sim.carla_server.handlers  # noqa: F401 - fills the registry
 from sim.carla_server.handlers.registry import HANDLERS
-from sim.carla_server.protocol import PROTOCOLS
+from sim.carla_server.protocol import NEW_IN_0_9_16, NEWEST, PROTOCOLS
 from sim.carla_server.rpc import argument_decoder
+from sim.carla_server.server import CarlaServer, Sockets
+from sim.engine.simulation import Engine
+
+from .plain_client import Caller, Snapshot, Subscriber
 
 BATCH_ONLY = {"spawn", "apply_walker_state", "set_light_flags", "console_command"}
 
@@ -14,9 +18,8 @@ def test_every_call_has_a_handler_or_a_reason(version):
         assert (name in HANDLERS) != bool(rpc.missing), name
 
 
-@pytest.mark.parametrize("version", PROTOCOLS)
-def test_every_handler_is_in_the_table(version):
-    protocol = PROTOCOLS[version]
+def test_every_handler_is_in_the_newest_table():
+    protocol = PROTOCOLS[NEWEST]
     assert set(HANDLERS) - set(protocol.rpcs) == BATCH_ONLY - {"spawn"}
     assert {c.handler for c in protocol.commands} - set(HANDLERS) == {"spawn"}
 
@@ -37,3 +40,29 @@ def test_every_row_makes_a_decoder(version):
         assert argument_decoder(name, rpc.arguments) is not None
     for command in protocol.commands:
         assert argument_decoder(command.handler, command.arguments) is not None
+
+
+def test_the_older_version_lacks_the_newer_calls_and_numbers_its_snapshot_before():
+    newer, older = PROTOCOLS["0.9.16"], PROTOCOLS["0.9.15"]
+    assert set(newer.rpcs) - set(older.rpcs) == set(NEW_IN_0_9_16)
+    assert set(older.rpcs) < set(newer.rpcs)
+    assert (older.snapshot_type, newer.snapshot_type) == (16, 17)
+
+
+def test_server_speaks_the_older_version(town):
+    server = CarlaServer(Sockets("127.0.0.1", 0), Engine(town), version="0.9.15")
+    server.start()
+    call = Caller(server.port)
+    try:
+        assert call.value("version") == "0.9.15"
+        call.settings(True, 0.05)
+        stream = Subscriber(call, 1)
+        frame = call.value("tick_cue")
+        message = stream.receive()
+        assert Snapshot(message).frame == frame
+        assert message[:8] == bytes([16, 0, 0, 0, 0, 0, 0, 0])
+        assert call("get_actor_bounding_box", 1)[0] == "unknown RPC 'get_actor_bounding_box'"
+        stream.close()
+    finally:
+        call.close()
+        server.close()
