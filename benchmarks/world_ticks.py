@@ -87,7 +87,7 @@ def start_server(town: str) -> "tuple[subprocess.Popen[str], int]":
     command += ["--town", town] if town else []
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
-    return server, int(server.stdout.readline().split(":")[1])
+    return server, int(server.stdout.readline().split()[1].split(":")[1])
 
 
 def drive(flags: argparse.Namespace) -> None:
