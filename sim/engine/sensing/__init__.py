@@ -1,0 +1,1 @@
+"""What sensors measure: rays against the meshes, motion, position, events of light."""
