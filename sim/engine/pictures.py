@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sim.engine.actor_instances import ActorInstances
     from sim.engine.render.renderer import CameraView, Picture, Renderer
     from sim.engine.render.scene import Scene
+    from sim.engine.sensing.ray_scene import RayScene
 
 
 class Pictures:
@@ -27,6 +28,7 @@ class Pictures:
         self._scene: Scene | None = None
         self._renderer: Renderer | None = None
         self._instances: ActorInstances | None = None
+        self._rays: RayScene | None = None
         self._placed = -1
         self._shown = -1
 
@@ -45,6 +47,16 @@ class Pictures:
             self._instances.update(self._scene.dynamic, actors, elapsed_s)
             self._placed = version
         return self._scene
+
+    def rays(self, actors: dict[int, Actor], version: int, elapsed_s: float) -> RayScene:
+        """The same scene, ready for rays."""
+        scene = self.scene(actors, version, elapsed_s)
+        if self._rays is None:
+            from sim.engine.sensing.ray_scene import RayScene
+
+            self._rays = RayScene()
+        self._rays.update(scene, version)
+        return self._rays
 
     def take(
         self,

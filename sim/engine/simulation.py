@@ -24,7 +24,7 @@ from sim.engine.traffic_lights import LightBoard, TrafficLight
 
 if TYPE_CHECKING:
     from sim.engine.render.renderer import CameraView, Picture
-    from sim.engine.render.scene import Scene
+    from sim.engine.sensing.ray_scene import RayScene
 
 __all__ = ["Collision", "Engine", "SpawnCollision", "UnknownActor", "UnknownBlueprint"]
 
@@ -255,6 +255,6 @@ class Engine(ActorCalls, LightCalls):
         """What a camera sees now; the same view in the same tick is drawn once."""
         return self._pictures.take(view, self.actors, self.frame, self._version, self.elapsed_s)
 
-    def scene(self) -> tuple[Scene, int]:
-        """The level and the actors as meshes, and a number that changes when anything may have."""
-        return self._pictures.scene(self.actors, self._version, self.elapsed_s), self._version
+    def rays(self) -> RayScene:
+        """What rays meet now; the same object at each call."""
+        return self._pictures.rays(self.actors, self._version, self.elapsed_s)

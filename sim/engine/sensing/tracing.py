@@ -7,12 +7,14 @@ of anything else.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+F: Final = cast("Callable[[float], float]", np.float32)  # to the type checker a float
 TWO_SIDED: Final = 1
 CUTOUT: Final = 2
 STACK: Final = 96  # nodes put aside on the way down; no hierarchy here is half as deep
@@ -104,7 +106,7 @@ def trace(
     bounds = placed.bounds
     stack, near = np.empty(STACK, np.int32), np.empty(STACK, np.float32)
     ahead, entry = np.empty(len(root), np.int32), np.empty(len(root), np.float32)
-    ox, oy, oz = np.float32(origin[0]), np.float32(origin[1]), np.float32(origin[2])
+    ox, oy, oz = F(origin[0]), F(origin[1]), F(origin[2])
     last_instance, last_triangle = NOTHING, NOTHING
     for begin in range(0, len(directions), bundle):
         end = min(begin + bundle, len(directions))
@@ -115,8 +117,8 @@ def trace(
         for k in range(begin, end):
             dx, dy = _steady(directions[k, 0]), _steady(directions[k, 1])
             dz = _steady(directions[k, 2])
-            ix, iy, iz = np.float32(1) / dx, np.float32(1) / dy, np.float32(1) / dz
-            best = np.float32(reach)
+            ix, iy, iz = F(1) / dx, F(1) / dy, F(1) / dz
+            best = F(reach)
             hit_instance, hit_triangle = NOTHING, NOTHING
             if last_instance >= 0:
                 px, py, pz = _point(inverse, last_instance, ox, oy, oz)
@@ -124,7 +126,7 @@ def trace(
                 t = _meet(corners, uv, texture, flags, texels, offset, size, last_triangle,
                           px, py, pz, qx, qy, qz)  # fmt: skip
                 if t < best:
-                    best, hit_instance, hit_triangle = np.float32(t), last_instance, last_triangle
+                    best, hit_instance, hit_triangle = F(t), last_instance, last_triangle
             for n in range(count):
                 if entry[n] > best:
                     break
@@ -138,7 +140,7 @@ def trace(
                 )  # fmt: skip
                 if found >= 0:
                     hit_instance, hit_triangle = i, found
-            distance[k] = best if hit_instance >= 0 else np.float32(2 * reach + 1)
+            distance[k] = best if hit_instance >= 0 else F(2 * reach + 1)
             instance[k], triangle[k] = hit_instance, hit_triangle
             last_instance, last_triangle = hit_instance, hit_triangle
 
@@ -164,13 +166,13 @@ def _gather(
     The bundle is the interval of its inverse directions, axis by axis; an axis along which its
     rays look both ways excludes nothing.
     """
-    huge = np.float32(1e30)
+    huge = F(1e30)
     low = np.full(3, huge, np.float32)
     high = np.full(3, -huge, np.float32)
     for axis in range(3):
         ahead_rays = 0
         for k in range(begin, end):
-            inverse = np.float32(1) / _steady(directions[k, axis])
+            inverse = F(1) / _steady(directions[k, axis])
             low[axis], high[axis] = min(low[axis], inverse), max(high[axis], inverse)
             ahead_rays += inverse > 0
         if 0 < ahead_rays < end - begin:
@@ -183,7 +185,7 @@ def _gather(
         node = stack[depth]
         for side in range(2):
             c = 6 * side
-            near, far = np.float32(0), np.float32(reach)
+            near, far = F(0), F(reach)
             for axis in range(3):
                 if low[axis] == -huge:
                     continue
@@ -230,7 +232,7 @@ def incidence(
             bx, by, bz = corners[t, 6], corners[t, 7], corners[t, 8]
             nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
             length = np.sqrt((nx * nx + ny * ny + nz * nz) * (x * x + y * y + z * z))
-            cosine[k] = abs(nx * x + ny * y + nz * z) / max(length, np.float32(1e-20))
+            cosine[k] = abs(nx * x + ny * y + nz * z) / max(length, F(1e-20))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
@@ -254,10 +256,10 @@ def _search(
     """Return the nearest distance under `best` in one mesh, and its triangle or NOTHING."""
     px, py, pz = point
     qx, qy, qz = _steady(ray[0]), _steady(ray[1]), _steady(ray[2])
-    ix, iy, iz = np.float32(1) / qx, np.float32(1) / qy, np.float32(1) / qz
+    ix, iy, iz = F(1) / qx, F(1) / qy, F(1) / qz
     found = NOTHING
     stack[0] = start
-    near[0] = np.float32(0)
+    near[0] = F(0)
     depth = 1
     while depth:
         depth -= 1
@@ -271,7 +273,7 @@ def _search(
                 t = _meet(corners, uv, texture, flags, texels, offset, size, one,
                           px, py, pz, qx, qy, qz)  # fmt: skip
                 if t < best:
-                    best, found = np.float32(t), one
+                    best, found = F(t), one
             continue
         a = _enter(boxes, node, 0, px, py, pz, ix, iy, iz, best)
         b = _enter(boxes, node, 6, px, py, pz, ix, iy, iz, best)
@@ -308,9 +310,9 @@ def _put(
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
 def _steady(value: float) -> float:
     """Keep a direction off zero, so that its inverse stays a number."""
-    if abs(value) < np.float32(1e-12):
-        return np.float32(1e-12)
-    return np.float32(value)
+    if abs(value) < F(1e-12):
+        return F(1e-12)
+    return F(value)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
@@ -330,9 +332,9 @@ def _enter(
     x0, x1 = (boxes[node, c] - ox) * ix, (boxes[node, c + 3] - ox) * ix
     y0, y1 = (boxes[node, c + 1] - oy) * iy, (boxes[node, c + 4] - oy) * iy
     z0, z1 = (boxes[node, c + 2] - oz) * iz, (boxes[node, c + 5] - oz) * iz
-    enter = max(max(min(x0, x1), min(y0, y1)), max(min(z0, z1), np.float32(0)))
+    enter = max(max(min(x0, x1), min(y0, y1)), max(min(z0, z1), F(0)))
     leave = min(min(max(x0, x1), max(y0, y1)), min(max(z0, z1), best))
-    return enter if enter <= leave else np.float32(3e38)
+    return enter if enter <= leave else F(3e38)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
@@ -402,4 +404,4 @@ def _meet(
         down = int(np.floor((w * uv[k, 1] + u * uv[k, 3] + v * uv[k, 5]) * width)) & (width - 1)
         if texels[offset[texture[k], 0] + down * width + left] >> np.uint32(24) < 128:
             return far
-    return t
+    return float(t)
