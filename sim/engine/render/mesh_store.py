@@ -1,71 +1,55 @@
 """Keeps every mesh and instance as the flat arrays that the kernels read."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.render.kernels.layout import FLAG_CUTOUT, FLAG_TEXT, FLAG_TWO_SIDED, Drawn, Geometry
-from sim.engine.render.scene import PLATE_SHIFT, Instance, Mesh
-from sim.engine.render.textures import TEXTURE_INDEX
+from sim.engine.render.kernels.layout import (
+    FLAG_CUTOUT,
+    FLAG_TWO_SIDED,
+    Geometry,
+    MeshTable,
+    Placed,
+)
+from sim.engine.render.scene import Instance, Mesh
 
-
-@dataclass(slots=True)
-class Placed:
-    """Instances as arrays, before any camera.
-
-    Attributes:
-        mesh: (N,) int64, index in the store.
-        world_from_mesh: (N, 4, 4) float64.
-        centre: (N, 3) float64, of the bounding sphere, world axes, metres.
-        radius: (N,) float64, metres.
-        tint: (N, 3) float32.
-        instance_id: (N,) uint32.
-        semantic_tag: (N,) uint8.
-        lamps: (N,) int64.
-    """
-
-    mesh: NDArray[np.int64]
-    world_from_mesh: NDArray[np.float64]
-    centre: NDArray[np.float64]
-    radius: NDArray[np.float64]
-    tint: NDArray[np.float32]
-    instance_id: NDArray[np.uint32]
-    semantic_tag: NDArray[np.uint8]
-    lamps: NDArray[np.int64]
+Array = NDArray[Any]
+BY_VERTEX = ("vertices", "normals", "uv", "colour")
+SPARE = 1.5  # how much longer arrays become than needed now, so that few meshes move them
 
 
 class MeshStore:
-    """All meshes seen so far, packed; a new one is appended, which costs milliseconds once."""
+    """All meshes seen so far, packed; a new one is appended."""
 
     def __init__(self) -> None:
         self._meshes: list[Mesh] = []
         self._index: dict[int, int] = {}
         self._packed = 0
+        self._vertices = self._triangles = 0
+        self._space: list[Array] = []
         self._geometry: Geometry | None = None
-        self._vertex_range = np.zeros((0, 2), np.int32)
-        self._triangle_range = np.zeros((0, 2), np.int32)
-        self._centre = np.zeros((0, 3))
-        self._radius = np.zeros(0)
+        self._table = _empty_table()
+        self._sphere = np.zeros((0, 4))
 
     def place(self, instances: Iterable[Instance]) -> Placed:
         """The instances' present poses, tints and lamps."""
         listed = list(instances)
-        mesh = np.array([self._index_of(one.mesh) for one in listed], np.int64)
+        mesh = np.array([self._index_of(one.mesh) for one in listed], np.int32)
         self._pack()
         count = len(listed)
         world = np.array([one.world_from_mesh for one in listed], np.float64).reshape(count, 4, 4)
-        centre = np.einsum("nij,nj->ni", world[:, :3, :3], self._centre[mesh]) + world[:, :3, 3]
+        sphere = self._sphere[mesh]
+        sphere[:, :3] = np.einsum("nij,nj->ni", world[:, :3, :3], sphere[:, :3]) + world[:, :3, 3]
         return Placed(
             mesh=mesh,
             world_from_mesh=world,
-            centre=centre,
-            radius=self._radius[mesh],
+            sphere=sphere,
             tint=np.array([one.tint for one in listed], np.float32).reshape(count, 3),
             instance_id=np.array([one.instance_id for one in listed], np.uint32),
             semantic_tag=np.array([one.semantic_tag for one in listed], np.uint8),
-            lamps=np.array([one.lamps | one.plate << PLATE_SHIFT for one in listed], np.int64),
+            lamps=np.array([one.lamps for one in listed], np.int64),
         )
 
     def geometry(self) -> Geometry:
@@ -78,26 +62,9 @@ class MeshStore:
             raise ValueError("expected a scene with at least one instance, got an empty one")
         return self._geometry
 
-    def draw_list(
-        self, placed: Placed, chosen: NDArray[np.int64], pixel_from_world: NDArray[np.float64]
-    ) -> tuple[Drawn, int, int]:
-        """The chosen instances for one pass, with the number of points and triangles they need."""
-        mesh = placed.mesh[chosen]
-        vertex_range, triangle_range = self._vertex_range[mesh], self._triangle_range[mesh]
-        ends = np.cumsum(vertex_range[:, 1])
-        world = placed.world_from_mesh[chosen]
-        drawn = Drawn(
-            vertex_range=vertex_range,
-            triangle_range=triangle_range,
-            first_point=(ends - vertex_range[:, 1]).astype(np.int32),
-            instance_id=placed.instance_id[chosen],
-            semantic_tag=placed.semantic_tag[chosen],
-            lamps=placed.lamps[chosen],
-            tint=placed.tint[chosen],
-            rotation=np.ascontiguousarray(world[:, :3, :3], np.float32),
-            pixel_from_mesh=np.ascontiguousarray(pixel_from_world @ world),
-        )
-        return drawn, int(ends[-1]) if len(ends) else 0, int(triangle_range[:, 1].sum())
+    def table(self) -> MeshTable:
+        """What culling needs of every mesh."""
+        return self._table
 
     def _index_of(self, mesh: Mesh) -> int:
         index = self._index.get(id(mesh))
@@ -112,24 +79,67 @@ class MeshStore:
         if not fresh:
             return
         self._packed = len(self._meshes)
-        self._vertex_range = _extend(self._vertex_range, [len(m.vertices) for m in fresh])
-        self._triangle_range = _extend(self._triangle_range, [len(m.triangles) for m in fresh])
-        middle = [(m.vertices.min(0) + m.vertices.max(0)) / 2 for m in fresh]
-        self._centre = np.concatenate([self._centre, np.array(middle, np.float64)])
-        spread = [m.vertices - c for m, c in zip(fresh, middle, strict=True)]
-        radius = np.array([np.linalg.norm(d, axis=1).max() for d in spread], np.float64)
-        self._radius = np.concatenate([self._radius, radius])
-        parts = [_flat(m) for m in fresh]
-        known = [] if self._geometry is None else [self._geometry]
-        self._geometry = Geometry(
-            *(np.concatenate(arrays) for arrays in zip(*known, *parts, strict=True))
+        for mesh in fresh:
+            self._append(_flat(mesh))
+        self._sphere = np.concatenate([self._sphere, [_sphere(m) for m in fresh]])
+        known = self._table
+        self._table = MeshTable(
+            vertex_range=_extend(known.vertex_range, [len(m.vertices) for m in fresh]),
+            triangle_range=_extend(known.triangle_range, [len(m.triangles) for m in fresh]),
+            box=np.concatenate([known.box, [_box(m) for m in fresh]]),
+            is_opaque=np.concatenate(
+                [known.is_opaque, np.array([not m.is_cutout.any() for m in fresh], np.uint8)]
+            ),
+            coarser=np.concatenate([known.coarser, np.full(len(fresh), -1, np.int32)]),
+            coarser_below=np.concatenate([known.coarser_below, np.zeros(len(fresh), np.float32)]),
         )
+
+    def _append(self, part: Geometry) -> None:
+        vertices = self._vertices + len(part.vertices)
+        triangles = self._triangles + len(part.triangles)
+        fresh = _arrays(part)
+        ends = _lengths(vertices, triangles)
+        starts = _lengths(self._vertices, self._triangles)
+        self._space = self._space or fresh
+        for k, (new, start, end) in enumerate(zip(fresh, starts, ends, strict=True)):
+            array = self._space[k]
+            if end > len(array):
+                self._space[k] = np.empty((int(end * SPARE), *array.shape[1:]), array.dtype)
+                self._space[k][:start] = array[:start]
+            self._space[k][start:end] = new
+        self._geometry = Geometry(*(a[:end] for a, end in zip(self._space, ends, strict=True)))
+        self._vertices, self._triangles = vertices, triangles
+
+
+def _arrays(value: tuple[Any, ...]) -> list[Array]:
+    """A named tuple of arrays as a list of them."""
+    return list(value)
+
+
+def take(placed: Placed, chosen: NDArray[np.bool_]) -> Placed:
+    """Some of the instances."""
+    return Placed(*(array[chosen] for array in _arrays(placed)))
+
+
+def join(first: Placed, second: Placed) -> Placed:
+    """Both lists of instances, one after the other."""
+    pairs = zip(_arrays(first), _arrays(second), strict=True)
+    return Placed(*(np.concatenate(pair) for pair in pairs))
+
+
+def _lengths(vertices: int, triangles: int) -> list[int]:
+    """The length of each array of a `Geometry` with so many vertices and triangles."""
+    return [vertices if name in BY_VERTEX else triangles for name in Geometry._fields]
 
 
 def _flat(mesh: Mesh) -> Geometry:
     """A mesh as the kernels read it."""
     flags = mesh.is_two_sided * FLAG_TWO_SIDED + mesh.is_cutout * FLAG_CUTOUT
-    flags = flags + (mesh.texture == TEXTURE_INDEX["glyphs"]) * FLAG_TEXT
+    corner = mesh.vertices[mesh.triangles].astype(np.float64)
+    normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+    plane = np.column_stack([normal, -np.einsum("ti,ti->t", normal, corner[:, 0])])
+    plane[mesh.is_two_sided] = 0.0
     return Geometry(
         vertices=mesh.vertices,
         normals=mesh.normals,
@@ -141,17 +151,20 @@ def _flat(mesh: Mesh) -> Geometry:
         specular=mesh.specular,
         emissive=mesh.emissive,
         lamp=mesh.lamp,
+        plane=plane.astype(np.float32),
     )
 
 
-def join(first: Placed, second: Placed) -> Placed:
-    """Both lists of instances, one after the other."""
-    return Placed(
-        *(
-            np.concatenate([getattr(first, name), getattr(second, name)])
-            for name in Placed.__slots__
-        )
-    )
+def _box(mesh: Mesh) -> NDArray[np.float64]:
+    """Centre and half extents (6,), mesh axes."""
+    low, high = mesh.vertices.min(0).astype(np.float64), mesh.vertices.max(0).astype(np.float64)
+    return np.concatenate([(low + high) / 2, (high - low) / 2])
+
+
+def _sphere(mesh: Mesh) -> NDArray[np.float64]:
+    """Centre and radius (4,), mesh axes."""
+    centre = _box(mesh)[:3]
+    return np.append(centre, np.linalg.norm(mesh.vertices - centre, axis=1).max())
 
 
 def _extend(ranges: NDArray[np.int32], counts: list[int]) -> NDArray[np.int32]:
@@ -159,3 +172,14 @@ def _extend(ranges: NDArray[np.int32], counts: list[int]) -> NDArray[np.int32]:
     first = int(ranges[-1].sum()) if len(ranges) else 0
     ends = first + np.cumsum(counts)
     return np.concatenate([ranges, np.stack([ends - counts, counts], 1).astype(np.int32)])
+
+
+def _empty_table() -> MeshTable:
+    return MeshTable(
+        vertex_range=np.zeros((0, 2), np.int32),
+        triangle_range=np.zeros((0, 2), np.int32),
+        box=np.zeros((0, 6)),
+        is_opaque=np.zeros(0, np.uint8),
+        coarser=np.zeros(0, np.int32),
+        coarser_below=np.zeros(0, np.float32),
+    )

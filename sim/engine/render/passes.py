@@ -1,45 +1,30 @@
-"""One visibility pass: transform, set up, sort and fill, in buffers kept between calls."""
+"""One visibility pass: cull, set up and fill in order of hiding, in buffers kept between calls."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.engine.render.kernels.cull import LAST, MIDDLE, TILE, cull, find_farthest
 from sim.engine.render.kernels.layout import (
     PLANE_COLUMNS,
     Atlas,
-    Bands,
     Drawn,
-    Geometry,
+    MeshTable,
+    Placed,
+    Projection,
     SetUp,
 )
-from sim.engine.render.kernels.raster import fill, set_up, sort_into_bands, transform
+from sim.engine.render.kernels.raster import POINT_ROWS, fill, set_up
+from sim.engine.render.mesh_store import MeshStore
+from sim.engine.render.stages import Stages
 
-BAND_ROWS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """What to draw and how.
-
-    Attributes:
-        drawn: the instances.
-        points: vertices they have together.
-        triangles: triangles they have together.
-        near_w: homogeneous W of the near plane.
-        limit: greatest nearness shown.
-        keeps_back_faces: draw faces that look away too (shadows).
-    """
-
-    drawn: Drawn
-    points: int
-    triangles: int
-    near_w: float
-    limit: float
-    keeps_back_faces: bool
+# After so many instances it is looked up again what is hidden; more looks cost 0.1 ms each.
+FIRST_LOOK = 12
+NOTHING_KNOWN = np.zeros((0, 0), np.float32)
 
 
 class RowWorkers:
@@ -63,46 +48,95 @@ class RowWorkers:
 class Rasteriser:
     """Draws passes; not for two passes at once."""
 
-    def __init__(self, workers: RowWorkers, atlas: Atlas) -> None:
+    def __init__(self, workers: RowWorkers, atlas: Atlas, store: MeshStore, stages: Stages) -> None:
         self._workers = workers
         self._atlas = atlas
-        self._points = np.empty((0, 4), np.float32)
-        self._set_up = _empty_set_up(0)
+        self._store = store
+        self._stages = stages
+        self._points = np.empty((POINT_ROWS, 0), np.float32)
+        self._drawn = _empty_drawn(0)
+        self._triangles = _empty_set_up(0)
 
     def draw(
         self,
-        one: Pass,
-        geometry: Geometry,
+        placed: Placed,
+        view: Projection,
         nearness: NDArray[np.float32],
         owner: NDArray[np.int32] | None,
-    ) -> SetUp:
+    ) -> tuple[Drawn, SetUp]:
         """Draw over `nearness` and `owner` (H, W), which the caller has cleared.
 
+        Without an owner everything is drawn in any order, as shadows need it.
+
         Returns:
-            The triangles that `owner` points to, valid until the next call.
+            The instances, and the triangles that `owner` points to; valid until the next call.
         """
-        if len(self._points) < one.points:
-            self._points = np.empty((one.points * 5 // 4, 4), np.float32)
-        if len(self._set_up.bounds) <= one.triangles:
-            self._set_up = _empty_set_up(one.triangles * 5 // 4 + 1)
-        ready = self._set_up
-        height, width = nearness.shape
-        transform(one.drawn, geometry, self._points)
-        count = set_up(
-            one.drawn, geometry, self._points, (width, height), one.near_w,
-            one.keeps_back_faces, ready,
-        )  # fmt: skip
-        band_count = (height + BAND_ROWS - 1) // BAND_ROWS
-        bands = Bands(*sort_into_bands(ready.bounds, count, BAND_ROWS, band_count))
-        marks = np.empty((1, 1), np.int32) if owner is None else owner
-        self._workers.each(
-            band_count,
-            lambda span: fill(
-                span, BAND_ROWS, bands, ready, one.drawn, geometry, self._atlas, one.limit,
-                owner is not None, nearness, marks,
-            ),
-        )  # fmt: skip
-        return ready
+        stages = Stages() if owner is None else self._stages
+        geometry, table = self._store.geometry(), self._store.table()
+        count = self._cull(placed, table, view)
+        order = np.argsort(self._drawn.order[:count], kind="stable")
+        marks = np.empty(0, np.int32) if owner is None else owner.reshape(-1)
+        cuts = [0, count]
+        if owner is not None:
+            cuts = _looks(self._drawn.order[order])
+        stages.mark("cull")
+        done, farthest = 0, NOTHING_KNOWN
+        for span in pairwise(cuts):
+            if span[0]:
+                farthest = np.empty([-(-side // TILE) for side in nearness.shape], np.float32)
+                find_farthest(nearness, farthest)
+                stages.mark("hidden")
+            until = set_up(
+                self._drawn, order, span, geometry, view, farthest, self._points, done,
+                self._triangles,
+            )  # fmt: skip
+            stages.mark("set-up")
+            work = partial(
+                fill, span=(done, until), triangles=self._triangles, drawn=self._drawn,
+                geometry=geometry, atlas=self._atlas, view=view, nearness=nearness.reshape(-1),
+                owner=marks,
+            )  # fmt: skip
+            self._workers.each(view.height, work)
+            done = until
+            stages.mark("raster")
+        ready = self._triangles
+        return self._drawn, SetUp(ready.planes[:done], ready.bounds[:done], ready.source[:done])
+
+    def _cull(self, placed: Placed, table: MeshTable, view: Projection) -> int:
+        """Fill `drawn` and make room for what it may need; returns how many there are."""
+        if len(self._drawn.order) < len(placed.mesh):
+            self._drawn = _empty_drawn(len(placed.mesh) * 5 // 4)
+        count = int(cull(placed, (0, len(placed.mesh)), table, view, self._drawn))
+        triangles = int(self._drawn.triangle_range[:count, 1].sum())
+        if len(self._triangles.bounds) <= triangles:
+            self._triangles = _empty_set_up(triangles * 5 // 4 + 1)
+        vertices = int(self._drawn.vertex_range[:count, 1].max(initial=0))
+        if self._points.shape[1] < vertices:
+            self._points = np.empty((POINT_ROWS, vertices * 5 // 4), np.float32)
+        return count
+
+
+def _looks(keys: NDArray[np.float32]) -> list[int]:
+    """Where the drawing order is cut to look what is hidden by now."""
+    middle, last = np.searchsorted(keys, (MIDDLE, LAST)).tolist()
+    return sorted({0, min(FIRST_LOOK, middle), middle, last, len(keys)})
+
+
+def _empty_drawn(rows: int) -> Drawn:
+    return Drawn(
+        vertex_range=np.empty((rows, 2), np.int32),
+        triangle_range=np.empty((rows, 2), np.int32),
+        order=np.empty(rows, np.float32),
+        rect=np.empty((rows, 4), np.int32),
+        nearest=np.empty(rows, np.float32),
+        eye=np.empty((rows, 4), np.float32),
+        instance_id=np.empty(rows, np.uint32),
+        semantic_tag=np.empty(rows, np.uint8),
+        lamps=np.empty(rows, np.int64),
+        tint=np.empty((rows, 3), np.float32),
+        rotation=np.empty((rows, 3, 3), np.float32),
+        pixel_from_mesh=np.empty((rows, 4, 4), np.float64),
+    )
 
 
 def _empty_set_up(rows: int) -> SetUp:

@@ -7,16 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.render.kernels.finish import finish
-from sim.engine.render.kernels.layout import Atlas, Light, SetUp, Target
+from sim.engine.render.kernels.layout import (
+    Atlas,
+    Drawn,
+    Light,
+    Placed,
+    Projection,
+    SetUp,
+    Target,
+)
 from sim.engine.render.kernels.shade import shade
-from sim.engine.render.mesh_store import MeshStore, Placed, join
-from sim.engine.render.passes import Pass, Rasteriser, RowWorkers
+from sim.engine.render.mesh_store import MeshStore, join
+from sim.engine.render.passes import Rasteriser, RowWorkers
 from sim.engine.render.scene import Scene
 from sim.engine.render.shadow import ShadowMaps
+from sim.engine.render.stages import Stages
 from sim.engine.render.textures import TEXTURE_INDEX
 
 NEAR_M = 0.08  # nothing nearer is shown
-SMALLEST_PIXELS = 0.35  # an instance whose sphere is smaller than this radius is left out
 SHADOW_AHEAD_M = 36.0  # the shadow map is centred this far in front of the camera
 SENSOR_NOISE = 3.5  # grey levels; a small sensor by day
 
@@ -78,6 +86,7 @@ class Renderer:
         threads: cores to use; the picture is the same whatever their number.
         noise_seed: seeds the sensor noise together with frame and view.
         noise: amplitude of the sensor noise in grey levels, 0 for none.
+        stages: is told where the time goes.
     """
 
     def __init__(
@@ -88,6 +97,7 @@ class Renderer:
         threads: int = 1,
         noise_seed: int = 0,
         noise: float = SENSOR_NOISE,
+        stages: Stages | None = None,
     ) -> None:
         self._scene = scene
         self._noise_seed = noise_seed
@@ -95,12 +105,14 @@ class Renderer:
         self._workers = RowWorkers(threads)
         textures = scene.textures
         self._atlas = Atlas(textures.texels, textures.offset, textures.size)
-        self._raster = Rasteriser(self._workers, self._atlas)
         self._store = MeshStore()
+        self._stages = stages or Stages()
+        self._raster = Rasteriser(self._workers, self._atlas, self._store, self._stages)
         self._static = self._store.place(scene.static)
         self._dynamic: Placed | None = None
+        self._all = self._static
         sun = scene.sun.direction()
-        self._shadows = ShadowMaps(sun, self._store, self._raster) if shadows else None
+        self._shadows = ShadowMaps(sun, self._static, self._raster) if shadows else None
         self._frame = 0
         self._pictures: dict[bytes, Picture] = {}
         self._buffers: dict[tuple[int, int], _Buffers] = {}
@@ -131,31 +143,36 @@ class Renderer:
         return self._pictures[key]
 
     def _draw(self, view: CameraView, pose: NDArray[np.float64], view_hash: int) -> Picture:
+        self._stages.begin()
         if self._dynamic is None:
             self._dynamic = self._store.place(self._scene.dynamic.values())
-        placed = join(self._static, self._dynamic)
-        light = self._light(pose)
+            self._all = join(self._static, self._dynamic)
+        self._stages.mark("place")
+        light = self._light(pose, self._dynamic)
+        buffers, drawn, triangles = self._see(view, pose)
+        ray = pose[:3, :3] @ OPTICAL_FROM_BODY.T @ np.linalg.inv(view.intrinsics())
+        seed = (self._noise_seed * 1_000_003 + self._frame * 8191 + view_hash) & 0xFFFFFF
+        return self._shade(buffers, drawn, triangles, light, ray, pose[:3, 3], seed)
+
+    def _see(self, view: CameraView, pose: NDArray[np.float64]) -> tuple["_Buffers", Drawn, SetUp]:
+        """Which triangle each pixel shows, and how near it is."""
         size = (view.height, view.width)
         if size not in self._buffers:
             self._buffers[size] = _Buffers(size)
         buffers = self._buffers[size]
         buffers.nearness.fill(0.0)
         buffers.owner.fill(-1)
-        optical_from_world = np.eye(4)
-        optical_from_world[:3, :3] = OPTICAL_FROM_BODY @ pose[:3, :3].T
-        optical_from_world[:3, 3] = -optical_from_world[:3, :3] @ pose[:3, 3]
-        one = self._camera_pass(view, placed, optical_from_world)
-        triangles = self._raster.draw(one, self._store.geometry(), buffers.nearness, buffers.owner)
-        ray = optical_from_world[:3, :3].T @ np.linalg.inv(view.intrinsics())
-        seed = (self._noise_seed * 1_000_003 + self._frame * 8191 + view_hash) & 0xFFFFFF
-        return self._shade(buffers, one, triangles, light, ray, pose[:3, 3], seed)
+        self._stages.mark("clear")
+        lens = projection(view, pose)
+        return buffers, *self._raster.draw(self._all, lens, buffers.nearness, buffers.owner)
 
-    def _light(self, pose: NDArray[np.float64]) -> Light:
+    def _light(self, pose: NDArray[np.float64], dynamic: Placed) -> Light:
         sun = self._scene.sun
         shadow, matrix = np.zeros((1, 1), np.float32), np.zeros((3, 4))
-        if self._shadows is not None and self._dynamic is not None:
+        if self._shadows is not None:
             ahead = pose[:3, 3] + SHADOW_AHEAD_M * pose[:3, 0]
-            shadow, matrix = self._shadows.around(ahead, self._static, self._dynamic)
+            shadow, matrix = self._shadows.around(ahead, dynamic)
+            self._stages.mark("shadow")
         return Light(
             sun=sun.direction().astype(np.float32),
             shadow=shadow,
@@ -166,31 +183,10 @@ class Renderer:
             environment_texture=TEXTURE_INDEX["environment"],
         )
 
-    def _camera_pass(
-        self, view: CameraView, placed: Placed, optical_from_world: NDArray[np.float64]
-    ) -> Pass:
-        intrinsics = view.intrinsics()
-        focal = intrinsics[0, 0]
-        centre = placed.centre @ optical_from_world[:3, :3].T + optical_from_world[:3, 3]
-        radius, ahead = placed.radius, centre[:, 2]
-        seen = ahead + radius > NEAR_M
-        for axis, half in ((0, view.width / 2.0 / focal), (1, view.height / 2.0 / focal)):
-            seen &= np.abs(centre[:, axis]) < half * ahead + radius * np.hypot(1.0, half)
-        seen &= radius * focal > SMALLEST_PIXELS * np.maximum(ahead - radius, NEAR_M)
-        chosen = np.flatnonzero(seen)
-        # Near to far, so that hidden things fail the depth test early; wide ground comes last.
-        order = ahead[chosen] - np.minimum(radius[chosen], 20.0) + 1e3 * (radius[chosen] > 60.0)
-        chosen = chosen[np.argsort(order, kind="stable")]
-        pixel_from_world = np.zeros((4, 4))
-        pixel_from_world[:3] = intrinsics @ optical_from_world[:3]
-        pixel_from_world[3, 3] = 1.0  # nearness interpolates 1 / W
-        drawn, points, triangles = self._store.draw_list(placed, chosen, pixel_from_world)
-        return Pass(drawn, points, triangles, NEAR_M, 1.0 / NEAR_M, False)
-
     def _shade(
         self,
         buffers: "_Buffers",
-        one: Pass,
+        drawn: Drawn,
         triangles: SetUp,
         light: Light,
         ray: NDArray[np.float64],
@@ -211,18 +207,34 @@ class Renderer:
         self._workers.each(
             size[0],
             lambda rows: shade(
-                rows, buffers.owner, buffers.nearness, triangles, one.drawn, geometry,
+                rows, buffers.owner, buffers.nearness, triangles, drawn, geometry,
                 self._atlas, light, world_from_pixel, origin, seed, target,
             ),
         )  # fmt: skip
+        self._stages.mark("shade")
         bgr = np.empty((*size, 3), np.uint8)
         self._workers.each(
             size[0],
             lambda rows: finish(rows, target.bgr, target.surface, self._noise, seed, bgr),
         )
+        self._stages.mark("finish")
         for array in (bgr, target.depth, target.instance, target.semantic):
             array.flags.writeable = False
         return Picture(bgr, target.depth, target.instance, target.semantic)
+
+
+def projection(view: CameraView, pose: NDArray[np.float64]) -> Projection:
+    """From the world to the pixels of a camera at `pose` (4, 4)."""
+    optical_from_world = np.eye(4)
+    optical_from_world[:3, :3] = OPTICAL_FROM_BODY @ pose[:3, :3].T
+    optical_from_world[:3, 3] = -optical_from_world[:3, :3] @ pose[:3, 3]
+    pixel_from_world = np.zeros((4, 4))
+    pixel_from_world[:3] = view.intrinsics() @ optical_from_world[:3]
+    pixel_from_world[3, 3] = 1.0  # nearness interpolates 1 / W
+    eye = np.append(pose[:3, 3], 1.0)
+    return Projection(
+        pixel_from_world, eye, view.width, view.height, NEAR_M, 1.0 / NEAR_M, facing=1
+    )
 
 
 class _Buffers:

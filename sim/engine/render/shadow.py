@@ -5,8 +5,9 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.render.mesh_store import MeshStore, Placed
-from sim.engine.render.passes import Pass, Rasteriser
+from sim.engine.render.kernels.layout import Placed, Projection
+from sim.engine.render.mesh_store import take
+from sim.engine.render.passes import Rasteriser
 
 MAP_PIXELS = 1024
 MAP_METRES = 120.0  # a pixel is 0.117 m; raising it shows farther shadows with coarser edges
@@ -20,8 +21,8 @@ NO_CASTERS = (1, 2, 10, 24, 25)
 class ShadowMaps:
     """The maps of one scene and one sun."""
 
-    def __init__(self, sun: NDArray[np.float64], store: MeshStore, raster: Rasteriser) -> None:
-        self._store = store
+    def __init__(self, sun: NDArray[np.float64], static: Placed, raster: Rasteriser) -> None:
+        self._casters = take(static, ~np.isin(static.semantic_tag, NO_CASTERS))
         self._raster = raster
         self._sun = sun
         across = np.cross([0.0, 0.0, 1.0], sun)
@@ -37,14 +38,16 @@ class ShadowMaps:
         self._tick.clear()
 
     def around(
-        self, point: NDArray[np.float64], static: Placed, dynamic: Placed
+        self, point: NDArray[np.float64], dynamic: Placed
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """The map whose cell holds a world point (3,), and its (3, 4) `shadow_from_world`."""
         cell = (int(np.floor(point[0] / CELL_METRES)), int(np.floor(point[1] / CELL_METRES)))
         shadow_from_world = self._matrix(cell)
         if cell not in self._tick:
-            nearness = self._static_map(cell, shadow_from_world, static).copy()
-            self._draw(dynamic, shadow_from_world, nearness)
+            view = self._projection(shadow_from_world)
+            nearness = self._static_map(cell, view).copy()
+            if len(dynamic.mesh):
+                self._raster.draw(dynamic, view, nearness, None)
             self._tick[cell] = nearness
         return self._tick[cell], shadow_from_world
 
@@ -61,35 +64,22 @@ class ShadowMaps:
         matrix[:2, 3] += MAP_PIXELS / 2
         return matrix
 
-    def _static_map(
-        self, cell: tuple[int, int], shadow_from_world: NDArray[np.float64], static: Placed
-    ) -> NDArray[np.float32]:
-        if cell in self._static:
-            self._static.move_to_end(cell)
-            return self._static[cell]
-        nearness = np.full((MAP_PIXELS, MAP_PIXELS), FARTHEST, np.float32)
-        self._draw(static, shadow_from_world, nearness)
-        self._static[cell] = nearness
-        if len(self._static) > KEPT_STATIC_MAPS:
-            self._static.popitem(last=False)
-        return nearness
-
-    def _draw(
-        self,
-        placed: Placed,
-        shadow_from_world: NDArray[np.float64],
-        nearness: NDArray[np.float32],
-    ) -> None:
-        centre = placed.centre @ shadow_from_world[:2, :3].T + shadow_from_world[:2, 3]
-        reach = placed.radius * (MAP_PIXELS / MAP_METRES)
-        inside = ((centre > -reach[:, None]) & (centre < MAP_PIXELS + reach[:, None])).all(1)
-        chosen = np.flatnonzero(inside & ~np.isin(placed.semantic_tag, NO_CASTERS))
-        if not len(chosen):
-            return
+    def _projection(self, shadow_from_world: NDArray[np.float64]) -> Projection:
         pixel_from_world = np.zeros((4, 4))
         pixel_from_world[:2] = shadow_from_world[:2]
         pixel_from_world[2, 3] = 1.0  # W = 1: a parallel projection
         pixel_from_world[3] = shadow_from_world[2]
-        drawn, points, triangles = self._store.draw_list(placed, chosen, pixel_from_world)
-        one = Pass(drawn, points, triangles, 0.0, 1.0e9, True)
-        self._raster.draw(one, self._store.geometry(), nearness, None)
+        eye = np.append(self._sun, 0.0)
+        return Projection(pixel_from_world, eye, MAP_PIXELS, MAP_PIXELS, 0.0, 1.0e9, -1)
+
+    def _static_map(self, cell: tuple[int, int], view: Projection) -> NDArray[np.float32]:
+        if cell in self._static:
+            self._static.move_to_end(cell)
+            return self._static[cell]
+        nearness = np.full((MAP_PIXELS, MAP_PIXELS), FARTHEST, np.float32)
+        if len(self._casters.mesh):
+            self._raster.draw(self._casters, view, nearness, None)
+        self._static[cell] = nearness
+        if len(self._static) > KEPT_STATIC_MAPS:
+            self._static.popitem(last=False)
+        return nearness

@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 
 FLAG_TWO_SIDED: Final = 1
 FLAG_CUTOUT: Final = 2
-FLAG_TEXT: Final = 4  # the texture's cells are chosen by the signs in `Drawn.lamps`
 PLANE_COLUMNS: Final = 13  # three edge functions, nearness (A, B, C each), 1 / determinant
-TEXT_SHIFT: Final = 20  # PLATE_SHIFT of the scene
 SKY_TAG: Final = 11  # CityObjectLabel Sky
 SKY_DEPTH_M: Final = 1000.0  # depth of a pixel that shows nothing, as CARLA's far plane
 
@@ -28,6 +26,9 @@ class Geometry(NamedTuple):
         specular: (T,) float32.
         emissive: (T,) float32.
         lamp: (T,) uint8.
+        plane: (T, 4) float32, unit normal and minus its distance from the origin, mesh axes; a
+            point is in front where the product with (x, y, z, 1) is above 0. (0, 0, 0, 0) for
+            what is seen from both sides.
     """
 
     vertices: NDArray[np.float32]
@@ -40,18 +41,64 @@ class Geometry(NamedTuple):
     specular: NDArray[np.float32]
     emissive: NDArray[np.float32]
     lamp: NDArray[np.uint8]
+    plane: NDArray[np.float32]
+
+
+class MeshTable(NamedTuple):
+    """What culling knows of every mesh.
+
+    Attributes:
+        vertex_range: (M, 2) int32, first vertex and count in `Geometry`.
+        triangle_range: (M, 2) int32, first triangle and count.
+        box: (M, 6) float64, centre and half extents, mesh axes, metres.
+        is_opaque: (M,) uint8, hides what is behind it.
+        coarser: (M,) int32, a mesh with fewer triangles, -1 without one.
+        coarser_below: (M,) float32, pixels that the box spans when that takes over.
+    """
+
+    vertex_range: NDArray[np.int32]
+    triangle_range: NDArray[np.int32]
+    box: NDArray[np.float64]
+    is_opaque: NDArray[np.uint8]
+    coarser: NDArray[np.int32]
+    coarser_below: NDArray[np.float32]
+
+
+class Placed(NamedTuple):
+    """Instances as arrays, before any camera.
+
+    Attributes:
+        mesh: (N,) int32, index in the `MeshTable`.
+        world_from_mesh: (N, 4, 4) float64.
+        sphere: (N, 4) float64, centre in the world and radius of the bounding sphere, metres.
+        tint: (N, 3) float32.
+        instance_id: (N,) uint32.
+        semantic_tag: (N,) uint8.
+        lamps: (N,) int64.
+    """
+
+    mesh: NDArray[np.int32]
+    world_from_mesh: NDArray[np.float64]
+    sphere: NDArray[np.float64]
+    tint: NDArray[np.float32]
+    instance_id: NDArray[np.uint32]
+    semantic_tag: NDArray[np.uint8]
+    lamps: NDArray[np.int64]
 
 
 class Drawn(NamedTuple):
-    """The instances of one pass, nearest first.
+    """The instances of one pass that may be seen; rows past its count are unused.
 
     Attributes:
         vertex_range: (N, 2) int32, first vertex and count in `Geometry`.
         triangle_range: (N, 2) int32, first triangle and count.
-        first_point: (N,) int32, first row in the transformed points.
+        order: (N,) float32, drawing order; see `kernels.cull`.
+        rect: (N, 4) int32, first and last column, first and last row of the box's pixels.
+        nearest: (N,) float32, greatest nearness of the box.
+        eye: (N, 4) float32, the camera in mesh axes, homogeneous.
         instance_id: (N,) uint32.
         semantic_tag: (N,) uint8.
-        lamps: (N,) int64; from bit `TEXT_SHIFT` on the number plate's signs, 6 bits each.
+        lamps: (N,) int64.
         tint: (N, 3) float32.
         rotation: (N, 3, 3) float32, world from mesh.
         pixel_from_mesh: (N, 4, 4) float64, rows give X, Y, W and nearness: pixel = X / W, Y / W.
@@ -59,7 +106,10 @@ class Drawn(NamedTuple):
 
     vertex_range: NDArray[np.int32]
     triangle_range: NDArray[np.int32]
-    first_point: NDArray[np.int32]
+    order: NDArray[np.float32]
+    rect: NDArray[np.int32]
+    nearest: NDArray[np.float32]
+    eye: NDArray[np.float32]
     instance_id: NDArray[np.uint32]
     semantic_tag: NDArray[np.uint8]
     lamps: NDArray[np.int64]
@@ -82,16 +132,26 @@ class SetUp(NamedTuple):
     source: NDArray[np.int32]
 
 
-class Bands(NamedTuple):
-    """Which triangles touch which band of rows.
+class Projection(NamedTuple):
+    """From the world to the pixels of one pass.
 
     Attributes:
-        start: (B + 1,) int32, where each band begins in `entry`.
-        entry: (E,) int32, rows of `SetUp`, in drawing order.
+        pixel_from_world: (4, 4) float64, rows give X, Y, W and nearness: pixel = X / W, Y / W.
+        eye: (4,) float64, the camera in the world, homogeneous; W 0 for a direction.
+        width: pixels.
+        height: pixels.
+        near_w: W of the near plane.
+        limit: greatest nearness shown.
+        facing: sign of the determinant of triangles that look away, see `kernels.raster`.
     """
 
-    start: NDArray[np.int32]
-    entry: NDArray[np.int32]
+    pixel_from_world: NDArray[np.float64]
+    eye: NDArray[np.float64]
+    width: int
+    height: int
+    near_w: float
+    limit: float
+    facing: int
 
 
 class Atlas(NamedTuple):
