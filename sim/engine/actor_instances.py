@@ -8,7 +8,8 @@ import zlib
 from sim.engine.actors import Actor
 from sim.engine.geometry import Pose
 from sim.engine.render.assets.people import WALK_PHASES, pedestrian_mesh
-from sim.engine.render.assets.street import bench_mesh, bin_mesh, traffic_light_mesh
+from sim.engine.render.assets.props import prop_mesh
+from sim.engine.render.assets.street import traffic_light_mesh
 from sim.engine.render.assets.vehicles import vehicle_mesh
 from sim.engine.render.scene import Instance, Mesh
 
@@ -84,7 +85,7 @@ def _make(actor: Actor, look: int, phase: int) -> Mesh:
         return pedestrian_mesh(blueprint.variant, look, phase)
     if blueprint.mesh == "traffic_light":
         return traffic_light_mesh()
-    return bench_mesh() if blueprint.mesh == "bench" else bin_mesh(look)
+    return prop_mesh(blueprint.mesh, look, blueprint.mesh_size)
 
 
 def _phase(actor: Actor) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ActorKind = Literal[
-    "vehicle", "walker", "sensor", "prop", "traffic_light", "spectator", "controller"
+    "vehicle", "walker", "sensor", "prop", "traffic_light", "sign", "spectator", "controller"
 ]
 AttributeType = Literal["bool", "int", "float", "string", "color"]
 
@@ -41,6 +41,8 @@ class Blueprint:
         max_speed: m/s it can reach.
         max_acceleration: m/s^2 from rest at full throttle.
         wheelbase: metres, 0 for what has no wheels.
+        base_type: car, van, truck, bus, motorcycle or bicycle (vehicles).
+        is_electric: one gear and no gaps in its pull (vehicles).
     """
 
     id: str
@@ -56,3 +58,5 @@ class Blueprint:
     max_speed: float = 0.0
     max_acceleration: float = 0.0
     wheelbase: float = 0.0
+    base_type: str = ""
+    is_electric: bool = False
