@@ -25,10 +25,11 @@ MAX_HEADING_COST = 3.0  # m that a lane running the other way counts as farther 
 
 
 class LaneId(NamedTuple):
-    """A lane by its OpenDRIVE names; every road of ours has one lane section."""
+    """A lane by its OpenDRIVE names; every road of our own towns has one lane section."""
 
     road: int
     lane: int
+    section: int = 0
 
 
 @dataclass(slots=True)
