@@ -8,14 +8,17 @@ from numpy.typing import NDArray
 
 from sim.engine.render.kernels.layout import (
     FLAG_CUTOUT,
+    FLAG_TEXT,
     FLAG_TWO_SIDED,
     Geometry,
     MeshTable,
     Placed,
 )
-from sim.engine.render.scene import Instance, Mesh
+from sim.engine.render.scene import PLATE_SHIFT, Instance, Mesh
+from sim.engine.render.textures import TEXTURE_INDEX
 
 Array = NDArray[Any]
+COARSE_BELOW = 40.0  # pixels that a box spans when its mesh's coarse form will do
 BY_VERTEX = ("vertices", "normals", "uv", "colour")
 SPARE = 1.5  # how much longer arrays become than needed now, so that few meshes move them
 
@@ -49,7 +52,7 @@ class MeshStore:
             tint=np.array([one.tint for one in listed], np.float32).reshape(count, 3),
             instance_id=np.array([one.instance_id for one in listed], np.uint32),
             semantic_tag=np.array([one.semantic_tag for one in listed], np.uint8),
-            lamps=np.array([one.lamps for one in listed], np.int64),
+            lamps=np.array([one.lamps | one.plate << PLATE_SHIFT for one in listed], np.int64),
         )
 
     def geometry(self) -> Geometry:
@@ -71,6 +74,8 @@ class MeshStore:
         if index is None:
             index = self._index[id(mesh)] = len(self._meshes)
             self._meshes.append(mesh)  # kept alive, so that its id stays its own
+            if mesh.coarse is not None:
+                self._index_of(mesh.coarse)
         return index
 
     def _pack(self) -> None:
@@ -90,9 +95,14 @@ class MeshStore:
             is_opaque=np.concatenate(
                 [known.is_opaque, np.array([not m.is_cutout.any() for m in fresh], np.uint8)]
             ),
-            coarser=np.concatenate([known.coarser, np.full(len(fresh), -1, np.int32)]),
-            coarser_below=np.concatenate([known.coarser_below, np.zeros(len(fresh), np.float32)]),
+            coarser=np.concatenate([known.coarser, [self._coarser(m) for m in fresh]]).astype(np.int32),
+            coarser_below=np.concatenate(
+                [known.coarser_below, np.full(len(fresh), COARSE_BELOW, np.float32)]
+            ),
         )
+
+    def _coarser(self, mesh: Mesh) -> int:
+        return -1 if mesh.coarse is None else self._index[id(mesh.coarse)]
 
     def _append(self, part: Geometry) -> None:
         vertices = self._vertices + len(part.vertices)
@@ -135,6 +145,7 @@ def _lengths(vertices: int, triangles: int) -> list[int]:
 def _flat(mesh: Mesh) -> Geometry:
     """A mesh as the kernels read it."""
     flags = mesh.is_two_sided * FLAG_TWO_SIDED + mesh.is_cutout * FLAG_CUTOUT
+    flags = flags + (mesh.texture == TEXTURE_INDEX["glyphs"]) * FLAG_TEXT
     corner = mesh.vertices[mesh.triangles].astype(np.float64)
     normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)

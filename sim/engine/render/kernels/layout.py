@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 FLAG_TWO_SIDED: Final = 1
 FLAG_CUTOUT: Final = 2
+FLAG_TEXT: Final = 4  # the texture's cells are chosen by the signs in `Drawn.lamps`
 PLANE_COLUMNS: Final = 13  # three edge functions, nearness (A, B, C each), 1 / determinant
+TEXT_SHIFT: Final = 20  # PLATE_SHIFT of the scene
 SKY_TAG: Final = 11  # CityObjectLabel Sky
 SKY_DEPTH_M: Final = 1000.0  # depth of a pixel that shows nothing, as CARLA's far plane
 
@@ -98,7 +100,7 @@ class Drawn(NamedTuple):
         eye: (N, 4) float32, the camera in mesh axes, homogeneous.
         instance_id: (N,) uint32.
         semantic_tag: (N,) uint8.
-        lamps: (N,) int64.
+        lamps: (N,) int64; from bit `TEXT_SHIFT` on the number plate's signs, 6 bits each.
         tint: (N, 3) float32.
         rotation: (N, 3, 3) float32, world from mesh.
         pixel_from_mesh: (N, 4, 4) float64, rows give X, Y, W and nearness: pixel = X / W, Y / W.
