@@ -11,7 +11,7 @@ from sim.engine.actor_calls import ActorCalls, UnknownActor
 from sim.engine.actors import ZERO, Actor
 from sim.engine.blueprints import Blueprint
 from sim.engine.catalogue import all_blueprints
-from sim.engine.collisions import Collision, Contacts, Level
+from sim.engine.collisions import Collision, Contacts, Level, Obstacle
 from sim.engine.dynamics import Body, drive, walk
 from sim.engine.geometry import Pose, boxes_touch
 from sim.engine.level_objects import level_obstacles
@@ -254,6 +254,10 @@ class Engine(ActorCalls, LightCalls):
     def picture(self, view: CameraView) -> Picture:
         """What a camera sees now; the same view in the same tick is drawn once."""
         return self._pictures.take(view, self.actors, self.frame, self._version, self.elapsed_s)
+
+    def obstacles_near(self, x: float, y: float, reach: float) -> list[Obstacle]:
+        """Fixed things of the level within `reach` metres of a point on the ground."""
+        return self._level.near(x, y, reach)
 
     def rays(self) -> RayScene:
         """What rays meet now; the same object at each call."""

@@ -10,15 +10,8 @@ from numpy.typing import NDArray
 
 from sim.engine.render.scene import Instance, Mesh, Scene
 from sim.engine.sensing.hierarchy import PAD_M, Hierarchy, build
-from sim.engine.sensing.tracing import (
-    CUTOUT,
-    TWO_SIDED,
-    Meshes,
-    Pictures,
-    Placed,
-    incidence,
-    trace,
-)
+from sim.engine.sensing.layout import CUTOUT, TWO_SIDED, Meshes, Pictures, Placed
+from sim.engine.sensing.tracing import incidence, trace
 
 TRIANGLES_IN_LEAF = 2  # fastest of 1, 2, 3, 4, 6 in a town
 KEPT_MESHES = 4096  # meshes that were once in the scene; beyond it those that left are forgotten
