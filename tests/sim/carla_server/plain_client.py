@@ -23,7 +23,9 @@ class Caller:
         self._socket.sendall(msgspec.msgpack.encode([0, self._sent, name, [[False], *arguments]]))
         data = b""
         while True:
-            data += self._socket.recv(1 << 20)
+            part = self._socket.recv(1 << 20)
+            assert part, f"the server hung up on {name}"
+            data += part
             with contextlib.suppress(msgspec.DecodeError):
                 _, message_id, error, result = msgspec.msgpack.decode(data)
                 assert message_id == self._sent
