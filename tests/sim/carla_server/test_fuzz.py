@@ -33,7 +33,7 @@ JUNK = st.binary(max_size=200) | st.lists(ANYTHING, max_size=6).map(msgspec.msgp
 
 @pytest.fixture(scope="module")
 def fuzzed():
-    server = CarlaServer(Sockets("127.0.0.1", 0), Engine(build_town()))
+    server = CarlaServer(Sockets("127.0.0.1", 0), Engine(build_town()), has_pictures=False)
     server.start()
     yield server
     server.close()
