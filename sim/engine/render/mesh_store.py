@@ -95,7 +95,9 @@ class MeshStore:
             is_opaque=np.concatenate(
                 [known.is_opaque, np.array([not m.is_cutout.any() for m in fresh], np.uint8)]
             ),
-            coarser=np.concatenate([known.coarser, [self._coarser(m) for m in fresh]]).astype(np.int32),
+            coarser=np.concatenate([known.coarser, [self._coarser(m) for m in fresh]]).astype(
+                np.int32
+            ),
             coarser_below=np.concatenate(
                 [known.coarser_below, np.full(len(fresh), COARSE_BELOW, np.float32)]
             ),

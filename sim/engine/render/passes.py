@@ -4,11 +4,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.render.kernels.cull import LAST, MIDDLE, TILE, cull, find_farthest
+from sim.engine.render.kernels.fill import fill
 from sim.engine.render.kernels.layout import (
     PLANE_COLUMNS,
     Atlas,
@@ -18,7 +20,7 @@ from sim.engine.render.kernels.layout import (
     Projection,
     SetUp,
 )
-from sim.engine.render.kernels.raster import POINT_ROWS, fill, set_up
+from sim.engine.render.kernels.raster import POINT_ROWS, set_up
 from sim.engine.render.mesh_store import MeshStore
 from sim.engine.render.stages import Stages
 
@@ -54,6 +56,7 @@ class Rasteriser:
         self._store = store
         self._stages = stages
         self._points = np.empty((POINT_ROWS, 0), np.float32)
+        self._picked = np.empty(1, np.int32)
         self._drawn = _empty_drawn(0)
         self._triangles = _empty_set_up(0)
 
@@ -87,8 +90,8 @@ class Rasteriser:
                 find_farthest(nearness, farthest)
                 stages.mark("hidden")
             until = set_up(
-                self._drawn, order, span, geometry, view, farthest, self._points, done,
-                self._triangles,
+                self._drawn, order, span, geometry, view, farthest, self._points, self._picked,
+                done, self._triangles,
             )  # fmt: skip
             stages.mark("set-up")
             work = partial(
@@ -100,7 +103,9 @@ class Rasteriser:
             done = until
             stages.mark("raster")
         ready = self._triangles
-        return self._drawn, SetUp(ready.planes[:done], ready.bounds[:done], ready.source[:done])
+        return first_rows(self._drawn, count), SetUp(
+            ready.planes[:done], ready.bounds[:done], ready.source[:done]
+        )
 
     def _cull(self, placed: Placed, table: MeshTable, view: Projection) -> int:
         """Fill `drawn` and make room for what it may need; returns how many there are."""
@@ -110,10 +115,19 @@ class Rasteriser:
         triangles = int(self._drawn.triangle_range[:count, 1].sum())
         if len(self._triangles.bounds) <= triangles:
             self._triangles = _empty_set_up(triangles * 5 // 4 + 1)
+        most = int(self._drawn.triangle_range[:count, 1].max(initial=0))
+        if len(self._picked) <= most:
+            self._picked = np.empty(most * 5 // 4 + 1, np.int32)
         vertices = int(self._drawn.vertex_range[:count, 1].max(initial=0))
         if self._points.shape[1] < vertices:
             self._points = np.empty((POINT_ROWS, vertices * 5 // 4), np.float32)
         return count
+
+
+def first_rows(drawn: Drawn, count: int) -> Drawn:
+    """The first instances; the arrays are shared."""
+    arrays: tuple[Any, ...] = drawn
+    return Drawn(*(array[:count] for array in arrays))
 
 
 def _looks(keys: NDArray[np.float32]) -> list[int]:

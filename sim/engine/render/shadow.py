@@ -1,6 +1,7 @@
 """Shadow maps: what the sun sees of a square of town, still things drawn once, moving ones anew."""
 
 from collections import OrderedDict
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,40 @@ MAP_PIXELS = 1024
 MAP_METRES = 120.0  # a pixel is 0.117 m; raising it shows farther shadows with coarser edges
 CELL_METRES = 24.0  # maps stand on this grid, so that near cameras share one
 KEPT_STATIC_MAPS = 8  # 4 MiB each
+A_PIXEL_MORE = np.array([-1, 1, -1, 1], np.int32)  # around a box, against rounding
+KEPT_MAPS = 4  # with moving things, 4 MiB each
+MANY_TOUCHED = 300  # rectangles; more are wiped by one copy
 FARTHEST = -1.0e9
 # Flat ground casts nothing: Roads, Sidewalks, Terrain, RoadLines, Ground.
 NO_CASTERS = (1, 2, 10, 24, 25)
+
+
+Cell = tuple[int, int]
+
+
+@dataclass(slots=True)
+class _Map:
+    """A still map with moving things drawn over it.
+
+    Attributes:
+        nearness: (MAP_PIXELS, MAP_PIXELS) float32.
+        touched: (N, 4) int32, columns and rows that moving things may have changed.
+        tick: when they were drawn.
+    """
+
+    nearness: NDArray[np.float32]
+    touched: NDArray[np.int32]
+    tick: int
+
+    def wipe(self, still: NDArray[np.float32]) -> None:
+        """Make it the still map again; a few rectangles cost less than all of it."""
+        if len(self.touched) > MANY_TOUCHED:
+            self.nearness[:] = still
+        else:
+            for left, right, top, bottom in self.touched.tolist():
+                place = slice(top, bottom + 1), slice(left, right + 1)
+                self.nearness[place] = still[place]
+        self.touched = self.touched[:0]
 
 
 class ShadowMaps:
@@ -30,12 +62,13 @@ class ShadowMaps:
             across = np.array([1.0, 0.0, 0.0])
         self._across = across / np.linalg.norm(across)
         self._up = np.cross(sun, self._across)
-        self._static: OrderedDict[tuple[int, int], NDArray[np.float32]] = OrderedDict()
-        self._tick: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self._static: OrderedDict[Cell, NDArray[np.float32]] = OrderedDict()
+        self._maps: OrderedDict[Cell, _Map] = OrderedDict()
+        self._tick = 0
 
     def begin_tick(self) -> None:
         """Forget what moving things cast."""
-        self._tick.clear()
+        self._tick += 1
 
     def around(
         self, point: NDArray[np.float64], dynamic: Placed
@@ -43,15 +76,23 @@ class ShadowMaps:
         """The map whose cell holds a world point (3,), and its (3, 4) `shadow_from_world`."""
         cell = (int(np.floor(point[0] / CELL_METRES)), int(np.floor(point[1] / CELL_METRES)))
         shadow_from_world = self._matrix(cell)
-        if cell not in self._tick:
-            view = self._projection(shadow_from_world)
-            nearness = self._static_map(cell, view).copy()
+        view = self._projection(shadow_from_world)
+        still = self._static_map(cell, view)
+        if cell not in self._maps:
+            self._maps[cell] = _Map(still.copy(), np.empty((0, 4), np.int32), self._tick - 1)
+            if len(self._maps) > KEPT_MAPS:
+                self._maps.popitem(last=False)
+        self._maps.move_to_end(cell)
+        one = self._maps[cell]
+        if one.tick != self._tick:
+            one.wipe(still)
             if len(dynamic.mesh):
-                self._raster.draw(dynamic, view, nearness, None)
-            self._tick[cell] = nearness
-        return self._tick[cell], shadow_from_world
+                drawn, _ = self._raster.draw(dynamic, view, one.nearness, None)
+                one.touched = np.maximum(drawn.rect + A_PIXEL_MORE, 0)
+            one.tick = self._tick
+        return one.nearness, shadow_from_world
 
-    def _matrix(self, cell: tuple[int, int]) -> NDArray[np.float64]:
+    def _matrix(self, cell: Cell) -> NDArray[np.float64]:
         centre = np.array([cell[0] + 0.5, cell[1] + 0.5, 0.0]) * CELL_METRES
         scale = MAP_PIXELS / MAP_METRES
         matrix = np.zeros((3, 4))
@@ -72,7 +113,7 @@ class ShadowMaps:
         eye = np.append(self._sun, 0.0)
         return Projection(pixel_from_world, eye, MAP_PIXELS, MAP_PIXELS, 0.0, 1.0e9, -1)
 
-    def _static_map(self, cell: tuple[int, int], view: Projection) -> NDArray[np.float32]:
+    def _static_map(self, cell: Cell, view: Projection) -> NDArray[np.float32]:
         if cell in self._static:
             self._static.move_to_end(cell)
             return self._static[cell]

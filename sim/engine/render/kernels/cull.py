@@ -176,10 +176,15 @@ def find_farthest(nearness: NDArray[np.float32], farthest: NDArray[np.float32]) 
         farthest: (ceil(H / TILE), ceil(W / TILE)) float32.
     """
     height, width = nearness.shape
+    least = np.empty(width, np.float32)
     for row in range(farthest.shape[0]):
+        for x in range(width):
+            least[x] = nearness[row * TILE, x]
+        for y in range(row * TILE + 1, min(height, (row + 1) * TILE)):
+            for x in range(width):
+                least[x] = min(least[x], nearness[y, x])
         for column in range(farthest.shape[1]):
-            least = np.float32(1e30)
-            for y in range(row * TILE, min(height, (row + 1) * TILE)):
-                for x in range(column * TILE, min(width, (column + 1) * TILE)):
-                    least = min(least, nearness[y, x])
-            farthest[row, column] = least
+            found = least[column * TILE]
+            for x in range(column * TILE + 1, min(width, (column + 1) * TILE)):
+                found = min(found, least[x])
+            farthest[row, column] = found

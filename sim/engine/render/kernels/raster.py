@@ -1,4 +1,4 @@
-"""Visibility: set up and fill triangles by homogeneous edge functions.
+"""Visibility: transform, pick and set up triangles as homogeneous edge functions.
 
 After Olano and Greer, Triangle Scan Conversion using 2D Homogeneous Coordinates (1997): an edge
 function is the cross product of two homogeneous vertices, so that nothing is ever clipped and the
@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 
 from sim.engine.render.kernels.cull import TILE
 from sim.engine.render.kernels.layout import (
-    FLAG_CUTOUT,
     FLAG_TWO_SIDED,
-    Atlas,
     Drawn,
     Geometry,
     Projection,
@@ -27,7 +25,11 @@ from sim.engine.render.kernels.layout import (
 X, Y, W, N, COLUMN, ROW, NEAR = 0, 1, 2, 3, 4, 5, 6
 POINT_ROWS = 7
 BOUND_SLACK = np.float32(1 / 256)  # pixels; the edge functions decide, the bounds only save work
-EDGE_ON = 1e-3  # metres that the eye may be behind a face's plane before it surely looks away
+NEARER = np.float32(1.00001)  # a triangle's nearness may be rounded up by less than this
+EVERYWHERE = 1e29  # `Drawn.nearest` of what reaches behind the near plane is above
+EDGE_ON = np.float32(
+    1e-3
+)  # metres that the eye may be behind a face's plane before it surely looks away
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -99,45 +101,96 @@ def _write_planes(
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _find_bounds(
+def _pick_facing(drawn: Drawn, geometry: Geometry, q: int, picked: NDArray[np.int32]) -> int:
+    """Write the triangles of instance q that do not surely look away; returns how many.
+
+    Written without branches: which way a triangle looks cannot be foretold.
+    """
+    faces = geometry.plane
+    ex, ey, ez, ew = drawn.eye[q, 0], drawn.eye[q, 1], drawn.eye[q, 2], drawn.eye[q, 3]
+    start = drawn.triangle_range[q, 0]
+    count = 0
+    for k in range(drawn.triangle_range[q, 1]):
+        t = np.uintp(start + k)
+        before = faces[t, 0] * ex + faces[t, 1] * ey + faces[t, 2] * ez + faces[t, 3] * ew
+        picked[np.uintp(count)] = start + k
+        count += before >= -EDGE_ON
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _pick_covering(
     points: NDArray[np.float32],
-    corner: tuple[int, int, int],
+    corners: NDArray[np.int32],
     view: Projection,
-    farthest: NDArray[np.float32],
-    count: int,
+    picked: NDArray[np.int32],
+    found: int,
     bounds: NDArray[np.int32],
-) -> bool:
-    """Write the pixel bounds of a triangle; False where it surely shows nothing."""
-    a, b, c = corner
-    wa, wb, wc = points[W, a], points[W, b], points[W, c]
-    left, right = np.float32(0), np.float32(view.width - 1)
-    top, bottom = np.float32(0), np.float32(view.height - 1)
-    if min(wa, wb, wc) > view.near_w:
+    first: int,
+) -> int:
+    """Keep the picked triangles that may cover a pixel's centre; returns how many.
+
+    Writes their pixel bounds to `bounds` from row `first` on. All corners are before the near
+    plane.
+    """
+    half = np.float32(0.5)
+    last_column, last_row = np.float32(view.width - 1), np.float32(view.height - 1)
+    count = 0
+    for k in range(found):
+        triangle = picked[np.uintp(k)]
+        t = np.uintp(triangle)
+        a, b, c = np.uintp(corners[t, 0]), np.uintp(corners[t, 1]), np.uintp(corners[t, 2])
         xa, xb, xc = points[COLUMN, a], points[COLUMN, b], points[COLUMN, c]
         ya, yb, yc = points[ROW, a], points[ROW, b], points[ROW, c]
-        half = np.float32(0.5)
-        left = max(left, math.ceil(min(xa, xb, xc) - half - BOUND_SLACK))
-        right = min(right, math.floor(max(xa, xb, xc) - half + BOUND_SLACK))
-        top = max(top, math.ceil(min(ya, yb, yc) - half - BOUND_SLACK))
-        bottom = min(bottom, math.floor(max(ya, yb, yc) - half + BOUND_SLACK))
-        if left > right or top > bottom:
-            return False
-        if len(farthest):
-            near = max(points[NEAR, a], points[NEAR, b], points[NEAR, c]) * np.float32(1.00001)
-            if _is_hidden(farthest, int(left), int(right), int(top), int(bottom), near):
-                return False
-    else:
+        left = np.ceil(max(min(xa, xb, xc) - half - BOUND_SLACK, np.float32(0)))
+        right = np.floor(min(max(xa, xb, xc) - half + BOUND_SLACK, last_column))
+        top = np.ceil(max(min(ya, yb, yc) - half - BOUND_SLACK, np.float32(0)))
+        bottom = np.floor(min(max(ya, yb, yc) - half + BOUND_SLACK, last_row))
+        at = np.uintp(first + count)
+        bounds[at, 0], bounds[at, 1] = np.int32(left), np.int32(right)
+        bounds[at, 2], bounds[at, 3] = np.int32(top), np.int32(bottom)
+        picked[np.uintp(count)] = triangle
+        count += (left <= right) & (top <= bottom)
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _pick_crossing(
+    points: NDArray[np.float32],
+    corners: NDArray[np.int32],
+    view: Projection,
+    picked: NDArray[np.int32],
+    found: int,
+    bounds: NDArray[np.int32],
+    first: int,
+) -> int:
+    """As `_pick_covering`, for an instance that reaches behind the near plane: wide bounds."""
+    count = 0
+    for k in range(found):
+        t = picked[k]
+        a, b, c = corners[t, 0], corners[t, 1], corners[t, 2]
+        wa, wb, wc = points[W, a], points[W, b], points[W, c]
         xa, xb, xc = points[X, a], points[X, b], points[X, c]
         ya, yb, yc = points[Y, a], points[Y, b], points[Y, c]
+        left, right, top, bottom = 0, view.width - 1, 0, view.height - 1
         if max(wa, wb, wc) <= view.near_w or max(xa, xb, xc) < 0 or max(ya, yb, yc) < 0:
-            return False
+            continue
         if max(view.width * wa - xa, view.width * wb - xb, view.width * wc - xc) < 0:
-            return False
+            continue
         if max(view.height * wa - ya, view.height * wb - yb, view.height * wc - yc) < 0:
-            return False
-    bounds[count, 0], bounds[count, 1] = int(left), int(right)
-    bounds[count, 2], bounds[count, 3] = int(top), int(bottom)
-    return True
+            continue
+        if min(wa, wb, wc) > view.near_w:
+            xa, xb, xc = points[COLUMN, a], points[COLUMN, b], points[COLUMN, c]
+            ya, yb, yc = points[ROW, a], points[ROW, b], points[ROW, c]
+            left = max(left, math.ceil(min(xa, xb, xc) - 0.5 - BOUND_SLACK))
+            right = min(right, math.floor(max(xa, xb, xc) - 0.5 + BOUND_SLACK))
+            top = max(top, math.ceil(min(ya, yb, yc) - 0.5 - BOUND_SLACK))
+            bottom = min(bottom, math.floor(max(ya, yb, yc) - 0.5 + BOUND_SLACK))
+        at = first + count
+        bounds[at, 0], bounds[at, 1], bounds[at, 2], bounds[at, 3] = left, right, top, bottom
+        picked[count] = t
+        count += left <= right and top <= bottom
+    return count
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -149,6 +202,7 @@ def set_up(
     view: Projection,
     farthest: NDArray[np.float32],
     points: NDArray[np.float32],
+    picked: NDArray[np.int32],
     first: int,
     out: SetUp,
 ) -> int:
@@ -159,173 +213,38 @@ def set_up(
         span: first place in the order, and the place after the last.
         farthest: see `find_farthest`; (0, 0) where nothing is known yet.
         points: (POINT_ROWS, P) scratch for the vertices of one instance.
+        picked: (T + 1,) scratch for its triangles.
         first: how many triangles `out` holds.
     """
-    corners, flags, faces = geometry.triangles, geometry.flags, geometry.plane
+    corners, flags, bounds = geometry.triangles, geometry.flags, out.bounds
     count = first
     for place in range(span[0], span[1]):
         q = order[place]
+        rect, near = drawn.rect, drawn.nearest[q]
         if len(farthest) and _is_hidden(
-            farthest, drawn.rect[q, 0], drawn.rect[q, 1], drawn.rect[q, 2], drawn.rect[q, 3],
-            drawn.nearest[q],
-        ):  # fmt: skip
+            farthest, rect[q, 0], rect[q, 1], rect[q, 2], rect[q, 3], near
+        ):
             continue
         _transform(drawn, geometry, q, points)
-        ex, ey, ez, ew = drawn.eye[q, 0], drawn.eye[q, 1], drawn.eye[q, 2], drawn.eye[q, 3]
-        start = drawn.triangle_range[q, 0]
-        for k in range(start, start + drawn.triangle_range[q, 1]):
-            t = np.uintp(k)
-            before = faces[t, 0] * ex + faces[t, 1] * ey + faces[t, 2] * ez + faces[t, 3] * ew
-            if before < -EDGE_ON:
-                continue
-            corner = (np.uintp(corners[t, 0]), np.uintp(corners[t, 1]), np.uintp(corners[t, 2]))
-            if not _find_bounds(points, corner, view, farthest, count, out.bounds):
-                continue
+        found = _pick_facing(drawn, geometry, q, picked)
+        if near < EVERYWHERE:
+            found = _pick_covering(points, corners, view, picked, found, bounds, count)
+        else:
+            found = _pick_crossing(points, corners, view, picked, found, bounds, count)
+        done = count
+        for k in range(done, done + found):
+            t = picked[k - done]
+            a, b, c = corners[t, 0], corners[t, 1], corners[t, 2]
+            if len(farthest) and near < EVERYWHERE:
+                most = max(points[NEAR, a], points[NEAR, b], points[NEAR, c]) * NEARER
+                if _is_hidden(
+                    farthest, bounds[k, 0], bounds[k, 1], bounds[k, 2], bounds[k, 3], most
+                ):
+                    continue
             facing = 0 if flags[t] & FLAG_TWO_SIDED else view.facing
-            if _write_planes(points, corner, facing, count, out.planes):
-                out.source[count, 0], out.source[count, 1] = q, k
+            if _write_planes(points, (a, b, c), facing, count, out.planes):
+                out.source[count, 0], out.source[count, 1] = q, t
+                for side in range(4):
+                    bounds[count, side] = bounds[k, side]
                 count += 1
     return count
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _cutout_level(uv: NDArray[np.float64], m: int, bounds: NDArray[np.int32], size: int) -> int:
-    """The mip level whose texels are about a pixel wide, guessed from the bounding boxes."""
-    wide = max(uv[0, 0], uv[1, 0], uv[2, 0]) - min(uv[0, 0], uv[1, 0], uv[2, 0])
-    tall = max(uv[0, 1], uv[1, 1], uv[2, 1]) - min(uv[0, 1], uv[1, 1], uv[2, 1])
-    pixels = (bounds[m, 1] - bounds[m, 0] + 1.0) * (bounds[m, 3] - bounds[m, 2] + 1.0)
-    texels = wide * tall * size * size
-    level = 0
-    while texels > 4.0 * pixels and (size >> level) > 1:
-        texels *= 0.25
-        level += 1
-    return level
-
-
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _write_lines(
-    m: int, planes: NDArray[np.float64], lines: NDArray[np.float64], rows: NDArray[np.float64]
-) -> None:
-    """Where the edges cut row y: the span is from max(lines 0..2) to min(lines 3..5).
-
-    Each line is (slope, value) in y. Level edges narrow rows (first, last) instead.
-    """
-    for k in range(3):
-        a, b, c = planes[m, 3 * k], planes[m, 3 * k + 1], planes[m, 3 * k + 2]
-        lines[k, 0], lines[k, 1] = 0.0, -1e9
-        lines[k + 3, 0], lines[k + 3, 1] = 0.0, 1e9
-        if a > 0.0:
-            lines[k, 0], lines[k, 1] = -b / a, -c / a
-        elif a < 0.0:
-            lines[k + 3, 0], lines[k + 3, 1] = -b / a, -c / a
-        elif b > 0.0:
-            rows[0] = max(rows[0], math.ceil(-c / b))
-        elif b < 0.0:
-            rows[1] = min(rows[1], math.floor(-c / b))
-        elif c < 0.0:
-            rows[1] = -1.0
-
-
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _fill_cutout_row(
-    at: int,
-    low: int,
-    high: int,
-    y: int,
-    m: int,
-    planes: NDArray[np.float64],
-    uv: NDArray[np.float64],
-    texels: NDArray[np.uint32],
-    base: int,
-    width: int,
-    limit: float,
-    nearness: NDArray[np.float32],
-    owner: NDArray[np.int32],
-) -> None:
-    """Fill columns low to high of a row that begins at `at`, but for the holes of a texture."""
-    a0, b0, c0 = planes[m, 0], planes[m, 3], planes[m, 6]
-    a1 = planes[m, 1] * y + planes[m, 2]
-    b1 = planes[m, 4] * y + planes[m, 5]
-    c1 = planes[m, 7] * y + planes[m, 8]
-    start = planes[m, 10] * y + planes[m, 11]
-    for x in range(low, high + 1):
-        near = np.float32(planes[m, 9] * x + start)
-        i = np.uintp(at + x)
-        if near <= nearness[i] or near >= limit:
-            continue
-        a, b, c = a0 * x + a1, b0 * x + b1, c0 * x + c1
-        total = width / (a + b + c)
-        column = math.floor((a * uv[0, 0] + b * uv[1, 0] + c * uv[2, 0]) * total) & (width - 1)
-        row = math.floor((a * uv[0, 1] + b * uv[1, 1] + c * uv[2, 1]) * total) & (width - 1)
-        if texels[base + row * width + column] >= 0x80000000:
-            nearness[i] = near
-            if len(owner):
-                owner[i] = m
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def fill(
-    rows: tuple[int, int],
-    span: tuple[int, int],
-    triangles: SetUp,
-    drawn: Drawn,
-    geometry: Geometry,
-    atlas: Atlas,
-    view: Projection,
-    nearness: NDArray[np.float32],
-    owner: NDArray[np.int32],
-) -> None:
-    """Draw triangles into nearness and owner, over what is there, between two rows.
-
-    Args:
-        rows: first row and the row after the last.
-        span: first of `triangles` and the one after the last, drawn in that order.
-        nearness: (H * W,) float32.
-        owner: (H * W,) int32, gets the row of `triangles`; (0,) where nobody asks.
-    """
-    planes, bounds, source = triangles.planes, triangles.bounds, triangles.source
-    flags, corners, coordinates = geometry.flags, geometry.triangles, geometry.uv
-    uv, lines = np.zeros((3, 2), np.float64), np.zeros((6, 2), np.float64)
-    between = np.zeros(2, np.float64)
-    limit = np.float32(view.limit)
-    for m in range(span[0], span[1]):
-        if bounds[m, 2] >= rows[1] or bounds[m, 3] < rows[0]:
-            continue
-        between[0], between[1] = max(bounds[m, 2], rows[0]), min(bounds[m, 3], rows[1] - 1)
-        _write_lines(m, planes, lines, between)
-        left, right = float(bounds[m, 0]), float(bounds[m, 1])
-        triangle = source[m, 1]
-        base, width = 0, 0
-        if flags[triangle] & FLAG_CUTOUT:
-            first, texture = drawn.vertex_range[source[m, 0], 0], geometry.texture[triangle]
-            for k in range(3):
-                uv[k, 0] = coordinates[first + corners[triangle, k], 0]
-                uv[k, 1] = coordinates[first + corners[triangle, k], 1]
-            level = _cutout_level(uv, m, bounds, atlas.size[texture])
-            base, width = atlas.offset[texture, level], atlas.size[texture] >> level
-        slope = np.float32(planes[m, 9])
-        for y in range(int(between[0]), int(between[1]) + 1):
-            low = max(lines[0, 0] * y + lines[0, 1], lines[1, 0] * y + lines[1, 1])
-            low = math.ceil(max(low, lines[2, 0] * y + lines[2, 1], left))
-            high = min(lines[3, 0] * y + lines[3, 1], lines[4, 0] * y + lines[4, 1])
-            high = math.floor(min(high, lines[5, 0] * y + lines[5, 1], right))
-            if low > high:
-                continue
-            if width:
-                _fill_cutout_row(y * view.width, int(low), int(high), y, m, planes, uv,
-                                 atlas.texels, base, width, limit, nearness, owner)  # fmt: skip
-                continue
-            start = np.float32(planes[m, 9] * low + (planes[m, 10] * y + planes[m, 11]))
-            at = y * view.width + int(low)
-            if len(owner):
-                for k in range(int(high - low) + 1):
-                    i = np.uintp(at + k)
-                    near = start + slope * np.float32(np.int32(k))
-                    wins = (near > nearness[i]) & (near < limit)
-                    nearness[i] = near if wins else nearness[i]
-                    owner[i] = np.int32(m) if wins else owner[i]
-            else:
-                for k in range(int(high - low) + 1):
-                    i = np.uintp(at + k)
-                    near = start + slope * np.float32(np.int32(k))
-                    nearness[i] = max(near, nearness[i])
