@@ -52,6 +52,16 @@ def instance_pixels(picture: Picture, ids: InstanceIds) -> Pixels:
     return _bgra(high, low, picture.semantic)
 
 
+def normal_pixels(normals: NDArray[np.float32]) -> Pixels:
+    """Return where surfaces face in CARLA's world axes: red x, green y, blue z; 0 is -1, 255 is 1.
+
+    `normals` (H, W, 3) are unit vectors in the engine's axes, zeros for the sky: grey here.
+    """
+    code = np.clip(np.rint(normals * np.float32(127.5) + np.float32(127.5)), 0, 255)
+    red, green, blue = np.moveaxis(code.astype(np.uint8), -1, 0)
+    return _bgra(blue, np.uint8(255) - green, red)
+
+
 def _bytes(code: NDArray[np.uint32] | NDArray[np.float32]) -> tuple[Pixels, Pixels, Pixels]:
     """Return the three low bytes of whole numbers, lowest first."""
     planes = code.astype("<u4").view(np.uint8).reshape(*code.shape, 4)

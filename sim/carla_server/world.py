@@ -224,6 +224,8 @@ class ServedWorld:
         self.delta_s = delta_s
         self._follow_ackermann()
         frame = self.engine.tick(delta_s)
+        for sensor in self.sensors.values():
+            sensor.follow(delta_s)
         message = snapshot(self, delta_s)
         self.has_map_changed = False
         return frame, message

@@ -16,9 +16,10 @@ from sim.carla_server.layouts import (
     WireActor,
 )
 from sim.carla_server.rpc import RpcFailure
-from sim.carla_server.sensors import SensorError, check_attributes
+from sim.carla_server.sensors import check_sensor, prepare_sensor
 from sim.carla_server.world import ServedWorld
 from sim.engine.actors import WalkerControl as EngineWalkerControl
+from sim.engine.sensing.attributes import SensorError
 from sim.engine.simulation import SpawnCollision, UnknownActor, UnknownBlueprint
 
 
@@ -59,6 +60,7 @@ def spawn_actor_with_parent(
 def _spawn_and_show(
     world: ServedWorld, description: ActorDescription, transform: Transform, parent_id: int | None
 ) -> WireActor:
+    prepare_sensor(description.id)
     with world.lock:
         frame = world.engine.frame
         spawned = spawn(world, description, transform, parent_id)
@@ -76,8 +78,8 @@ def spawn(
     """
     attributes = {attribute.id: attribute.value for attribute in description.attributes}
     try:
-        if description.id.startswith("sensor."):
-            check_attributes(attributes)
+        if description.id.startswith("sensor.") and description.id in world.engine.blueprints:
+            check_sensor(world.engine.blueprints[description.id], attributes)
         actor = world.engine.spawn(
             description.id, pose_from_transform(transform), attributes, parent_id
         )

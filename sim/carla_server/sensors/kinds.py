@@ -1,0 +1,63 @@
+"""The table of sensors: what each blueprint measures with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+from sim.carla_server.images import IMAGE_CODERS
+from sim.carla_server.sensors.cameras import EventCamera, FlowCamera, ImageCamera
+from sim.carla_server.sensors.contact import CollisionInstrument, ObstacleInstrument
+from sim.carla_server.sensors.instrument import Instrument
+from sim.carla_server.sensors.position import GnssInstrument, InertialInstrument
+from sim.carla_server.sensors.ranging import LidarInstrument, RadarInstrument
+from sim.engine.sensing.attributes import Attributes
+
+Maker = Callable[[Attributes], Instrument]
+
+_KINDS: Final[MappingProxyType[str, Maker]] = MappingProxyType(
+    {
+        **{name: partial(ImageCamera, coder=coder) for name, coder in IMAGE_CODERS.items()},
+        "sensor.camera.optical_flow": FlowCamera,
+        "sensor.camera.dvs": EventCamera,
+        "sensor.lidar.ray_cast": partial(LidarInstrument, is_semantic=False),
+        "sensor.lidar.ray_cast_semantic": partial(LidarInstrument, is_semantic=True),
+        "sensor.other.radar": RadarInstrument,
+        "sensor.other.gnss": GnssInstrument,
+        "sensor.other.imu": InertialInstrument,
+        "sensor.other.collision": CollisionInstrument,
+        "sensor.other.obstacle": ObstacleInstrument,
+    }
+)
+MISSING: Final = MappingProxyType(
+    {
+        "sensor.other.rss": "the RSS library is part of special builds of the client only",
+        "sensor.other.v2x": "this world has no V2X messages between vehicles",
+        "sensor.other.v2x_custom": "this world has no V2X messages between vehicles",
+    }
+)
+"""Sensors that cannot be spawned, and why."""
+
+
+def is_known(blueprint_id: str) -> bool:
+    """Return whether a sensor streams; the lane invasion detector works in the client."""
+    return blueprint_id in _KINDS
+
+
+def instrument(blueprint_id: str, attributes: Attributes) -> Instrument:
+    """Return a new instrument with all its attributes.
+
+    Raises:
+        SensorError: an attribute is wrong.
+    """
+    return _KINDS[blueprint_id](attributes)
+
+
+def prepare(blueprint_id: str) -> None:
+    """Compile the kernels of what casts rays; cameras' are compiled with the first picture."""
+    if blueprint_id.startswith("sensor.lidar.") or blueprint_id == "sensor.other.radar":
+        from sim.engine.sensing.ray_scene import compile_kernels
+
+        compile_kernels()
