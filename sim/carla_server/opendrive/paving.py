@@ -26,7 +26,8 @@ from sim.engine.surfaces import (
 WALL_TAG, BRIDGE_TAG = 4, 26  # CityObjectLabel
 LINE_WIDTH = 0.14  # m
 DASH, PERIOD = 3.0, 9.0  # m of a broken line
-HAIR = 1e-3  # m wide between two dashes, so that a broken line is one band
+SUNK = 0.1  # m below the road between two dashes, so that a broken line is one band
+SEAM = 0.03  # m by which lanes overlap, so that no grass shines through between two
 BANK, BANK_DEPTH = 3.0, 0.3  # m of grass from a road's edge to below the land
 BRIDGE = 1.5  # m over the land from which a road's edge is a bridge's
 FASCIA = 0.8  # m of a bridge's side
@@ -103,7 +104,8 @@ def _bed(lane: Lane, near: Line, far: Line, floors: set[int]) -> list[Surface]:
         return []
     lift = (0.0, 0.0, (hash(lane.id) % OVERLAPS) * OVERLAP_STEP if lane.is_junction else 0.0)
     tag = TERRAIN_TAG if lane.kind == "median" else ROAD_TAG
-    return [Strip(near + lift, far + lift, TEXTURE[lane.kind], tag)]
+    seam = across(far) * SEAM
+    return [Strip(near - seam + lift, far + seam + lift, TEXTURE[lane.kind], tag)]
 
 
 def _is_wide(near: Line, far: Line) -> bool:
@@ -147,28 +149,27 @@ def _painted(edge: Line, mark: tuple[str, str]) -> Iterator[Strip]:
     aside = {"SolidSolid": (-LINE_WIDTH, LINE_WIDTH), "BrokenBroken": (-LINE_WIDTH, LINE_WIDTH)}
     for offset in aside.get(kind, (0.0,)):
         if kind in ("Solid", "SolidSolid", "SolidBroken", "BrokenSolid"):
-            yield _band(edge, np.full(len(edge), LINE_WIDTH / 2), offset, texture)
-        elif kind in ("Broken", "BrokenBroken", "BottsDots"):
-            stations, halves = _dashes(edge)
-            if len(stations):
-                yield _band(_resampled(edge, stations), halves, offset, texture)
+            yield _band(edge, offset, texture)
+        elif kind in ("Broken", "BrokenBroken", "BottsDots") and len(dashes := _dashes(edge)) > 1:
+            yield _band(dashes, offset, texture)
 
 
-def _band(line: Line, halves: NDArray[np.float64], offset: float, texture: str) -> Strip:
+def _band(line: Line, offset: float, texture: str) -> Strip:
     aside, height = across(line), np.array((0.0, 0.0, MARKING_HEIGHT))
-    left = line + aside * (offset - halves)[:, None] + height
-    right = line + aside * (offset + halves)[:, None] + height
+    left = line + aside * (offset - LINE_WIDTH / 2) + height
+    right = line + aside * (offset + LINE_WIDTH / 2) + height
     return Strip(left, right, texture, MARKING_TAG)
 
 
-def _dashes(line: Line) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Stations along a line and half widths there: dashes with hairs between."""
+def _dashes(line: Line) -> Line:
+    """A line that dives below the road between its dashes."""
     length = float(np.linalg.norm(np.diff(line, axis=0), axis=1).sum())
     starts = np.arange(1.0, length - DASH, PERIOD)[:, None]
     pieces = np.array([-0.02, 0.0, DASH / 3, 2 * DASH / 3, DASH, DASH + 0.02])
-    wide = LINE_WIDTH / 2
-    halves = np.array([HAIR / 2, wide, wide, wide, wide, HAIR / 2])
-    return (starts + pieces).ravel(), np.tile(halves, len(starts))
+    depths = np.array([SUNK, 0.0, 0.0, 0.0, 0.0, SUNK])
+    dashed = _resampled(line, (starts + pieces).ravel())
+    dashed[:, 2] -= np.tile(depths, len(starts))
+    return dashed
 
 
 def _resampled(line: Line, stations: NDArray[np.float64]) -> Line:
