@@ -58,13 +58,17 @@ class Strip:
         middle = min(max(s, half), length - half)
         low, high = middle - half, middle + half
         for other in self.fixed:
-            if low < other[1] and other[0] < high:  # two crossings at one place share an end
-                return other
+            if low < other[1] + NEXT and other[0] - NEXT < high:
+                if other[0] <= middle <= other[1]:
+                    return other  # two crossings at one place share an end
+                low, high = (low, other[0]) if middle < other[0] else (other[1], high)
+        if high - low < NEXT:
+            return min(self.fixed, key=lambda other: abs(sum(other) / 2 - middle))
         low = 0.0 if low < NEXT else low
         high = length if length - high < NEXT else high
-        kept = [one for one in self.stations if not low - NEXT < one < high + NEXT]
-        kept += [end for end in (0.0, length) if end not in kept and not low < end < high]
-        self.stations = sorted({*kept, low, high})
+        ends = {0.0, length, low, high, *(end for other in self.fixed for end in other)}
+        kept = {one for one in self.stations if not low - NEXT < one < high + NEXT}
+        self.stations = sorted(kept | ends)
         self.fixed.append((low, high))
         return low, high
 
