@@ -1,26 +1,37 @@
-"""Actors as they look: which mesh, where, in which colour and with which lamps on."""
+"""Actors as they look: which meshes, where, in which colour and with which lamps on."""
 
 from __future__ import annotations
 
 import math
 import zlib
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sim.engine.actors import Actor
 from sim.engine.geometry import Pose
-from sim.engine.render.assets.people import WALK_PHASES, pedestrian_mesh
+from sim.engine.plates import plate_code, plate_text
+from sim.engine.render.assets.clothes import TOPS
+from sim.engine.render.assets.people import STANDING, STRIDE_M, WALK_PHASES, pedestrian_meshes
 from sim.engine.render.assets.props import prop_mesh
 from sim.engine.render.assets.street import traffic_light_mesh
-from sim.engine.render.assets.vehicles import vehicle_mesh
+from sim.engine.render.assets.vehicle_parts import VehicleAsset
+from sim.engine.render.assets.vehicles import vehicle_asset
 from sim.engine.render.scene import Instance, Mesh
 
-BRAKE_LAMP = 8  # CARLA's VehicleLightState bit
-STEP_LENGTH = 0.35  # m per phase of a walk; a stride of 1.4 m takes four
-STANDING_PHASE = 1
+BRAKE_LAMP, REVERSE_LAMP = 8, 64  # CARLA's VehicleLightState bits
+BLINKERS, SPECIAL_1, SPECIAL_2 = 16 | 32, 512, 1024
+BLINK_HZ = 1.5  # ECE R48 asks for 60 to 120 a minute
+BEACON_HZ = 2.0
 STANDING_SPEED = 0.05  # m/s
 WHITE = (1.0, 1.0, 1.0)
-WALKER_LOOKS = 64  # dresses before the first comes again; each keeps four meshes for good
-AHEAD = 40  # meshes of coming steps made in one tick; more would hold up a tick with a crowd
+RIDER_TAG = 13  # CityObjectLabel
+WALKER_LOOKS = 2  # of one blueprint, besides the colours of the top; each keeps its meshes for good
 LOOKS = 997  # prime, so that equal blueprints under other asset seeds look unlike
+ADULT_M = 1.78
+MAX_PARTS = 16  # keys of parts lie that far apart
+
+Matrix = NDArray[np.float64]
 
 
 class ActorInstances:
@@ -28,70 +39,159 @@ class ActorInstances:
 
     def __init__(self, asset_seed: int) -> None:
         self._asset_seed = asset_seed
-        self._meshes: dict[tuple[str, int, int], Mesh] = {}
+        self._people: dict[tuple[str, int], list[Mesh]] = {}
+        self._vehicles: dict[str, VehicleAsset] = {}
+        self._things: dict[str, Mesh] = {}
+        self._posed: dict[int, tuple[Pose, float, float]] = {}
 
     def update(
         self, instances: dict[int, Instance], actors: dict[int, Actor], elapsed_s: float = 0.0
     ) -> None:
-        """Bring `instances` in line with the actors that can be seen."""
-        for gone in instances.keys() - actors.keys():
+        """Bring `instances` in line with the actors that can be seen.
+
+        An actor's body stands under its id, its wheels and rider under `part_key`.
+        """
+        for gone in [key for key in instances if _owner(key) not in actors]:
             del instances[gone]
+            self._posed.pop(gone, None)
         for actor in actors.values():
             if not actor.blueprint.mesh:
                 continue
-            mesh = self._mesh(actor, _phase(actor) if actor.kind == "walker" else 0)
-            instance = instances.get(actor.id)
-            if instance is None:
-                instance = Instance(
-                    mesh=mesh,
-                    world_from_mesh=_mesh_pose(actor).matrix(),
-                    tint=_tint(actor),
-                    instance_id=actor.id,
-                    semantic_tag=actor.blueprint.semantic_tag,
-                    is_dynamic=True,
-                )
-                instances[actor.id] = instance
-            instance.mesh = mesh
-            instance.world_from_mesh = _mesh_pose(actor).matrix()
-            instance.lamps = _lamps(actor)
-        self._make_steps(actors)
-
-    def _make_steps(self, actors: dict[int, Actor]) -> None:
-        """Make the meshes of the steps that walkers will take, so that no later tick waits."""
-        until = len(self._meshes) + AHEAD
-        for actor in actors.values():
+            if actor.kind == "vehicle":
+                self._show_vehicle(instances, actor, elapsed_s)
+                continue
+            instance = self._body(instances, actor)
             if actor.kind == "walker":
-                for phase in range(WALK_PHASES):
-                    if len(self._meshes) >= until:
-                        return
-                    self._mesh(actor, phase)
+                instance.mesh = self._person(actor)[_phase(actor)]
+            elif actor.light is not None:
+                instance.lamps = int(actor.light.state)
+            instance.world_from_mesh = _mesh_pose(actor).matrix()
 
-    def _mesh(self, actor: Actor, phase: int) -> Mesh:
+    def _body(self, instances: dict[int, Instance], actor: Actor) -> Instance:
+        """The instance under the actor's own id, made if it is new."""
+        if actor.id not in instances:
+            blueprint = actor.blueprint
+            plate = 0
+            if actor.kind == "vehicle":
+                mesh, tint = self._vehicle(actor).body, _paint(actor)
+                plate = plate_code(plate_text(actor.id, self._asset_seed))
+            elif actor.kind == "walker":
+                mesh, tint = self._person(actor)[STANDING], TOPS[_draw(actor.id) % len(TOPS)]
+            else:
+                mesh, tint = self._thing(actor), WHITE
+            instances[actor.id] = Instance(
+                mesh=mesh,
+                world_from_mesh=np.eye(4),
+                tint=tint,
+                instance_id=actor.id,
+                semantic_tag=blueprint.semantic_tag,
+                is_dynamic=True,
+                plate=plate,
+            )
+        return instances[actor.id]
+
+    # ---- vehicles
+
+    def _show_vehicle(self, instances: dict[int, Instance], actor: Actor, elapsed_s: float) -> None:
+        body = self._body(instances, actor)
+        body.lamps = _lamps(actor, elapsed_s)
+        placed = (actor.pose, actor.rolled, actor.steer_angle)
+        if self._posed.get(actor.id) == placed:
+            return
+        self._posed[actor.id] = placed
+        asset = self._vehicle(actor)
+        world = body.world_from_mesh = actor.pose.matrix()
+        for number, wheel in enumerate(asset.wheels):
+            part = self._part(instances, actor, number, wheel.mesh, actor.blueprint.semantic_tag)
+            steer = actor.steer_angle if wheel.is_steered else 0.0
+            part.world_from_mesh = world @ _turned(wheel.at, steer, actor.rolled / wheel.radius)
+        if asset.rider:
+            phase = int(actor.rolled / asset.pedal_m * len(asset.rider)) % len(asset.rider)
+            rider = self._part(instances, actor, len(asset.wheels), asset.rider[phase], RIDER_TAG)
+            rider.mesh, rider.world_from_mesh = asset.rider[phase], world
+
+    def _part(
+        self, instances: dict[int, Instance], actor: Actor, number: int, mesh: Mesh, tag: int
+    ) -> Instance:
+        key = part_key(actor.id, number)
+        if key not in instances:
+            instances[key] = Instance(
+                mesh, np.eye(4), WHITE, instance_id=actor.id, semantic_tag=tag, is_dynamic=True
+            )
+        return instances[key]
+
+    # ---- meshes
+
+    def _seed(self, actor: Actor, own: int = 0) -> int:
+        look = zlib.crc32(actor.blueprint.id.encode()) + LOOKS * (self._asset_seed + 31 * own)
+        return look % (1 << 31)
+
+    def _vehicle(self, actor: Actor) -> VehicleAsset:
         blueprint = actor.blueprint
-        # a walker's clothes are its own, a model of vehicle looks the same each time
-        own = actor.id % WALKER_LOOKS if actor.kind == "walker" else 0
-        key = (blueprint.id, own, phase)
-        if key not in self._meshes:
-            look = zlib.crc32(blueprint.id.encode()) + LOOKS * (self._asset_seed + 31 * own)
-            self._meshes[key] = _make(actor, look % (1 << 31), phase)
-        return self._meshes[key]
+        if blueprint.id not in self._vehicles:
+            model = blueprint.id.partition(".")[2]
+            self._vehicles[blueprint.id] = vehicle_asset(
+                blueprint.mesh, self._seed(actor), blueprint.mesh_size, model
+            )
+        return self._vehicles[blueprint.id]
+
+    def _person(self, actor: Actor) -> list[Mesh]:
+        own = _draw(actor.id) // 32 % WALKER_LOOKS
+        key = (actor.blueprint.id, own)
+        if key not in self._people:
+            self._people[key] = pedestrian_meshes(
+                actor.blueprint.variant,
+                self._seed(actor, own),
+                actor.blueprint.size[2],
+                actor.attributes.get("gender") == "female",
+            )
+        return self._people[key]
+
+    def _thing(self, actor: Actor) -> Mesh:
+        blueprint = actor.blueprint
+        if blueprint.id not in self._things:
+            if blueprint.mesh == "traffic_light":
+                mesh = traffic_light_mesh()
+            else:
+                mesh = prop_mesh(blueprint.mesh, self._seed(actor), blueprint.mesh_size)
+            self._things[blueprint.id] = mesh
+        return self._things[blueprint.id]
 
 
-def _make(actor: Actor, look: int, phase: int) -> Mesh:
-    blueprint = actor.blueprint
-    if actor.kind == "vehicle":
-        return vehicle_mesh(blueprint.mesh, look, blueprint.mesh_size)
-    if actor.kind == "walker":
-        return pedestrian_mesh(blueprint.variant, look, phase)
-    if blueprint.mesh == "traffic_light":
-        return traffic_light_mesh()
-    return prop_mesh(blueprint.mesh, look, blueprint.mesh_size)
+def part_key(actor_id: int, number: int) -> int:
+    """Key of a moving part in `Scene.dynamic`: below zero, where no actor's own is."""
+    return -(actor_id * MAX_PARTS + number) - 1
+
+
+def _owner(key: int) -> int:
+    """Id of the actor that a key of `Scene.dynamic` belongs to."""
+    return key if key >= 0 else (-key - 1) // MAX_PARTS
+
+
+def _turned(at: tuple[float, float, float], steer: float, spin: float) -> Matrix:
+    """(4, 4): a wheel at its place, steered about z, rolled forward by `spin` radians about y."""
+    c, s = math.cos(steer), math.sin(steer)
+    d, t = math.cos(spin), math.sin(spin)
+    return np.array(
+        [
+            [c * d, -s, c * t, at[0]],
+            [s * d, c, s * t, at[1]],
+            [-t, 0.0, d, at[2]],
+            [0.0, 0.0, 0.0, 1.0],
+        ]
+    )
+
+
+def _draw(actor_id: int) -> int:
+    """A number that follows from the id and looks like chance (Knuth's multiplicative hash)."""
+    return (actor_id * 2_654_435_761 >> 8) & 0xFFFFFF
 
 
 def _phase(actor: Actor) -> int:
     if actor.speed < STANDING_SPEED:
-        return STANDING_PHASE
-    return int(actor.walked / STEP_LENGTH) % WALK_PHASES
+        return STANDING
+    stride = STRIDE_M * 2 * actor.extent[2] / ADULT_M
+    return int(actor.walked / stride * WALK_PHASES) % WALK_PHASES
 
 
 def _mesh_pose(actor: Actor) -> Pose:
@@ -103,16 +203,22 @@ def _mesh_pose(actor: Actor) -> Pose:
     return actor.pose
 
 
-def _lamps(actor: Actor) -> int:
-    if actor.light is not None:
-        return int(actor.light.state)
+def _lamps(actor: Actor, elapsed_s: float) -> int:
+    """Light flags as they burn at this instant: brake and reverse as driven, the rest as set."""
     flags = actor.light_flags
-    if actor.kind == "vehicle" and actor.control.brake > 0.05:
+    if actor.control.brake > 0.05:
         flags |= BRAKE_LAMP
+    if actor.control.reverse:
+        flags |= REVERSE_LAMP
+    if elapsed_s * BLINK_HZ % 1.0 >= 0.5:
+        flags &= ~BLINKERS
+    if flags & SPECIAL_1:  # beacons: one half, then the other
+        flags &= ~(SPECIAL_1 | SPECIAL_2)
+        flags |= SPECIAL_1 if elapsed_s * BEACON_HZ % 1.0 < 0.5 else SPECIAL_2
     return flags
 
 
-def _tint(actor: Actor) -> tuple[float, float, float]:
+def _paint(actor: Actor) -> tuple[float, float, float]:
     """The paint as linear rgb, from the attribute `color` ("r,g,b", sRGB)."""
     try:
         red, green, blue = (int(part) / 255 for part in actor.attributes["color"].split(","))

@@ -1,5 +1,6 @@
 """Trucks with box, tank or flat bodies, and buses."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,19 +11,20 @@ from sim.engine.render.assets.vehicle_parts import (
     DARK,
     GLASS,
     PAINT,
+    Extent,
+    VehicleAsset,
+    Wheel,
     add_head_lamps,
     add_plates,
     add_tail_lamps,
-    add_wheel,
     fit_to_extent,
+    lamp_spots,
 )
+from sim.engine.render.assets.wheels import road_wheel
 from sim.engine.render.mesh_builder import Material, MeshBuilder
-from sim.engine.render.scene import Mesh
-
-Extent = tuple[float, float, float]
 
 
-def truck_mesh(extent: Extent, rng: np.random.Generator) -> Mesh:
+def truck(extent: Extent, model: str, rng: np.random.Generator) -> VehicleAsset:
     """A rigid two- or three-axle truck; the cab and box body take the tint."""
     length, width, height = extent
     builder = MeshBuilder()
@@ -59,17 +61,19 @@ def truck_mesh(extent: Extent, rng: np.random.Generator) -> Mesh:
         if rng.random() < 0.7:
             builder.box((middle - 0.3, 0, 1.75), (bed_length * 0.6, width * 0.75, 1.3),
                         Material("concrete", (0.85, 0.78, 0.66)), (2.0, 2.0))  # fmt: skip
-    _add_truck_running_gear(builder, extent, rng)
-    return fit_to_extent(builder.build("truck"), extent)
+    wheels = _add_truck_running_gear(builder, extent, rng)
+    spots = lamp_spots((front, 0.4 * width, 0.82), (rear, 0.4 * width, 0.78))
+    mesh = replace(builder.build("truck"), spots=spots)
+    return VehicleAsset(*fit_to_extent(mesh, extent, wheels))
 
 
-def _add_truck_running_gear(builder: MeshBuilder, extent: Extent, rng: np.random.Generator) -> None:
+def _add_truck_running_gear(
+    builder: MeshBuilder, extent: Extent, rng: np.random.Generator
+) -> tuple[Wheel, ...]:
     length, width, _ = extent
     front, rear = length / 2, -length / 2
     axles = [front - 1.05, rear + 1.5] + ([rear + 2.65] if rng.random() < 0.5 else [])
-    for x in axles:
-        for side in (-1, 1):
-            add_wheel(builder, (x, side * (width / 2 - 0.02)), 0.5, 0.34, side)
+    wheels = place_wheels(axles, width / 2 - 0.02, 0.5, 0.34)
     add_head_lamps(builder, front - 0.03, width, 0.82, (0.16, 0.36, 0.2))
     add_tail_lamps(builder, rear + 0.02, width, 0.78, (0.12, 0.3, 0.2))
     builder.box((rear + 0.03, 0, 0.58), (0.08, width * 0.9, 0.12),
@@ -78,6 +82,17 @@ def _add_truck_running_gear(builder: MeshBuilder, extent: Extent, rng: np.random
     for side in (-1, 1):
         builder.box((front - 0.2, side * (width / 2 + 0.1), 1.95), (0.14, 0.16, 0.5), BLACK)
         builder.box((0.2, side * (width / 2 - 0.08), 0.7), (1.9, 0.06, 0.36), BLACK)
+    return wheels
+
+
+def place_wheels(axles: list[float], outer: float, radius: float, wide: float) -> tuple[Wheel, ...]:
+    """Pairs at each x with outer faces at +-`outer`; the first axle steers."""
+    wheels = []
+    for number, x in enumerate(axles):
+        for side in (1, -1):
+            at = (x, side * (outer - wide / 2), radius)
+            wheels.append(Wheel(road_wheel(radius, wide, side), at, radius, number == 0))
+    return tuple(wheels)
 
 
 def _add_cab(
@@ -112,7 +127,7 @@ def _add_cab(
     builder.box(((front + rear) / 2, 0, low), (front - rear, width * 0.9, 0.1), DARK)
 
 
-def bus_mesh(extent: Extent, rng: np.random.Generator) -> Mesh:
+def bus(extent: Extent, rng: np.random.Generator) -> VehicleAsset:
     """A city bus with rounded edges, a band of windows, two or three doors and a line sign."""
     length, width, height = extent
     builder = MeshBuilder()
@@ -133,7 +148,6 @@ def bus_mesh(extent: Extent, rng: np.random.Generator) -> Mesh:
         for side in (-1, 1):
             inner, outer = side * (width / 2 - 0.1), side * (width / 2 + 0.004)
             builder.cylinder((x, inner, 0.58), (x, outer, 0.58), (0.56, 0.56), DARK, sides=18)
-            add_wheel(builder, (x, side * (width / 2 + 0.012)), 0.49, 0.3, side)
     add_head_lamps(builder, front - 0.03, width, 0.78, (0.1, 0.4, 0.2))
     add_tail_lamps(builder, rear + 0.04, width, 1.0, (0.12, 0.24, 0.5))
     builder.box((front, 0, 0.45), (0.06, width * 0.88, 0.2), BLACK)
@@ -143,7 +157,10 @@ def bus_mesh(extent: Extent, rng: np.random.Generator) -> Mesh:
     builder.box((-0.5, 0, height + 0.06), (3.0, 1.5, 0.22), Material("metal", specular=0.1))
     for side in (-1, 1):
         builder.box((front + 0.12, side * (width / 2 + 0.06), 2.3), (0.16, 0.14, 0.42), BLACK)
-    return fit_to_extent(builder.build("bus"), extent)
+    wheels = place_wheels([front - 2.6, rear + 3.1], width / 2 + 0.012, 0.49, 0.3)
+    spots = lamp_spots((front, 0.4 * width, 0.78), (rear, 0.4 * width, 1.0))
+    mesh = replace(builder.build("bus"), spots=spots)
+    return VehicleAsset(*fit_to_extent(mesh, extent, wheels))
 
 
 def _bus_ring(x: float, half: float, low: float, high: float) -> NDArray[np.float64]:

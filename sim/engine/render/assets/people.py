@@ -1,183 +1,121 @@
-"""People: walkers in four phases of a step, and riders of two-wheelers."""
+"""People: walkers in the phases of a stride, and what they wear, from a seed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from sim.engine.render.mesh_builder import Colour, Material, MeshBuilder, Point
+from sim.engine.render.assets.clothes import Look, draw_look, dress
+from sim.engine.render.assets.skeleton import Array, Figure, swing
 from sim.engine.render.scene import Mesh
 
 PEDESTRIAN_VARIANTS: Final = 8
-WALK_PHASES: Final = 4
-# Length and width of every pedestrian's box, metres; heights by variant.
-PEDESTRIAN_FOOTPRINT: Final = (0.5, 0.55)
-PEDESTRIAN_HEIGHT: Final = (1.80, 1.68, 1.74, 1.62, 1.86, 1.30, 1.70, 1.15)
-
-_SKIN: Final[tuple[Colour, ...]] = (
-    (0.90, 0.72, 0.60),
-    (0.62, 0.44, 0.33),
-    (0.42, 0.29, 0.22),
-    (0.95, 0.79, 0.68),
-    (0.76, 0.57, 0.44),
-)
-_HAIR: Final[tuple[Colour, ...]] = (
-    (0.10, 0.08, 0.07),
-    (0.28, 0.18, 0.10),
-    (0.60, 0.46, 0.26),
-    (0.45, 0.44, 0.43),
-)
+WALK_PHASES: Final = 12  # of a stride: a picture each 12 cm
+STANDING: Final = WALK_PHASES  # place of the standing figure behind the phases
+STRIDE_M: Final = 1.42  # two steps of somebody of 1.78 m
+CHILD_M: Final = 1.5  # smaller people have a child's head
+PEDESTRIAN_HEIGHT: Final = (1.80, 1.68, 1.74, 1.62, 1.86, 1.30, 1.70, 1.15)  # m, by variant
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What somebody wears."""
+class Build:
+    """How somebody is made.
 
-    top: Material
-    legs: Material
-    skin: Material
-    hair: Material
-    shoes: Material
-    has_skirt: bool
-    has_hat: bool
-    has_bag: bool
+    Attributes:
+        height: metres, standing.
+        is_female: hips, shoulders, hair and clothes.
+        girth: 1 for a middling one.
+        head: size of the head against an adult's of the same height.
+    """
 
-
-def draw_look(variant: int, rng: np.random.Generator) -> Look:
-    """Clothes by chance; even variants wear trousers, some odd ones a skirt."""
-
-    def cloth(low: float, high: float) -> Material:
-        bright, vivid = rng.uniform(low, high), rng.uniform(0.0, 0.75) ** 1.5
-        hue = rng.dirichlet((1.0, 1.0, 1.0)) * 1.8
-        red, green, blue = (float(c) for c in bright * (1 - vivid + vivid * np.minimum(hue, 1.1)))
-        return Material("cloth", (red, green, blue))
-
-    return Look(
-        top=cloth(0.18, 1.0),
-        legs=cloth(0.12, 0.6),
-        skin=Material("plain", _SKIN[int(rng.integers(len(_SKIN)))]),
-        hair=Material("plain", _HAIR[int(rng.integers(len(_HAIR)))]),
-        shoes=Material("plain", (0.1, 0.09, 0.09) if rng.random() < 0.7 else (0.85, 0.85, 0.83)),
-        has_skirt=variant % 4 == 1,
-        has_hat=bool(rng.random() < 0.25),
-        has_bag=bool(rng.random() < 0.4),
-    )
+    height: float
+    is_female: bool
+    girth: float
+    head: float
 
 
-def pedestrian_mesh(variant: int, seed: int, phase: int) -> Mesh:
-    """A standing or walking person, origin on the ground between the feet, facing +x.
+def pedestrian_meshes(
+    variant: int, seed: int, height: float | None = None, is_female: bool | None = None
+) -> list[Mesh]:
+    """One person: `WALK_PHASES` phases of a stride, then standing; each with its coarse form.
+
+    The origin lies on the ground under the pelvis, x is ahead. What the top half wears takes the
+    instance's tint.
 
     Args:
-        variant: 0 to `PEDESTRIAN_VARIANTS` - 1: build and height, `PEDESTRIAN_HEIGHT`.
-        seed: clothes and colours; equal for all phases of one person.
-        phase: 0 to `WALK_PHASES` - 1: left leg ahead, passing, right leg ahead, passing.
+        variant: taken modulo `PEDESTRIAN_VARIANTS` for a height; odd ones are women.
+        seed: build, clothes and colours.
+        height: metres, where it is not the variant's.
+        is_female: where it is not the variant's.
     """
-    variant %= PEDESTRIAN_VARIANTS
     rng = np.random.default_rng((seed, variant, 0x9ED))
-    look = draw_look(variant, rng)
-    stride = (0.42, 0.04, -0.42, -0.04)[phase % WALK_PHASES]
-    lift = (0.0, 0.16, 0.0, -0.16)[phase % WALK_PHASES]
-    builder = MeshBuilder()
-    person = _Person(builder, PEDESTRIAN_HEIGHT[variant] / 1.78, look, rng.uniform(0.92, 1.12))
-    person.add_legs(stride, lift)
-    person.add_upper_body(stride)
-    return builder.build(f"pedestrian {variant} phase {phase % WALK_PHASES}")
+    height = height or PEDESTRIAN_HEIGHT[variant % PEDESTRIAN_VARIANTS]
+    female = variant % 2 == 1 if is_female is None else is_female
+    head = 1.0 + 0.38 * max(0.0, CHILD_M + 0.1 - height)
+    build = Build(height, female, float(rng.uniform(0.9, 1.16)), head)
+    look = draw_look(female, height < CHILD_M, rng)
+    fine, coarse = (make_figure(build, look, k) for k in (1, 0))
+    meshes = []
+    scale = 0.0
+    for phase in (STANDING, *range(WALK_PHASES)):
+        turns = standing(look) if phase == STANDING else stride(phase, look)
+        name = f"person {variant} phase {phase}"
+        mesh, far = fine.pose(turns, name), coarse.pose(turns, name)
+        scale = scale or height / float(mesh.vertices[:, 2].max())
+        meshes.append(_scaled(mesh, far, scale))
+    return [*meshes[1:], meshes[0]]
 
 
-class _Person:
-    """Limbs in metres of a 1.78 m tall adult, scaled."""
-
-    def __init__(self, builder: MeshBuilder, scale: float, look: Look, girth: float) -> None:
-        self._builder, self._scale, self._look, self._girth = builder, scale, look, girth
-
-    def _at(self, point: Point) -> Point:
-        s = self._scale
-        return (point[0] * s, point[1] * s, point[2] * s)
-
-    def limb(self, a: Point, b: Point, radii: tuple[float, float], look: Material) -> None:
-        s = self._scale * self._girth
-        self._builder.cylinder(self._at(a), self._at(b), (radii[0] * s, radii[1] * s), look, 8)
-
-    def ball(self, centre: Point, radii: Point, look: Material) -> None:
-        self._builder.blob(self._at(centre), self._at(radii), look, (10, 7))
-
-    def add_legs(self, stride: float, lift: float) -> None:
-        """Legs that swing from the hips; `lift` bends the knee of the passing leg."""
-        look = self._look
-        for side, swing in ((1, stride), (-1, -stride)):
-            bend = max(0.0, side * lift)
-            hip = (0.0, side * 0.1, 0.92)
-            knee = (0.42 * np.sin(swing) + bend * 0.9, side * 0.1, 0.92 - 0.43 * np.cos(swing))
-            back = min(0.0, swing) * 0.55
-            ankle = (knee[0] + 0.42 * np.sin(swing + back) - bend * 1.2, side * 0.1,
-                     max(0.09, knee[2] - 0.42 * np.cos(swing + back) + bend * 0.5))  # fmt: skip
-            lower = look.skin if look.has_skirt else look.legs
-            self.limb(hip, knee, (0.092, 0.068), look.legs)
-            self.limb(knee, ankle, (0.064, 0.048), lower)
-            foot = (ankle[0] + 0.06, side * 0.1, ankle[2] - 0.04)
-            self.ball(foot, (0.14, 0.05, 0.05), look.shoes)
-        if look.has_skirt:
-            self.limb((0, 0, 0.98), (0, 0, 0.55), (0.15, 0.24), look.legs)
-
-    def add_upper_body(self, stride: float) -> None:
-        """Trunk, head, and arms that swing against the legs."""
-        look = self._look
-        wide = self._girth
-        self.ball((0.0, 0.0, 0.97), (0.125 * wide, 0.17 * wide, 0.13), look.legs)
-        self.limb((0, 0, 0.95), (0.0, 0, 1.28), (0.135, 0.165), look.top)
-        self.ball((0.0, 0.0, 1.3), (0.125 * wide, 0.205 * wide, 0.19), look.top)
-        self.limb((0, 0, 1.43), (0.01, 0, 1.56), (0.055, 0.05), look.skin)
-        self.ball((0.015, 0.0, 1.645), (0.1, 0.08, 0.125), look.skin)
-        self.ball((-0.02, 0.0, 1.675), (0.1, 0.09, 0.11), look.hair)
-        if look.has_hat:
-            self.ball((0.0, 0.0, 1.715), (0.115, 0.105, 0.08), look.legs)
-        for side, swing in ((1, -stride), (-1, stride)):
-            shoulder = (0.0, side * 0.21 * wide, 1.41)
-            elbow = (0.28 * np.sin(swing), side * (0.21 * wide + 0.05), 1.41 - 0.28 * np.cos(swing))
-            ahead = swing + 0.35
-            hand = (elbow[0] + 0.26 * np.sin(ahead), elbow[1], elbow[2] - 0.26 * np.cos(ahead))
-            self.limb(shoulder, elbow, (0.058, 0.046), look.top)
-            self.limb(elbow, hand, (0.044, 0.034), look.top)
-            self.ball(hand, (0.045, 0.035, 0.06), look.skin)
-        if look.has_bag:
-            self.ball((-0.16, 0.0, 1.22), (0.1, 0.16, 0.24), look.shoes)
-
-    def add_rider(self, seat: Point, hands: Point, feet: Point) -> None:
-        """Somebody seated; points in this person's own metres, hands and feet for the left side."""
-        look = self._look
-        sx, _, sz = seat
-        chest = (sx + 0.22, 0.0, sz + 0.46)
-        self.ball((sx, 0, sz + 0.08), (0.15, 0.17, 0.14), look.legs)
-        self.limb((sx, 0, sz + 0.06), chest, (0.15, 0.17), look.top)
-        self.ball(chest, (0.15, 0.2, 0.17), look.top)
-        head = (chest[0] + 0.1, 0.0, chest[2] + 0.33)
-        self.limb(chest, head, (0.06, 0.05), look.skin)
-        self.ball(head, (0.1, 0.085, 0.12), look.skin)
-        self.ball((head[0] - 0.01, 0, head[2] + 0.04), (0.135, 0.115, 0.125), look.hair)
-        for side in (-1, 1):
-            shoulder = (chest[0], side * 0.2, chest[2] + 0.06)
-            hand = (hands[0], side * hands[1], hands[2])
-            elbow = tuple(0.5 * (a + b) for a, b in zip(shoulder, hand, strict=True))
-            bent = (elbow[0], side * (abs(elbow[1]) + 0.07), elbow[2] - 0.08)
-            self.limb(shoulder, bent, (0.058, 0.046), look.top)
-            self.limb(bent, hand, (0.044, 0.034), look.top)
-            hip, foot = (sx, side * 0.1, sz + 0.04), (feet[0], side * feet[1], feet[2])
-            knee = (
-                0.5 * (hip[0] + foot[0]) + 0.24,
-                side * 0.16,
-                0.55 * hip[2] + 0.45 * foot[2] + 0.06,
-            )
-            self.limb(hip, knee, (0.09, 0.066), look.legs)
-            self.limb(knee, foot, (0.062, 0.048), look.legs)
-            self.ball((foot[0] + 0.05, foot[1], foot[2]), (0.13, 0.05, 0.05), look.shoes)
+def pedestrian_mesh(variant: int, seed: int, phase: int, height: float | None = None) -> Mesh:
+    """One of `pedestrian_meshes`."""
+    return pedestrian_meshes(variant, seed, height)[phase % (WALK_PHASES + 1)]
 
 
-def add_rider(
-    builder: MeshBuilder,
-    look: Look,
-    seat: Point,
-    hands: Point,
-    feet: Point,
-) -> None:
-    """A rider on a two-wheeler; hands and feet are given for the left side and mirrored."""
-    _Person(builder, 1.0, look, 1.0).add_rider(seat, hands, feet)
+def _scaled(mesh: Mesh, coarse: Mesh, scale: float) -> Mesh:
+    small = replace(coarse, vertices=(coarse.vertices * np.float32(scale)))
+    return replace(mesh, vertices=(mesh.vertices * np.float32(scale)), coarse=small)
+
+
+def make_figure(build: Build, look: Look, detail: int) -> Figure:
+    """A dressed body on a skeleton, in the measures of `STATURE`; detail 0 is for far away."""
+    figure = Figure()
+    dress(figure, look, build.girth, build.is_female, build.head, detail)
+    return figure
+
+
+def standing(look: Look) -> dict[str, Array]:
+    """Weight on one leg, arms hanging, one a little bent."""
+    return {
+        "thigh l": swing(0.03, 0.05), "thigh r": swing(0.07, -0.06),
+        "shin l": swing(0.0, 0.02), "shin r": swing(-0.08, -0.02),
+        "foot l": swing(0.0), "foot r": swing(0.0, 0.0),
+        "arm l": swing(-0.05, 0.07), "forearm l": swing(0.22, 0.03),
+        "arm r": swing(0.02, -0.08), "forearm r": swing(0.42 if look.has_bag else 0.2, -0.02),
+        "head": swing(-0.03),
+    }  # fmt: skip
+
+
+def stride(phase: int, look: Look) -> dict[str, Array]:
+    """Turns of the bones in a phase: at 0 the left heel strikes, halfway the right one.
+
+    Angles follow the curves of Winter, Biomechanics (4th ed., fig. 4.6), rounded.
+    """
+    turns: dict[str, Array] = {}
+    angle = 2 * np.pi * phase / WALK_PHASES
+    reach = 0.7 if look.has_skirt else 1.0
+    for side, at, sign in (("l", angle, 1.0), ("r", angle + np.pi, -1.0)):
+        hip = reach * (0.1 + 0.4 * np.cos(at))
+        knee = 0.1 + 0.95 * max(0.0, -np.sin(at + 0.42)) ** 1.6
+        push = max(0.0, -np.sin(at + 1.0)) ** 2  # the heel leaves the ground before the toes
+        lift = max(0.0, np.cos(at)) ** 3
+        turns[f"thigh {side}"] = swing(hip, sign * 0.015)
+        turns[f"shin {side}"] = swing(hip - knee, sign * 0.005)
+        turns[f"foot {side}"] = swing(0.3 * lift - 0.85 * push)
+        back = -np.cos(at)  # arms go against the legs
+        turns[f"arm {side}"] = swing(0.36 * back + 0.02, sign * 0.09)
+        turns[f"forearm {side}"] = swing(0.4 * back + 0.28, sign * 0.0)
+    sway = 0.07 * np.cos(angle)
+    turn = np.array([[np.cos(sway), -np.sin(sway), 0], [np.sin(sway), np.cos(sway), 0], [0, 0, 1]])
+    turns["chest"] = turn @ swing(-0.05)
+    turns["head"] = swing(-0.02)
+    return turns
