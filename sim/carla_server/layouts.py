@@ -227,8 +227,28 @@ class LabelledPoint(msgspec.Struct, array_like=True):
     label: int
 
 
-WEATHER_NOON = (5.0, 0.0, 0.0, 10.0, -1.0, 45.0, 2.0, 0.75, 0.1, 0.0, 1.0, 0.03, 0.0331, 0.0)
-"""`WeatherParameters` in wire order: cloudiness .. dust_storm; CARLA's ClearNoon."""
+class OpendriveGenerationParameters(msgspec.Struct, array_like=True):
+    """How CARLA meshes a client's OpenDRIVE; metres. Of these only the walls exist here."""
+
+    vertex_distance: float = 2.0
+    max_road_length: float = 50.0
+    wall_height: float = 1.0
+    additional_width: float = 0.6
+    smooth_junctions: bool = True
+    enable_mesh_visibility: bool = True
+    enable_pedestrian_navigation: bool = True
+
+
+class StreetLight(msgspec.Struct, array_like=True):
+    """CARLA's LightState: a lamp of the level; lumens, `carla.LightGroup`, red green blue."""
+
+    id: U32
+    location: Vector3D
+    intensity: float
+    group: U8
+    color: tuple[U8, U8, U8]
+    active: bool
+
 
 # ---- Packed little-endian records of the streams.
 
@@ -251,7 +271,8 @@ NO_UNION = bytes(54)
 IMAGE_HEADER = struct.Struct("<IIf")
 
 ACTOR_STATE_ACTIVE = 1
-MAP_CHANGED = 1
+MAP_CHANGED, LIGHTS_CHANGED = 1, 2
+"""Bits of a snapshot: fetch the map anew, ask for the street lamps anew."""
 
 
 def stream_token(stream_id: int, port: int) -> bytes:

@@ -6,6 +6,7 @@ import gc
 import threading
 from collections.abc import Callable
 
+from sim.carla_server.opendrive import town_from_opendrive
 from sim.carla_server.world import ServedWorld
 from sim.engine.simulation import Engine
 from sim.engine.town import Town, build_town, forget_towns
@@ -37,9 +38,15 @@ class Maps:
         names = [f"/Game/Carla/Maps/{name}" for name in town_names()]
         return names if self._foreign is None else [*names, f"/Game/Carla/Maps/{FOREIGN_NAME}"]
 
-    def offer(self, town: Town) -> None:
-        """Keep a town made from a client's OpenDRIVE, to be loaded as `FOREIGN_NAME`."""
-        self._foreign = town
+    def offer(self, xodr: str, wall_height: float) -> None:
+        """Make a town of a client's OpenDRIVE, to be loaded as `FOREIGN_NAME`.
+
+        Raises:
+            OpenDriveError: no town can be made of it; nothing has changed.
+            MissingPartError: the parser, a part of the carla wheel, is not installed.
+        """
+        with self._loading:
+            self._foreign = town_from_opendrive(xodr, FOREIGN_NAME, wall_height=wall_height)
 
     def load(self, world: ServedWorld, name: str, *, reset_settings: bool) -> None:
         """Begin a new episode in the named town; "" is the present one.

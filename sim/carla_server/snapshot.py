@@ -12,6 +12,7 @@ from sim.carla_server.layouts import (
     ACTOR_RECORD,
     ACTOR_STATE_ACTIVE,
     LIGHT_UNION,
+    LIGHTS_CHANGED,
     MAP_CHANGED,
     MESSAGE_HEADER,
     NO_UNION,
@@ -40,7 +41,8 @@ def snapshot(world: ServedWorld, delta_s: float) -> bytes:
             time.monotonic(),
             delta_s,
             *(0, 0, 0),
-            MAP_CHANGED if world.has_map_changed else 0,
+            (MAP_CHANGED if world.has_map_changed else 0)
+            | (LIGHTS_CHANGED if world.street_lights.is_news else 0),
         ),
     ]
     for actor in engine.actors.values():

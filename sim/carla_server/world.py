@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from sim.carla_server.ackermann import pedals
 from sim.carla_server.images import InstanceIds
 from sim.carla_server.layouts import (
-    WEATHER_NOON,
     AckermannControl,
     AckermannSettings,
     EpisodeSettings,
@@ -27,8 +26,10 @@ from sim.carla_server.sensors import Sensor
 from sim.carla_server.sessions import Buffer
 from sim.carla_server.snapshot import snapshot
 from sim.carla_server.streaming import StreamServer
+from sim.carla_server.street_lights import StreetLights
 from sim.engine.actors import Actor
 from sim.engine.geometry import Pose
+from sim.engine.level_inventory import level_inventory
 from sim.engine.simulation import Engine, UnknownActor
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class ServedWorld:
         self.releases_synchronous = releases_synchronous
         self.episode = 1
         self.settings = EpisodeSettings(no_rendering_mode=not has_pictures)
-        self.weather: list[float] = list(WEATHER_NOON)
+        self.weather: list[float] = []  # as a client set it; empty: the engine's own
         self.sensors: dict[int, Sensor] = {}
         self.extras: dict[int, VehicleExtras] = {}
         self.traffic_managers: dict[int, TrafficManager] = {}
@@ -103,6 +104,8 @@ class ServedWorld:
         self._published_frame = engine.frame
         self._definition_uids = {name: uid for uid, name in enumerate(engine.blueprints, start=1)}
         self.spectator = engine.spawn("spectator", SPECTATOR_POSE)
+        self.inventory = list(level_inventory(engine.town))
+        self.street_lights = StreetLights(self.inventory, engine.weather.is_night)
 
     def actor(self, actor_id: int) -> Actor:
         """Return a living actor.
@@ -176,7 +179,9 @@ class ServedWorld:
         self.spectator = engine.spawn("spectator", SPECTATOR_POSE)
         self.episode += 1
         self.has_map_changed = True
-        self.weather = list(WEATHER_NOON)
+        self.weather = []
+        self.inventory = list(level_inventory(engine.town))
+        self.street_lights = StreetLights(self.inventory, engine.weather.is_night)
         if reset_settings:
             self.take_settings(EpisodeSettings())
         with self._published:
@@ -227,7 +232,7 @@ class ServedWorld:
         for sensor in self.sensors.values():
             sensor.follow(delta_s)
         message = snapshot(self, delta_s)
-        self.has_map_changed = False
+        self.has_map_changed = self.street_lights.is_news = False
         return frame, message
 
     def _due_sensors(self) -> tuple[list[Sensor], list[Sensor]]:

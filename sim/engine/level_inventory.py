@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sim.engine.collisions import Obstacle
 from sim.engine.geometry import Box, Pose
@@ -59,7 +59,7 @@ def level_inventory(town: Town) -> Iterator[LevelObject]:
             BUILDING_TAG,
             BUILDINGS,
             building.centre,
-            building.box(),
+            replace(building.box(), z_low=building.centre.z),  # which goes down to its cellar
         )
     for index, one in enumerate(town.furniture):
         tag = TAG_OF_FURNITURE[one.kind]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sim.engine.actors import Actor
 from sim.engine.town import Town
+from sim.engine.weather import Weather
 
 if TYPE_CHECKING:
     from sim.engine.actor_instances import ActorInstances
@@ -29,8 +30,34 @@ class Pictures:
         self._renderer: Renderer | None = None
         self._instances: ActorInstances | None = None
         self._rays: RayScene | None = None
+        self._weather = Weather()
+        self._hidden: frozenset[int] = frozenset()
         self._placed = -1
         self._shown = -1
+
+    @property
+    def weather(self) -> Weather:
+        """The light that pictures show."""
+        return self._weather
+
+    def set_weather(self, weather: Weather) -> None:
+        """Let pictures show other weather from the next one on."""
+        self._weather = weather
+        if self._scene is not None:
+            self._scene.weather = weather
+        if self._renderer is not None:
+            self._renderer.set_weather(weather)
+
+    @property
+    def hidden(self) -> frozenset[int]:
+        """Instance ids of the level's objects that pictures leave out."""
+        return self._hidden
+
+    def hide(self, instance_ids: frozenset[int]) -> None:
+        """Leave these objects of the level out; the next picture builds its scene anew."""
+        self._hidden = instance_ids
+        self._scene = self._renderer = self._instances = None
+        self._placed = self._shown = -1
 
     def scene(self, actors: dict[int, Actor], version: int, elapsed_s: float) -> Scene:
         """The level and the actors as meshes; `version` changes whenever anything may have moved.
@@ -42,6 +69,10 @@ class Pictures:
             from sim.engine.level_scene import level_scene
 
             self._scene = level_scene(self._town, self._asset_seed)
+            self._scene.weather = self._weather
+            self._scene.static = [
+                one for one in self._scene.static if one.instance_id not in self._hidden
+            ]
             self._instances = ActorInstances(self._asset_seed)
         if version != self._placed:
             self._instances.update(self._scene.dynamic, actors, elapsed_s)

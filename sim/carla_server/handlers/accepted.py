@@ -9,31 +9,26 @@ from sim.carla_server.world import ServedWorld
 
 logger = logging.getLogger(__name__)
 
-# Each is common in client scripts, and none changes what a camera or a snapshot shows here.
-ACCEPTED = (
-    "draw_debug_shape",
-    "clear_debug_shape",
-    "clear_debug_string",
-    "update_lights_state",
-    "update_day_night_cycle",
-    "set_actor_enable_gravity",
-    "set_actor_dead",
-    "set_actor_autopilot",  # the Traffic Manager drives from inside the client
-    "add_actor_angular_impulse",
-    "add_actor_torque",
-    "show_vehicle_debug_telemetry",
-    "open_vehicle_door",
-    "close_vehicle_door",
-    "enable_environment_objects",
-    "load_map_layer",
-    "unload_map_layer",
-    "set_annotations_traverse_translucency",
-    "enable_sensor_for_ros",
-    "disable_sensor_for_ros",
-    "set_ignored_vehicles",
-    "console_command",
-    "send",
-)
+ACCEPTED = {
+    "draw_debug_shape": "CARLA shows it in the server's window, and there is none",
+    "clear_debug_shape": "CARLA shows it in the server's window, and there is none",
+    "clear_debug_string": "CARLA shows it in the server's window, and there is none",
+    "set_actor_autopilot": "the Traffic Manager drives from inside the client",
+    "show_vehicle_debug_telemetry": "CARLA shows it in the server's window, and there is none",
+    "set_annotations_traverse_translucency": "no surface here is translucent",
+    "enable_sensor_for_ros": "there is no ROS bridge in the server",
+    "disable_sensor_for_ros": "there is no ROS bridge in the server",
+    "set_ignored_vehicles": "sensors see every vehicle",
+    "console_command": "there is no Unreal console",
+    "set_actor_enable_gravity": "bodies stay on the ground",
+    "set_actor_dead": "nobody falls",
+    "add_actor_angular_impulse": "bodies turn by their wheels",
+    "add_actor_torque": "bodies turn by their wheels",
+    "open_vehicle_door": "doors stay closed",
+    "close_vehicle_door": "doors stay closed",
+    "send": "CARLA's actors take no message either, but for a few of its makers' own",
+}
+"""Each is common in client scripts, and none changes what a sensor or a snapshot shows here."""
 
 
 def _enter(name: str) -> None:

@@ -1,18 +1,24 @@
-"""Connection, episode, map, settings, ticks, weather."""
+"""Connection, episode, map, settings, ticks."""
 
 from __future__ import annotations
 
+from scheduler.errors import VdapError
 from sim.carla_server.actors import definitions
 from sim.carla_server.axes import checked, transform_from_pose
 from sim.carla_server.handlers.registry import reading_rpc, rpc, unlocked_rpc
-from sim.carla_server.layouts import WEATHER_NOON, ActorDefinition, EpisodeSettings, Transform
+from sim.carla_server.layouts import (
+    ActorDefinition,
+    EpisodeSettings,
+    OpendriveGenerationParameters,
+    Transform,
+)
 from sim.carla_server.maps import UnknownMap
 from sim.carla_server.navigation import navigation_file, navigation_mesh
+from sim.carla_server.opendrive import OpenDriveError
 from sim.carla_server.rpc import RpcFailure
 from sim.carla_server.world import WORLD_STREAM, ServedWorld
 
 LONGEST_STEP_S = 10.0  # physics goes on in small steps: an hour in one tick would hold up everyone
-WEATHER_FIELDS = len(WEATHER_NOON)
 HIDDEN_KINDS = ("spectator", "traffic_light")  # part of every episode, in no client's library
 
 
@@ -109,6 +115,18 @@ def load_new_episode(world: ServedWorld, name: str, reset_settings: bool, _layer
         raise RpcFailure(f"Map '{name}' not found") from error
 
 
+@unlocked_rpc
+def copy_opendrive_to_file(
+    world: ServedWorld, xodr: str, parameters: OpendriveGenerationParameters
+) -> None:
+    """Check a client's OpenDRIVE and make a town of it; `load_new_episode` then begins there."""
+    checked(parameters.wall_height, low=0.0)
+    try:
+        world.maps.offer(xodr, parameters.wall_height)
+    except (OpenDriveError, VdapError) as error:
+        raise RpcFailure(str(error)) from error
+
+
 @reading_rpc
 def get_actor_definitions(world: ServedWorld) -> list[ActorDefinition]:
     """Return the blueprint library."""
@@ -118,23 +136,3 @@ def get_actor_definitions(world: ServedWorld) -> list[ActorDefinition]:
         for definition, blueprint in zip(definitions(blueprints), blueprints, strict=True)
         if blueprint.kind not in HIDDEN_KINDS
     ]
-
-
-@reading_rpc
-def get_weather_parameters(world: ServedWorld) -> list[float]:
-    """Return the weather as last set."""
-    return world.weather
-
-
-@rpc
-def set_weather_parameters(world: ServedWorld, weather: list[float]) -> None:
-    """Keep the weather; pictures show clear noon whatever it says."""
-    if len(weather) < WEATHER_FIELDS:
-        raise RpcFailure(f"expected {WEATHER_FIELDS} weather parameters, got {len(weather)}")
-    world.weather = weather[:WEATHER_FIELDS]
-
-
-@reading_rpc
-def query_lights_state(_world: ServedWorld, _endpoint: str) -> list[object]:
-    """Return no street light: those here cannot be switched."""
-    return []

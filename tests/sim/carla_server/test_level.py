@@ -2,6 +2,7 @@
 
 import math
 import struct
+from dataclasses import astuple
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from sim.carla_server.layouts import (
     MESSAGE_HEADER,
 )
+from sim.carla_server.weather import weather_from_carla
 
 from .plain_client import Snapshot, Subscriber, description, spawn_point
 
@@ -19,8 +21,8 @@ def test_building_boxes_are_the_footprints(call, town):
     assert len({entry[2] for entry in objects}) == len(objects)
     for (_, box, _, _, tag), building in zip(objects, town.buildings, strict=True):
         (x, y, z), (long, wide, high), (_, yaw, _), _ = box
-        assert tag == 3 and high == pytest.approx(building.height / 2)
-        assert z == pytest.approx(building.centre.z + high)
+        assert tag == 3 and z + high == pytest.approx(building.height)
+        assert z - high == pytest.approx(building.centre.z)
         turn = math.radians(yaw)
         corners = {
             (
@@ -41,7 +43,7 @@ def test_rays_meet_ground_vehicles_and_buildings_in_order(call, town):
     call.value("spawn_actor", description(call, "vehicle.audi.tt"), point)
     hits = call.value("cast_ray", [x, y, 10.0], [x, y, -1.0])
     assert [label for _, label in hits] == [14, 1]
-    assert hits[0][0][2] > 1.0 and hits[1][0][2] == pytest.approx(0.0)
+    assert hits[0][0][2] > 1.0 and hits[1][0][2] == pytest.approx(0.0, abs=1e-5)
     is_found, (place, label) = call.value("project_point", [x, y, 10.0], [0, 0, -1], 3.0)
     assert is_found is False
     building = town.buildings[0].centre
@@ -122,3 +124,72 @@ def test_collision_sensor_names_both_and_the_push(call, town):
     assert (other[0], other[2][1], other[4]) == (0, "static.building", bytes([3]))
     # The wall pushes back, against the way it was going.
     assert push[0] * fast[0] + push[1] * fast[1] < -1000.0
+
+
+def test_hidden_objects_are_out_of_the_way_of_rays_and_cars(call, server, town):
+    call.settings(True, 0.05)
+    (transform, box, identity, name, _), *_ = call.value("get_environment_objects", 3)
+    (x, y, z), (_, _, high), (_, yaw, _), _ = box
+    above, below = [x, y, z + high + 5.0], [x, y, z - high + 1.0]
+    assert [label for _, label in call.value("cast_ray", above, below)] == [3]
+    call.void("enable_environment_objects", [identity, 99], False)
+    assert call.value("cast_ray", above, below) == []
+    assert name in call.value("get_names_of_all_objects")
+    place = [[x, y, transform[0][2] + 1.0], [0, yaw, 0]]
+    car = call.value("spawn_actor", description(call, "vehicle.audi.tt"), place)
+    assert call.value("destroy_actor", car[0]) is True
+    call.void("enable_environment_objects", [identity], True)
+    assert server.world.engine.hidden == frozenset()
+    assert "collision" in call.failure("spawn_actor", description(call, "vehicle.audi.tt"), place)
+
+
+def test_map_layers_come_and_go(call, server, town):
+    call.void("unload_map_layer", 1)
+    assert len(server.world.engine.hidden) == len(town.buildings)
+    call.void("unload_map_layer", 4)
+    assert len(server.world.engine.hidden) > len(town.buildings)
+    call.void("load_map_layer", 0xFFFF)
+    assert server.world.engine.hidden == frozenset()
+
+
+def test_street_lamps_are_told_set_and_follow_the_sun(call, server):
+    call.settings(True, 0.05)
+    stream = Subscriber(call, 1)
+    lamps = call.value("query_lights_state", "127.0.0.1:7777")
+    assert lamps and not any(lamp[5] for lamp in lamps)
+    heights = {round(lamp[1][2], 1) for lamp in lamps}
+    assert all(3.0 < height < 12.0 for height in heights)
+    number, place, *_ = lamps[0]
+    call.value("tick_cue")
+    assert Snapshot(stream.receive()).state & 2 == 0
+    call.void("update_lights_state", "", [[number, place, 50.0, 2, [255, 0, 0], True]], False)
+    call.value("tick_cue")
+    assert Snapshot(stream.receive()).state & 2 == 2  # every client asks anew
+    assert call.value("query_lights_state", "")[0][2:] == [50.0, 2, [255, 0, 0], True]
+    night = [5.0, 0.0, 0.0, 10.0, 90.0, -20.0, 2.0, 0.75, 0.1, 0.0, 1.0, 0.03, 0.0331, 0.0]
+    call.void("set_weather_parameters", night)
+    assert all(lamp[5] for lamp in call.value("query_lights_state", ""))
+    call.void("update_day_night_cycle", "", False)
+    night[5] = 45.0
+    call.void("set_weather_parameters", night)
+    assert all(lamp[5] for lamp in call.value("query_lights_state", ""))
+    stream.close()
+
+
+def test_weather_turns_with_the_axes_and_is_told_as_it_was_set(call, server):
+    first = call.value("get_weather_parameters")
+    assert astuple(weather_from_carla(first)) == pytest.approx(astuple(server.world.engine.weather))
+    numbers = [80.0, 60.0, 50.0, 30.0, 90.0, 30.0, 20.0, 5.0, 0.2, 70.0, 1.0, 0.03, 0.0331, 0.0]
+    call.void("set_weather_parameters", [*numbers, 7.0])  # of a later version
+    assert call.value("get_weather_parameters") == numbers
+    weather = server.world.engine.weather
+    sun = (math.cos(weather.sun_azimuth), math.sin(weather.sun_azimuth))
+    assert sun == pytest.approx((0.0, -1.0), abs=1e-9)  # 90 degrees clockwise from east: south
+    assert weather.sun_altitude == pytest.approx(math.radians(30.0))
+    assert weather.wetness == 70.0
+    numbers[0] = 1e5
+    call.void("set_weather_parameters", numbers)
+    assert server.world.engine.weather.cloudiness == 100.0
+    numbers[5] = math.nan
+    assert "expected a number" in call.failure("set_weather_parameters", numbers)
+    assert "expected 14" in call.failure("set_weather_parameters", [1.0])

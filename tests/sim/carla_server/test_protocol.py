@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 import sim.carla_server.handlers  # noqa: F401 - fills the registry
+from sim.carla_server.call_table import filled, standing
 from sim.carla_server.handlers.registry import HANDLERS
 from sim.carla_server.protocol import NEW_IN_0_9_16, NEWEST, PROTOCOLS
 from sim.carla_server.rpc import argument_decoder
@@ -66,3 +69,14 @@ def test_server_speaks_the_older_version(town):
     finally:
         call.close()
         server.close()
+
+
+def test_the_documented_table_of_calls_is_today_s():
+    page = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
+    assert page == filled(page), "run: python -m sim.carla_server.call_table docs/protocol.md"
+
+
+def test_every_call_says_what_it_does():
+    for name, rpc in PROTOCOLS[NEWEST].rpcs.items():
+        state, text = standing(name, rpc)
+        assert state in ("works", "accepted", "refused") and len(text) > 6, name
