@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
-from sim.engine.blueprints import Blueprint
+import msgspec
+
+from sim.engine.blueprints import ActorKind, Blueprint
+from sim.engine.drivetrain import Drivetrain
 from sim.engine.geometry import Box, Pose, Vector
 from sim.engine.lanes import Lane
 from sim.engine.traffic_lights import TrafficLight
@@ -12,8 +16,10 @@ from sim.engine.traffic_lights import TrafficLight
 ZERO: Vector = (0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class VehicleControl:
+Attachment = Literal["rigid", "spring_arm", "spring_arm_ghost"]
+
+
+class VehicleControl(msgspec.Struct, frozen=True, gc=False):
     """Pedals and wheel: throttle and brake in [0, 1], steer in [-1, 1], **left positive** (ISO)."""
 
     throttle: float = 0.0
@@ -25,8 +31,7 @@ class VehicleControl:
     gear: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class WalkerControl:
+class WalkerControl(msgspec.Struct, frozen=True, gc=False):
     """Where a walker goes: a direction in the world frame and a speed, m/s."""
 
     direction: Vector = (1.0, 0.0, 0.0)
@@ -67,6 +72,19 @@ class Actor:
         walked: metres walked, which choose the phase of the step (walkers).
         stunned_s: seconds left of sliding after a hit, in which the control does nothing (walkers).
         does_collide: others are hit by it and it by them.
+        kind: what the engine does with it: vehicle, walker, sensor, ...
+        mass: kg; 0 for what nothing moves.
+        drivetrain: mechanics that a client has set, or None for the blueprint's (vehicles).
+        gear: -1 reverse, 0 neutral, 1 and up (vehicles).
+        has_gravity: it falls.
+        is_dead: it obeys no control any more.
+        open_doors: CARLA's door numbers that stand open (vehicles).
+        attachment: how it follows its parent.
+        arm_yaw: radians, heading of the arm that it is attached by.
+        lean: radians by which it leans from upright, after a hit (walkers).
+        falls_sideways: it leans to a side, not forwards or backwards (walkers).
+        ground: height of the ground under it where it was last looked for, metres (vehicles).
+        slope: radians that the ground rises towards its front (vehicles).
     """
 
     id: int
@@ -96,11 +114,23 @@ class Actor:
     walked: float = 0.0
     stunned_s: float = 0.0
     does_collide: bool = True
+    kind: ActorKind = field(init=False)
+    mass: float = field(init=False)
+    drivetrain: Drivetrain | None = None
+    gear: int = 1
+    has_gravity: bool = True
+    is_dead: bool = False
+    open_doors: tuple[int, ...] = ()
+    attachment: Attachment = "rigid"
+    arm_yaw: float = 0.0
+    lean: float = 0.0
+    falls_sideways: bool = False
+    ground: float = 0.0
+    slope: float = 0.0
 
-    @property
-    def kind(self) -> str:
-        """What the engine does with it: vehicle, walker, sensor, ..."""
-        return self.blueprint.kind
+    def __post_init__(self) -> None:
+        self.kind = self.blueprint.kind
+        self.mass = self.blueprint.mass
 
     @property
     def has_body(self) -> bool:

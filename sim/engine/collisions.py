@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sim.engine.dynamics import Body
-from sim.engine.geometry import Box, Vector, boxes_touch, overlap
+from sim.engine.body import Body
+from sim.engine.geometry import Vector
+from sim.engine.level import Level, Obstacle, Wall
+from sim.engine.walking import knock_over
+
+__all__ = ["Collision", "Contacts", "Level", "Obstacle"]
 
 RESTITUTION = 0.1  # share of the closing speed that remains; car bodies crumple
-CELL = 32.0  # m, side of a cell of the level's grid
-FAR = 500.0  # m from which all cells are looked at: whoever is that fast passes most of a town
-REACH_MARGIN = 0.5  # m beyond what a body can travel in a tick
-STUN = 2.0  # s for which a walker who was hit slides
+FRICTION = 0.4  # of the impulse between bodies, sheet metal on sheet metal
+STUN = 2.0  # s for which a walker who was hit lies
 STUN_IMPULSE = 60.0  # N s that a walker shrugs off: a nudge at 0.8 m/s
 
 
@@ -35,71 +35,23 @@ class Collision:
     level_tag: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Obstacle:
-    """A fixed thing of the level."""
-
-    box: Box
-    semantic_tag: int
-
-
-class Level:
-    """Fixed obstacles in a grid."""
-
-    def __init__(self, obstacles: Iterable[Obstacle]) -> None:
-        self._cells: dict[tuple[int, int], list[Obstacle]] = defaultdict(list)
-        for obstacle in obstacles:
-            box = obstacle.box
-            for key in _cells(box.x, box.y, box.radius):
-                self._cells[key].append(obstacle)
-
-    def near(self, x: float, y: float, reach: float) -> list[Obstacle]:
-        """Obstacles within `reach` metres of a point, each once."""
-        found: dict[int, Obstacle] = {}
-        keys = self._cells.keys() if reach > FAR else _cells(x, y, reach)
-        for key in keys:
-            for obstacle in self._cells.get(key, ()):
-                box = obstacle.box
-                if math.hypot(box.x - x, box.y - y) <= reach + box.radius:
-                    found[id(obstacle)] = obstacle
-        return list(found.values())
-
-
-def _cells(x: float, y: float, reach: float) -> list[tuple[int, int]]:
-    low_x, high_x = math.floor((x - reach) / CELL), math.floor((x + reach) / CELL)
-    low_y, high_y = math.floor((y - reach) / CELL), math.floor((y + reach) / CELL)
-    return [(i, j) for i in range(low_x, high_x + 1) for j in range(low_y, high_y + 1)]
-
-
 class Contacts:
-    """The contacts of one tick: who could meet, found once, and the impulses summed up."""
+    """The contacts of one tick: the pairs that could meet, and the impulses summed up."""
 
-    def __init__(self, bodies: list[Body], level: Level, delta_s: float) -> None:
+    def __init__(
+        self, pairs: list[tuple[Body, Body]], walls: list[tuple[Body, list[Wall]]]
+    ) -> None:
         self._impulses: dict[tuple[int, int, int], list[float]] = {}
-        bodies = [body for body in bodies if body.actor.does_collide]
-        reaches = [_reach(body, delta_s) for body in bodies]
-        self._pairs: list[tuple[Body, Body]] = []
-        self._walls: list[tuple[Body, Obstacle]] = []
-        for i, a in enumerate(bodies):
-            if not a.inverse_mass:
-                continue
-            if not a.is_asleep:
-                travel = reaches[i] - math.hypot(a.half_length, a.half_width)
-                near = level.near(a.x, a.y, reaches[i])
-                self._walls += [(a, one) for one in near if boxes_touch(_box(a), one.box, travel)]
-            for j, b in enumerate(bodies):
-                if j == i or (b.inverse_mass and j < i):
-                    continue
-                reach = reaches[i] + reaches[j]
-                if abs(a.x - b.x) < reach and abs(a.y - b.y) < reach and _can_meet(a, b):
-                    self._pairs.append((a, b))
+        self._pairs = pairs
+        self._walls = walls
 
     def resolve(self) -> None:
         """Part what overlaps now and exchange the impulses."""
         for a, b in self._pairs:
             self._meet(a, b)
-        for body, obstacle in self._walls:
-            self._hit_wall(body, obstacle)
+        for body, walls in self._walls:
+            for wall in walls:
+                self._hit_wall(body, wall)
 
     def collisions(self) -> list[Collision]:
         """What happened in the tick, in the order it began."""
@@ -111,37 +63,43 @@ class Contacts:
         return found
 
     def _meet(self, a: Body, b: Body) -> None:
-        box_a, box_b = _box(a), _box(b)
-        reach = box_a.radius + box_b.radius
+        reach = a.radius + b.radius
         if abs(a.x - b.x) > reach or abs(a.y - b.y) > reach:
             return
-        found = overlap(box_a, box_b)
+        if a.z - a.rest > b.z - b.rest + b.height or b.z - b.rest > a.z - a.rest + a.height:
+            return
+        found = overlap(a, b)
         if found is None:
             return
         depth, nx, ny = found
         share = a.inverse_mass / (a.inverse_mass + b.inverse_mass)
         a.x, a.y = a.x + nx * depth * share, a.y + ny * depth * share
         b.x, b.y = b.x - nx * depth * (1 - share), b.y - ny * depth * (1 - share)
-        size = _bounce(a, b, (nx, ny), _contact_point(box_a, box_b))
-        if size > 0.0:
-            self._note((a.actor.id, b.actor.id, 0), nx * size, ny * size)
+        a.is_asleep = False
+        b.is_asleep = not b.inverse_mass
+        impulse = _bounce(a, b, (nx, ny), _contact_point(a, b))
+        if impulse is not None:
+            self._note((a.actor.id, b.actor.id, 0), *impulse)
             for body in (a, b):
-                if body.actor.kind == "walker" and size > STUN_IMPULSE:
+                if body.is_walker and math.hypot(*impulse) > STUN_IMPULSE:
                     body.actor.stunned_s = STUN
+                    knock_over(body)
 
-    def _hit_wall(self, body: Body, obstacle: Obstacle) -> None:
-        box = _box(body)
-        wall = obstacle.box
-        if math.hypot(body.x - wall.x, body.y - wall.y) > box.radius + wall.radius:
+    def _hit_wall(self, body: Body, wall: Wall) -> None:
+        reach = body.radius + wall.radius
+        if abs(body.x - wall.x) > reach or abs(body.y - wall.y) > reach:
             return
-        found = overlap(box, wall)
+        foot = body.z - body.rest
+        if foot > wall.z_high or foot + body.height < wall.z_low:
+            return
+        found = overlap(body, wall)
         if found is None:
             return
         depth, nx, ny = found
         body.x, body.y = body.x + nx * depth, body.y + ny * depth
-        size = _bounce(body, None, (nx, ny), _contact_point(box, wall))
-        if size > 0.0 and body.actor.kind == "vehicle":
-            self._note((body.actor.id, 0, obstacle.semantic_tag), nx * size, ny * size)
+        impulse = _bounce(body, None, (nx, ny), _contact_point(body, wall))
+        if impulse is not None and body.is_driven:
+            self._note((body.actor.id, 0, wall.tag), *impulse)
 
     def _note(self, key: tuple[int, int, int], x: float, y: float) -> None:
         total = self._impulses.setdefault(key, [0.0, 0.0])
@@ -149,62 +107,102 @@ class Contacts:
         total[1] += y
 
 
-def _reach(body: Body, delta_s: float) -> float:
-    speed = math.hypot(body.vx, body.vy) + 8.0 * delta_s
-    return math.hypot(body.half_length, body.half_width) + speed * delta_s + REACH_MARGIN
+def overlap(a: Body, b: Body | Wall, margin: float = 0.0) -> tuple[float, float, float] | None:
+    """How two rectangles overlap on the ground, by the separating axis test.
+
+    Returns:
+        (depth, nx, ny): the least shift, metres, and the unit direction from `b` to `a` in which
+        shifting `a` parts them; None where they are apart by more than `margin`.
+    """
+    ca, sa, cb, sb = a.cos, a.sin, b.cos, b.sin
+    dx, dy = a.x - b.x, a.y - b.y
+    straight, turned = abs(ca * cb + sa * sb), abs(sa * cb - ca * sb)
+    la, wa, lb, wb = a.half_length, a.half_width, b.half_length, b.half_width
+    best, bx, by = math.inf, 0.0, 0.0
+    reach = la + lb * straight + wb * turned + margin
+    at = dx * ca + dy * sa
+    if (depth := reach - abs(at)) < 0.0:
+        return None
+    best, bx, by = (depth, ca, sa) if at >= 0.0 else (depth, -ca, -sa)
+    reach = wa + lb * turned + wb * straight + margin
+    at = dy * ca - dx * sa
+    if (depth := reach - abs(at)) < 0.0:
+        return None
+    if depth < best:
+        best, bx, by = (depth, -sa, ca) if at >= 0.0 else (depth, sa, -ca)
+    reach = lb + la * straight + wa * turned + margin
+    at = dx * cb + dy * sb
+    if (depth := reach - abs(at)) < 0.0:
+        return None
+    if depth < best:
+        best, bx, by = (depth, cb, sb) if at >= 0.0 else (depth, -cb, -sb)
+    reach = wb + la * turned + wa * straight + margin
+    at = dy * cb - dx * sb
+    if (depth := reach - abs(at)) < 0.0:
+        return None
+    if depth < best:
+        best, bx, by = (depth, -sb, cb) if at >= 0.0 else (depth, sb, -cb)
+    return best, bx, by
 
 
-def _can_meet(a: Body, b: Body) -> bool:
-    """Two walkers step aside for each other, and what sleeps has met already."""
-    if a.actor.kind == "walker" and b.actor.kind == "walker":
-        return False
-    return not (a.is_asleep and b.is_asleep)
+def _corners(box: Body | Wall) -> list[tuple[float, float]]:
+    cx, sx = box.cos * box.half_length, box.sin * box.half_length
+    cy, sy = -box.sin * box.half_width, box.cos * box.half_width
+    x, y = box.x, box.y
+    return [
+        (x + cx + cy, y + sx + sy), (x - cx + cy, y - sx + sy),
+        (x - cx - cy, y - sx - sy), (x + cx - cy, y + sx - sy),
+    ]  # fmt: skip
 
 
-def _box(body: Body) -> Box:
-    return Box(body.x, body.y, body.yaw, body.half_length, body.half_width)
-
-
-def _contact_point(a: Box, b: Box) -> tuple[float, float]:
+def _contact_point(a: Body, b: Body | Wall) -> tuple[float, float]:
     """The middle of the corners that lie in the other box; of the two centres if none does."""
-    points = [p for p in a.corners() if _holds(b, p)] + [p for p in b.corners() if _holds(a, p)]
+    points = [p for p in _corners(a) if _holds(b, p)] + [p for p in _corners(b) if _holds(a, p)]
     if not points:
         points = [(a.x, a.y), (b.x, b.y)]
     return sum(p[0] for p in points) / len(points), sum(p[1] for p in points) / len(points)
 
 
-def _holds(box: Box, point: tuple[float, float]) -> bool:
+def _holds(box: Body | Wall, point: tuple[float, float]) -> bool:
     dx, dy = point[0] - box.x, point[1] - box.y
-    cos, sin = math.cos(box.yaw), math.sin(box.yaw)
     return (
-        abs(dx * cos + dy * sin) <= box.half_length + 1e-6
-        and abs(dy * cos - dx * sin) <= box.half_width + 1e-6
+        abs(dx * box.cos + dy * box.sin) <= box.half_length + 1e-6
+        and abs(dy * box.cos - dx * box.sin) <= box.half_width + 1e-6
     )
 
 
 def _bounce(
     a: Body, b: Body | None, normal: tuple[float, float], point: tuple[float, float]
-) -> float:
-    """Exchange the impulse along `normal` (from b to a) at a point; returns its size, N s.
+) -> tuple[float, float] | None:
+    """Exchange the impulse at a point, `normal` from b to a; returns it on `a`, N s.
 
     The impulse of two rigid bodies with restitution e: (1 + e) v_n over the sum of their inverse
-    masses and of (r x n)^2 / I (Baraff, Physically Based Modeling, 2001).
+    masses and of (r x n)^2 / I (Baraff, Physically Based Modeling, 2001); across it as much as
+    stops the sliding, at most `FRICTION` times as much (Coulomb).
     """
     nx, ny = normal
-    arm_a = (point[0] - a.x) * ny - (point[1] - a.y) * nx
-    closing = -(a.vx * nx + a.vy * ny + a.spin * arm_a)
-    inverse = a.inverse_mass + arm_a * arm_a * a.inverse_inertia
-    arm_b = 0.0
+    ax, ay = point[0] - a.x, point[1] - a.y
+    bx, by = (point[0] - b.x, point[1] - b.y) if b is not None else (0.0, 0.0)
+    vx, vy = a.vx - a.spin * ay, a.vy + a.spin * ax
     if b is not None:
-        arm_b = (point[0] - b.x) * ny - (point[1] - b.y) * nx
-        closing += b.vx * nx + b.vy * ny + b.spin * arm_b
-        inverse += b.inverse_mass + arm_b * arm_b * b.inverse_inertia
+        vx, vy = vx - (b.vx - b.spin * by), vy - (b.vy + b.spin * bx)
+    closing = -(vx * nx + vy * ny)
     if closing <= 0.0:
-        return 0.0
-    size = (1.0 + RESTITUTION) * closing / inverse
-    a.vx, a.vy = a.vx + nx * size * a.inverse_mass, a.vy + ny * size * a.inverse_mass
-    a.spin += arm_a * size * a.inverse_inertia
+        return None
+
+    def weight(dx: float, dy: float) -> float:
+        arm = ax * dy - ay * dx
+        total = a.inverse_mass + arm * arm * a.inverse_inertia
+        if b is not None:
+            arm = bx * dy - by * dx
+            total += b.inverse_mass + arm * arm * b.inverse_inertia
+        return total
+
+    size = (1.0 + RESTITUTION) * closing / weight(nx, ny)
+    sliding = vy * nx - vx * ny  # along (-ny, nx)
+    rub = min(max(-sliding / weight(-ny, nx), -FRICTION * size), FRICTION * size)
+    ix, iy = size * nx - rub * ny, size * ny + rub * nx
+    a.push((ix, iy, 0.0), (ax, ay))
     if b is not None:
-        b.vx, b.vy = b.vx - nx * size * b.inverse_mass, b.vy - ny * size * b.inverse_mass
-        b.spin -= arm_b * size * b.inverse_inertia
-    return size
+        b.push((-ix, -iy, 0.0), (bx, by))
+    return ix, iy

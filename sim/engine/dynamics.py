@@ -1,8 +1,10 @@
-"""How bodies move between contacts: a bicycle model with tyre grip, and walkers.
+"""How vehicles move between contacts: a dynamic bicycle model on its drivetrain.
 
-The bicycle model is the kinematic one of Rajamani, Vehicle Dynamics and Control (2nd ed., 2.2),
-with the yaw rate held under the grip limit and the rear axle's side slip pulled to zero by no more
-than the tyres can; state x, y, yaw, world velocity, yaw rate.
+State x, y, yaw, world velocity, yaw rate, front wheel angle, gear. Side forces are linear in the
+slip of the front and the rear axle up to the grip (Rajamani, Vehicle Dynamics and Control, 2nd ed.,
+2.3, with a friction circle, 13.7). The stiff pair of side velocity and yaw rate is stepped
+implicitly, so that the model holds at any speed: towards standstill it becomes the kinematic one
+(same book, 2.2), whose rear axle runs on a circle of radius wheelbase / tan(steer).
 """
 
 from __future__ import annotations
@@ -10,91 +12,29 @@ from __future__ import annotations
 import math
 
 from sim.engine.actors import Actor
-from sim.engine.geometry import Pose, wrap
+from sim.engine.body import LEVEL_SLOPE, Body, drivetrain_of
+from sim.engine.vehicle_physics import BRAKING, GRAVITY, MAX_STEER_DEG, STEERING_CURVE
 
-GRAVITY = 9.81  # m/s^2
+__all__ = ["BRAKE", "GRIP", "MAX_STEER", "drive", "pedals", "settle", "steer_limit"]
+
 GRIP = 0.9 * GRAVITY  # m/s^2, tyre on dry asphalt
-BRAKE = 8.0  # m/s^2 at a full pedal
-HAND_BRAKE = 5.0  # m/s^2
-ROLLING = 0.15  # m/s^2, rolling resistance
-ENGINE_DRAG = 0.04  # 1/s, deceleration per m/s off the throttle
-REVERSE_SPEED = 8.0  # m/s
-MAX_STEER = math.radians(70.0)  # front wheels at full lock, CARLA's max_steer_angle
+BRAKE = BRAKING  # m/s^2 at a full pedal
+MAX_STEER = math.radians(MAX_STEER_DEG)  # front wheels at full lock
 STEER_RATE = 4.0  # rad/s of the front wheels
-YAW_ACCELERATION = 8.0  # rad/s^2 that the tyres can give
-# CARLA's steering curve: share of the lock that full steer gives, by speed in m/s
-STEERING_CURVE = ((0.0, 1.0), (20 / 3.6, 0.9), (60 / 3.6, 0.8), (120 / 3.6, 0.7))
 STANDSTILL = 0.05  # m/s under which a vehicle that is not driven stands
-WALKER_TURN = 6.0  # rad/s
-WALKER_SLIDE = 5.0  # m/s^2 that slows a walker who was hit
+CREEP = 0.3  # m/s; slip at less is reckoned as at this
+LEAST_SIDE_GRIP = 0.2  # of the grip that a braked or driven axle keeps for the side
 CLIMB = 1.0  # m/s at which a body rises over a kerb
-
-
-class Body:
-    """An actor's motion while a tick is computed; read from it first, written back at the end.
-
-    Plain floats: thirty bodies times ten steps have to fit in a few milliseconds.
-    """
-
-    __slots__ = (
-        "actor", "ground", "half_length", "half_width", "inverse_inertia", "inverse_mass", "spin",
-        "start", "steer", "vx", "vy", "vz", "x", "y", "yaw", "z",
-    )  # fmt: skip
-
-    def __init__(self, actor: Actor, ground: float) -> None:
-        pose = actor.pose
-        self.actor = actor
-        self.x, self.y, self.z, self.yaw = pose.x, pose.y, pose.z, pose.yaw
-        self.vx, self.vy, self.vz = actor.velocity
-        self.start = actor.velocity
-        self.spin = actor.angular_velocity[2]
-        self.steer = actor.steer_angle
-        self.half_length, self.half_width = actor.extent[0], actor.extent[1]
-        self.ground = ground + actor.extent[2] - actor.box_offset[2]
-        self.inverse_mass = self.inverse_inertia = 0.0
-        if actor.is_simulated and actor.kind in ("vehicle", "walker"):
-            mass = actor.blueprint.mass
-            square = 4 * (self.half_length**2 + self.half_width**2)
-            self.inverse_mass, self.inverse_inertia = 1 / mass, 12 / (mass * square)
-
-    @property
-    def is_asleep(self) -> bool:
-        """Nothing moves it and it does not move."""
-        actor = self.actor
-        if not actor.is_simulated or actor.kind == "prop":
-            return True
-        if actor.constant_velocity is not None or self.z > self.ground + 1e-3:
-            return False
-        if abs(self.vx) + abs(self.vy) + abs(self.spin) > 1e-6:
-            return False
-        if actor.kind == "walker":
-            return actor.walker_control.speed == 0.0
-        control = actor.control
-        return control.throttle == 0.0 or control.hand_brake or control.brake > 0.5
-
-    def write_back(self, delta_s: float) -> None:
-        """Put the new motion into the actor."""
-        actor, start = self.actor, self.start
-        pose = actor.pose
-        ahead = self.vx * math.cos(self.yaw) + self.vy * math.sin(self.yaw)
-        actor.rolled += ahead * delta_s
-        actor.pose = Pose(self.x, self.y, self.z, wrap(self.yaw), pose.pitch, pose.roll)
-        actor.velocity = (self.vx, self.vy, self.vz)
-        actor.angular_velocity = (0.0, 0.0, self.spin)
-        actor.acceleration = (
-            (self.vx - start[0]) / delta_s,
-            (self.vy - start[1]) / delta_s,
-            (self.vz - start[2]) / delta_s,
-        )
-        actor.steer_angle = self.steer
+ON_GROUND = 0.05  # m over the ground up to which tyres touch it
+SHIFT_PAUSE = 0.3  # s between two shifts of the automatic
 
 
 def steer_limit(speed: float) -> float:
-    """Radians of the front wheels at full steer, by CARLA's steering curve."""
+    """Radians of the front wheels at full steer, by CARLA's default steering curve."""
     below = STEERING_CURVE[0]
     for above in STEERING_CURVE[1:]:
-        if speed < above[0]:
-            share = (speed - below[0]) / (above[0] - below[0])
+        if 3.6 * speed < above[0]:
+            share = (3.6 * speed - below[0]) / (above[0] - below[0])
             return MAX_STEER * (below[1] + share * (above[1] - below[1]))
         below = above
     return MAX_STEER * below[1]
@@ -102,106 +42,191 @@ def steer_limit(speed: float) -> float:
 
 def pedals(actor: Actor, acceleration: float, speed: float) -> tuple[float, float]:
     """(throttle, brake) in [0, 1] that give a forward acceleration, m/s^2, at a speed, m/s."""
-    needed = acceleration + _coasting(speed)
-    if needed < 0.0:
-        return 0.0, min(-needed / BRAKE, 1.0)
-    blueprint = actor.blueprint
-    full = blueprint.max_acceleration * max(1.0 - speed / blueprint.max_speed, 0.05)
-    return min(needed / full, 1.0), 0.0
-
-
-def _coasting(speed: float) -> float:
-    """Deceleration without pedals, m/s^2."""
-    return ROLLING + ENGINE_DRAG * speed if speed > 0.0 else 0.0
+    train = drivetrain_of(actor)
+    gear = max(actor.gear, 1)
+    coasting = train.air * speed * speed + (train.rolling if speed > 0.0 else 0.0)
+    needed = train.mass * acceleration + coasting
+    idle, full = train.engine_drag(gear, 0.0, speed), train.engine_drag(gear, 1.0, speed)
+    if needed < -idle:
+        brakes = max(train.front_brake + train.rear_brake, 1.0)
+        return 0.0, min((-needed - idle) / brakes, 1.0)
+    span = train.pull(gear, speed) + idle - full
+    return min((needed + idle) / max(span, 1.0), 1.0), 0.0
 
 
 def drive(body: Body, h: float) -> None:
     """Move a vehicle by `h` seconds under its control."""
+    if body.z > body.ground + body.rest + ON_GROUND:
+        _fly(body, h)
+        return
     actor = body.actor
     control = actor.control
-    cos, sin = math.cos(body.yaw), math.sin(body.yaw)
+    cos, sin = body.cos, body.sin
     ahead = body.vx * cos + body.vy * sin
     side = body.vy * cos - body.vx * sin
-    ahead = _speed_after(body, ahead, h)
-    wanted = control.steer * steer_limit(abs(ahead))
+    before_x, before_y = body.vx, body.vy
+    wanted = control.steer * body.drivetrain.steer_limit(abs(ahead))
     step = STEER_RATE * h
     body.steer += min(max(wanted - body.steer, -step), step)
-
-    wheelbase = actor.blueprint.wheelbase
-    spin = ahead * math.tan(body.steer) / wheelbase
-    limit = GRIP / max(abs(ahead), 1.0)
-    spin = min(max(spin, -limit), limit)
-    step = YAW_ACCELERATION * h
-    body.spin += min(max(spin - body.spin, -step), step)
-    step = GRIP * h
-    side += min(max(body.spin * wheelbase / 2 - side, -step), step)
     if actor.constant_velocity is not None:
-        ahead, side = actor.constant_velocity[0], actor.constant_velocity[1]
+        along, side, _ = actor.constant_velocity
+        limit = GRIP / max(abs(along), 1.0)
+        spin = along * math.tan(body.steer) / body.drivetrain.wheelbase
+        body.spin = min(max(spin, -limit), limit)
+    else:
+        along = _along(body, ahead, h)
+        forces = _grip_left(body, control.hand_brake and not actor.is_dead)
+        if abs(ahead) + abs(side) + abs(body.spin) + abs(along) > 1e-9:
+            along, side = _turn(body, along, side, forces, h)
+    if body.spin:
+        body.yaw += body.spin * h
+        body.cos, body.sin = cos, sin = math.cos(body.yaw), math.sin(body.yaw)
+    body.vx, body.vy = along * cos - side * sin, along * sin + side * cos
+    body.x += 0.5 * (before_x + body.vx) * h
+    body.y += 0.5 * (before_y + body.vy) * h
+    if body.z != body.ground + body.rest or body.vz != 0.0:
+        settle(body, h)
 
-    body.vx, body.vy = ahead * cos - side * sin, ahead * sin + side * cos
-    body.x += body.vx * h
-    body.y += body.vy * h
-    turned = body.spin * h
-    body.yaw += turned
-    # the tyres turn the velocity with the body as far as they grip; the rest shows as side slip
-    held = min(abs(turned), GRIP * h / max(abs(ahead), 1.0))
-    turned = math.copysign(held, turned)
-    c, s = math.cos(turned), math.sin(turned)
-    body.vx, body.vy = body.vx * c - body.vy * s, body.vx * s + body.vy * c
-    if body.z != body.ground or body.vz != 0.0:
-        _settle(body, h)
 
-
-def _speed_after(body: Body, ahead: float, h: float) -> float:
-    """Forward speed after pedals, drag and brakes, m/s."""
-    actor, control = body.actor, body.actor.control
-    blueprint = actor.blueprint
-    drag = _coasting(abs(ahead))
-    if control.throttle > 0.0 and not control.hand_brake:
-        top = REVERSE_SPEED if control.reverse else blueprint.max_speed
-        way = -1.0 if control.reverse else 1.0
-        push = blueprint.max_acceleration * max(1.0 - way * ahead / top, 0.0)
-        ahead += way * min(control.throttle, 1.0) * push * h
-    drag += BRAKE * min(max(control.brake, 0.0), 1.0) + (HAND_BRAKE if control.hand_brake else 0.0)
-    slower = abs(ahead) - drag * h
-    if slower <= 0.0 or (slower < STANDSTILL and control.throttle == 0.0):
+def _along(body: Body, ahead: float, h: float) -> float:
+    """Forward speed after engine, brakes, drag and slope, m/s."""
+    train, actor = body.drivetrain, body.actor
+    control = actor.control
+    speed = abs(ahead)
+    throttle = 0.0 if actor.is_dead else min(max(control.throttle, 0.0), 1.0)
+    push = _push(body, throttle, speed, h) if throttle > 0.0 and not control.hand_brake else 0.0
+    if push == 0.0 and body.gear < 1 and not control.reverse and not control.manual_gear_shift:
+        body.gear = 1
+    brake = 1.0 if actor.is_dead else min(max(control.brake, 0.0), 1.0)
+    stop = 0.0
+    if brake or control.hand_brake:
+        stop = min(brake * train.front_brake, train.front_grip) + min(
+            brake * train.rear_brake + (train.hand_brake if control.hand_brake else 0.0),
+            train.rear_grip,
+        )
+    body.drive_force = push - math.copysign(stop, ahead) if speed else push
+    drag = train.rolling + train.air * speed * speed + train.engine_drag(body.gear, throttle, speed)
+    ahead += push / train.mass * h
+    if body.slope:
+        ahead -= body.gravity * math.sin(body.slope) * h
+    slower = abs(ahead) - (stop + drag) / train.mass * h
+    if slower <= 0.0:
+        return 0.0
+    if slower < STANDSTILL and throttle == 0.0 and (abs(body.slope) < LEVEL_SLOPE or brake):
         return 0.0
     return math.copysign(slower, ahead)
 
 
-def walk(body: Body, h: float) -> None:
-    """Move a walker by `h` seconds under its control, or let it slide after a hit."""
+def _push(body: Body, throttle: float, speed: float, h: float) -> float:
+    """N from the engine at the wheels, with the gears shifted as speed and control ask."""
+    train, control = body.drivetrain, body.actor.control
+    if control.manual_gear_shift:
+        body.gear = min(max(control.gear, -1), len(train.gears))
+    elif control.reverse:
+        body.gear = -1
+    elif train.physics.use_gear_autobox:
+        _shift(body, throttle, speed, h)
+    elif body.gear < 1:
+        body.gear = 1
+    if body.gear == 0:
+        return 0.0
+    if body.shift_left > 0.0:
+        body.shift_left -= h
+        return 0.0
+    way = -1.0 if body.gear < 0 else 1.0
+    turning = max(way * (body.vx * body.cos + body.vy * body.sin), 0.0)
+    limit = train.front_grip + train.rear_grip
+    return way * min(throttle * train.pull(body.gear, turning), limit)
+
+
+def _shift(body: Body, throttle: float, speed: float, h: float) -> None:
+    body.shift_wait -= h
+    gear = body.drivetrain.gear_at(body.gear, speed, throttle)
+    if gear == body.gear:
+        return
+    if body.gear < 1:
+        body.gear = gear
+    elif body.shift_wait <= 0.0:
+        body.gear = gear
+        body.shift_left = body.drivetrain.physics.gear_switch_time
+        body.shift_wait = SHIFT_PAUSE + body.shift_left
+
+
+def _grip_left(body: Body, is_locked: bool) -> tuple[float, float]:
+    """N of side force that the front and the rear tyres have beside what pulls and brakes."""
+    train = body.drivetrain
+    whole = train.front_grip + train.rear_grip
+    used = min(abs(body.drive_force) / whole, 1.0) if whole else 0.0
+    share = max(math.sqrt(1.0 - used * used), LEAST_SIDE_GRIP)
+    rear = LEAST_SIDE_GRIP if is_locked else share
+    return train.front_grip * share, train.rear_grip * rear
+
+
+def _turn(
+    body: Body, along: float, side: float, grip: tuple[float, float], h: float
+) -> tuple[float, float]:
+    """Step side velocity and yaw rate by an implicit step; returns (along, side), m/s."""
+    train = body.drivetrain
+    speed = max(abs(along), CREEP)
+    a, b, mass = train.to_front, train.to_rear, train.mass
+    front, rear = train.front_stiffness / speed, train.rear_stiffness / speed
+    inertia = 1.0 / body.inverse_inertia if body.inverse_inertia else mass * a * b
+    tan = math.tan(body.steer)
+    fixed_front = fixed_rear = 0.0
+    spin, slid = body.spin, side
+    for _ in range(3):  # an axle that would slip is held at its grip, and the step made again
+        pull = front * along * tan
+        m11 = mass + h * (front + rear)
+        m12 = h * (front * a - rear * b + mass * along)
+        m21 = h * (front * a - rear * b)
+        m22 = inertia + h * (front * a * a + rear * b * b)
+        right = mass * side + h * (pull + fixed_front + fixed_rear)
+        turn = inertia * body.spin + h * (a * (pull + fixed_front) - b * fixed_rear)
+        over = m11 * m22 - m12 * m21
+        slid = (right * m22 - turn * m12) / over
+        spin = (m11 * turn - m21 * right) / over
+        front_force = front * (along * tan - slid - a * spin) + fixed_front
+        rear_force = rear * (b * spin - slid) + fixed_rear
+        if front and abs(front_force) > grip[0]:
+            fixed_front, front = math.copysign(grip[0], front_force), 0.0
+        elif rear and abs(rear_force) > grip[1]:
+            fixed_rear, rear = math.copysign(grip[1], rear_force), 0.0
+        else:
+            break
+    body.front_force, body.rear_force = front_force, rear_force
+    scrub = front_force * math.sin(body.steer) / mass * h
+    if abs(scrub) < abs(along):
+        along -= scrub
+    along += h * slid * spin
+    body.spin = spin if abs(spin) > 1e-9 else 0.0
+    return along, slid if abs(slid) > 1e-9 else 0.0
+
+
+def _fly(body: Body, h: float) -> None:
+    """No tyre touches the ground: gravity alone."""
     actor = body.actor
-    control = actor.walker_control
-    if actor.stunned_s > 0.0:
-        actor.stunned_s -= h
-        speed = math.hypot(body.vx, body.vy)
-        share = max(speed - WALKER_SLIDE * h, 0.0) / speed if speed else 0.0
-        body.vx, body.vy = body.vx * share, body.vy * share
-    else:
-        dx, dy, _ = control.direction
-        size = math.hypot(dx, dy)
-        pace = control.speed / size if size > 1e-6 else 0.0
-        body.vx, body.vy = dx * pace, dy * pace
-        if pace > 0.0:
-            step = WALKER_TURN * h
-            body.yaw += min(max(wrap(math.atan2(dy, dx) - body.yaw), -step), step)
-    body.spin = 0.0
+    if actor.constant_velocity is not None:
+        ahead, side = actor.constant_velocity[0], actor.constant_velocity[1]
+        body.vx = ahead * body.cos - side * body.sin
+        body.vy = ahead * body.sin + side * body.cos
+    body.front_force = body.rear_force = body.drive_force = 0.0
     body.x += body.vx * h
     body.y += body.vy * h
-    actor.walked += math.hypot(body.vx, body.vy) * h
-    if body.z != body.ground or body.vz != 0.0:
-        _settle(body, h)
+    if body.spin:
+        body.yaw += body.spin * h
+        body.cos, body.sin = math.cos(body.yaw), math.sin(body.yaw)
+    settle(body, h)
 
 
-def _settle(body: Body, h: float) -> None:
+def settle(body: Body, h: float) -> None:
     """Fall to the ground, or climb onto it."""
-    if body.z > body.ground:
-        body.vz -= GRAVITY * h
+    low = body.ground + body.rest
+    if body.z > low or body.vz > 0.0:
+        body.vz -= body.gravity * h
         body.z += body.vz * h
-        if body.z <= body.ground:
-            body.z, body.vz = body.ground, 0.0
-    elif body.z < body.ground:
-        body.z, body.vz = min(body.z + CLIMB * h, body.ground), 0.0
+        if body.z <= low:
+            body.z, body.vz = low, 0.0
+    elif body.z < low:
+        body.z, body.vz = min(body.z + CLIMB * h, low), 0.0
     else:
         body.vz = 0.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 Vector = tuple[float, float, float]  # x, y, z; metres, m/s or rad/s as the owner says
 
 
-@dataclass(frozen=True, slots=True)
-class Pose:
+class Pose(msgspec.Struct, frozen=True, gc=False):
     """Where a body stands: its axes are x forward, y left, z up (ISO 8855).
 
     Attributes:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sim.engine.actor_calls import ActorCalls, UnknownActor
-from sim.engine.actors import ZERO, Actor
+from sim.engine.actors import ZERO, Actor, Attachment
+from sim.engine.attachments import follow
 from sim.engine.blueprints import Blueprint
 from sim.engine.catalogue import all_blueprints
-from sim.engine.collisions import Collision, Contacts, Level, Obstacle
-from sim.engine.dynamics import Body, drive, walk
+from sim.engine.collisions import Collision
 from sim.engine.geometry import Pose, boxes_touch
+from sim.engine.level import Level, Obstacle
+from sim.engine.level_calls import LevelCalls
 from sim.engine.level_objects import level_obstacles
 from sim.engine.light_calls import LightCalls
+from sim.engine.motion import Motion
 from sim.engine.pedestrians import Pedestrians
 from sim.engine.pictures import Pictures
+from sim.engine.road_place import TRIGGER_LENGTH, RoadPlaces
 from sim.engine.town import Town
 from sim.engine.traffic import Traffic
 from sim.engine.traffic_lights import LightBoard, TrafficLight
@@ -26,11 +29,14 @@ if TYPE_CHECKING:
     from sim.engine.render.renderer import CameraView, Picture
     from sim.engine.sensing.ray_scene import RayScene
 
-__all__ = ["Collision", "Engine", "SpawnCollision", "UnknownActor", "UnknownBlueprint"]
-
-SUBSTEP = 0.01  # s, longest step of the motion; CARLA's max_substep_delta_time
-TRIGGER_LENGTH = 12.0  # m before the stop line in which a vehicle's front counts as at the light
-ON_LANE = 1.75  # m from a lane's middle within which a vehicle is on it
+__all__ = [
+    "TRIGGER_LENGTH",
+    "Collision",
+    "Engine",
+    "SpawnCollision",
+    "UnknownActor",
+    "UnknownBlueprint",
+]
 
 
 class UnknownBlueprint(KeyError):  # noqa: N818 - named for what happened
@@ -41,7 +47,7 @@ class SpawnCollision(RuntimeError):  # noqa: N818 - named for what happened
     """Something already stands where an actor should spawn."""
 
 
-class Engine(ActorCalls, LightCalls):
+class Engine(ActorCalls, LightCalls, LevelCalls):
     """One world. Everything in it follows from (town, seed, asset_seed, the calls made).
 
     Attributes:
@@ -70,6 +76,8 @@ class Engine(ActorCalls, LightCalls):
         self.blueprints: dict[str, Blueprint] = all_blueprints()
         self._lights = LightBoard([replace(light) for light in town.traffic_lights])
         self._level = Level(level_obstacles(town))
+        self._motion = Motion(town, self._level)
+        self._places = RoadPlaces(town, self._lights.lights)
         self._traffic = Traffic(town, seed)
         self._pedestrians = Pedestrians(town, seed)
         self._pictures = Pictures(
@@ -105,66 +113,23 @@ class Engine(ActorCalls, LightCalls):
         self._lights.tick(delta_s)
         self._traffic.guide(self.actors, self._lights.lights, delta_s)
         self._pedestrians.guide(self.actors, self._lights.cycles, delta_s)
-        self._move(delta_s)
+        self.collisions = self._motion.advance(delta_s)
+        look = self._places.look
         for actor in self.actors.values():
             if actor.parent is not None:
-                self._follow(actor, actor.parent)
+                follow(actor, self._level, delta_s)
             elif actor.kind == "vehicle":
-                self._look_at_road(actor)
+                look(actor)
         self._version += 1
         self.frame += 1
         self.elapsed_s += delta_s
         return self.frame
 
-    def _move(self, delta_s: float) -> None:
-        """Bodies under their controls, in substeps with contacts."""
-        bodies = [
-            Body(actor, self._ground_under(actor))
-            for actor in self.actors.values()
-            if actor.has_body and actor.parent is None
-        ]
-        steps = max(1, math.ceil(delta_s / SUBSTEP - 1e-9))
-        h = delta_s / steps
-        contacts = Contacts(bodies, self._level, delta_s)
-        for _ in range(steps):
-            for body in bodies:
-                if not body.is_asleep:
-                    (walk if body.actor.kind == "walker" else drive)(body, h)
-            contacts.resolve()
-        for body in bodies:
-            if body.actor.is_simulated:
-                body.write_back(delta_s)
-        self.collisions = contacts.collisions()
-
-    def _ground_under(self, actor: Actor) -> float:
-        if actor.kind == "vehicle" and actor.lane is not None and abs(actor.lane_offset) < ON_LANE:
-            return 0.0
-        return self.town.ground_height(actor.pose.x, actor.pose.y)
-
     def _look_at_road(self, actor: Actor) -> None:
-        """Find a vehicle's lane, its speed limit and the light it stands at."""
-        pose = actor.pose
-        lanes = self.town.lanes
-        place = None
-        if actor.lane is not None:
-            place = lanes.still_on(actor.lane, actor.lane_s, pose.x, pose.y, pose.yaw)
-        if place is not None and actor.lane is not None:
-            lane, s, offset = actor.lane, *place
-        else:
-            lane, s, offset = lanes.nearest(pose.x, pose.y, pose.yaw)
-        actor.lane, actor.lane_s, actor.lane_offset = lane, s, offset
-        actor.speed_limit = lane.speed_limit
-        actor.traffic_light = None
-        if lane.light_id is not None and abs(offset) <= ON_LANE:
-            front = s + actor.extent[0]
-            if front >= lane.stop_s - TRIGGER_LENGTH and s <= lane.stop_s:
-                actor.traffic_light = self._lights.lights[lane.light_id]
+        self._places.look(actor)
 
-    def _follow(self, actor: Actor, parent: Actor) -> None:
-        actor.pose = parent.pose.compose(actor.local_pose)
-        actor.velocity = parent.velocity
-        actor.angular_velocity = parent.angular_velocity
-        actor.acceleration = parent.acceleration
+    def _follow(self, actor: Actor) -> None:
+        follow(actor, self._level, 0.0)
 
     # ---- coming and going
 
@@ -174,6 +139,7 @@ class Engine(ActorCalls, LightCalls):
         pose: Pose,
         attributes: Mapping[str, str] | None = None,
         parent_id: int | None = None,
+        attachment: Attachment = "rigid",
     ) -> Actor:
         """Bring an actor to life; with a parent, `pose` is in the parent's axes.
 
@@ -190,8 +156,13 @@ class Engine(ActorCalls, LightCalls):
         if actor.has_body and parent is None and not self._is_free(actor):
             raise SpawnCollision(f"no room for {blueprint_id} at ({pose.x:.1f}, {pose.y:.1f})")
         self._add(actor)
-        if actor.kind == "vehicle":
+        if actor.parent is not None:
+            actor.attachment, actor.arm_yaw = attachment, actor.parent.pose.yaw
+            self._follow(actor)
+        elif actor.kind == "vehicle":
             self._look_at_road(actor)
+        if actor.has_body and actor.parent is None:
+            self._motion.add(actor)
         return actor
 
     def _enter(self, blueprint: Blueprint, pose: Pose, attributes: Mapping[str, str]) -> Actor:
@@ -217,6 +188,7 @@ class Engine(ActorCalls, LightCalls):
             local_pose=pose,
             extent=(length / 2, width / 2, height / 2),
             box_offset=ZERO if blueprint.kind == "walker" else (0.0, 0.0, height / 2),
+            is_simulated=blueprint.kind != "prop",  # as in CARLA, until physics is switched on
         )
 
     def _add(self, actor: Actor) -> None:
@@ -245,6 +217,8 @@ class Engine(ActorCalls, LightCalls):
             self.destroy(child)
         self._version += 1
         del self.actors[actor_id]
+        self._motion.remove(actor_id)
+        self._places.forget(actor_id)
         self._traffic.release(actor_id)
         self._pedestrians.release(actor_id)
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sim.carla_server.actors import bounding_box, wire_actor
 from sim.carla_server.axes import checked, pose_from_transform, spin_from_carla, vector_from_carla

@@ -15,8 +15,9 @@ MODEL3 = "vehicle.tesla.model3"
 
 def test_the_catalogue_holds_what_the_issue_needs(engine: Engine) -> None:
     kinds = [blueprint.kind for blueprint in engine.blueprints.values()]
-    assert kinds.count("vehicle") >= 20
-    assert kinds.count("walker") >= 10
+    assert kinds.count("vehicle") >= 40
+    assert kinds.count("walker") >= 24
+    assert kinds.count("prop") >= 60
     for name in ("rgb", "depth", "semantic_segmentation", "instance_segmentation"):
         values = {one.id for one in engine.blueprints[f"sensor.camera.{name}"].attributes}
         assert values >= {"image_size_x", "image_size_y", "fov", "sensor_tick", "role_name"}
@@ -26,8 +27,8 @@ def test_the_catalogue_holds_what_the_issue_needs(engine: Engine) -> None:
         if blueprint.kind == "vehicle":
             length, width, height = blueprint.size
             assert 1.5 < length < 9.0
-            assert 0.5 < width < 2.8
-            assert 1.3 < height < 3.5
+            assert 0.5 < width < 3.0
+            assert 1.3 < height < 3.7
             assert 1.0 < blueprint.wheelbase < length
 
 
