@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sim.engine.actors import Actor
+from sim.engine.render.stages import Stages
 from sim.engine.town import Town
 from sim.engine.weather import Weather
 
@@ -26,6 +27,7 @@ class Pictures:
         self._shadows = shadows
         self._threads = threads
         self._noise_seed = noise_seed
+        self.stages = Stages()  # where a benchmark looks; read when the first picture is taken
         self._scene: Scene | None = None
         self._renderer: Renderer | None = None
         self._instances: ActorInstances | None = None
@@ -103,7 +105,11 @@ class Pictures:
             from sim.engine.render.renderer import Renderer
 
             self._renderer = Renderer(
-                scene, shadows=self._shadows, threads=self._threads, noise_seed=self._noise_seed
+                scene,
+                shadows=self._shadows,
+                threads=self._threads,
+                noise_seed=self._noise_seed,
+                stages=self.stages,
             )
         if version != self._shown:
             self._renderer.begin_tick(frame)
