@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from sim.engine.geometry import Box, Pose, boxes_touch, wrap
 from sim.engine.lanes import Lane, LaneGraph
-from sim.engine.roads import PAVEMENT_WIDTH
 from sim.engine.surfaces import LAWN_HEIGHT
+from sim.engine.towns.roads import PAVEMENT_WIDTH
 
 FACADE_STYLES = 8  # kinds of facade to choose from
 CLEAR_OF_PAVEMENT = 0.3  # m that a building keeps from any pavement's edge

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 TOWNS = {
     "VdapTown01": "small: two signalled crossroads and four streets",
+    "VdapTown02": "dense: twelve blocks, an avenue, one-way streets, parked cars",
+    "VdapTown03": "motorway with two interchanges, country roads, hills, a village",
+    "VdapTown04": "mixed: centre, suburb, dual carriageway, roundabout",
 }
 FOLDER = "Carla/Maps/"  # as CARLA shows maps
 

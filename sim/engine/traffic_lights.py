@@ -27,7 +27,8 @@ class TrafficLight:
         signal_id: id of its OpenDRIVE signal, CARLA's `sign_id`.
         pose: foot of its pole; x points to where the lamps look, at the arriving vehicles.
         stop_line: pose on the governed lane where one stops.
-        lane_id: the governed lane.
+        lane_id: the governed lane, of several the outermost.
+        lane_ids: all governed lanes.
         stop_s: metres along that lane.
         junction_id: OpenDRIVE junction id.
         group: lights of a junction with the same group are green together.
@@ -47,6 +48,7 @@ class TrafficLight:
     stop_s: float
     junction_id: int
     group: int
+    lane_ids: tuple[LaneId, ...] = ()
     state: LightState = LightState.RED
     elapsed: float = 0.0
     green_time: float = 10.0

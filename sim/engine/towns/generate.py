@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import random
+from collections import deque
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,35 +12,42 @@ from numpy.typing import NDArray
 from sim.engine.blocks import place_buildings, place_furniture
 from sim.engine.geometry import Pose
 from sim.engine.lanes import LaneGraph, LaneId
-from sim.engine.layout import CROSSING_WIDTH, NORTH, SOUTH, street_plan
-from sim.engine.opendrive import write_opendrive
-from sim.engine.roads import (
-    LANE_WIDTH,
-    Junction,
-    Network,
-    lane_offset,
-)
 from sim.engine.surfaces import KERB_HEIGHT
 from sim.engine.town import Crossing, JunctionArea, Pavement, Town
 from sim.engine.town_names import FOLDER, TownName
-from sim.engine.towns.paving import junction_outline, surfaces
-from sim.engine.traffic_lights import TrafficLight
+from sim.engine.towns.controls import place_lights, place_signs
+from sim.engine.towns.dense import dense_town
+from sim.engine.towns.mixed import mixed_town
+from sim.engine.towns.motorway import motorway_town
+from sim.engine.towns.network import Network
+from sim.engine.towns.opendrive import write_opendrive
+from sim.engine.towns.painting import paint
+from sim.engine.towns.paving import lay, patches
+from sim.engine.towns.plan import CROSSING_WIDTH, Plan
+from sim.engine.towns.small import small_town
 
+PLANS: dict[str, Callable[[], Plan]] = {
+    "VdapTown01": small_town,
+    "VdapTown02": dense_town,
+    "VdapTown03": motorway_town,
+    "VdapTown04": mixed_town,
+}
 SPAWN_SPACING = 20.0  # m along a lane
 SPAWN_CLEARANCE = 12.0  # m from a lane's ends, so that nobody spawns on a crossing
 SPAWN_HEIGHT = 0.3  # m over the ground, so that no wheel starts below it
+SHORTEST_SPAWN_LANE = 30.0  # m
 WALKER_SPACING = 15.0  # m between spawn points on pavements
 WALKER_HEIGHT = 0.93  # m from the ground to the middle of a walker's body
-POLE_BEHIND_EDGE = 0.3  # m from the junction's far edge to a light's pole
-POLE_BESIDE_KERB = 2.2  # m from the kerb to a light's pole; long vehicles swing over the kerb
 
 
 def generate(name: TownName) -> Town:
     """The town of a plan and a seed."""
-    network, seed = street_plan(), name.seed
+    plan, seed = PLANS[name.plan](), name.seed
+    network = plan.network
     lanes = network.lane_graph()
     pavements = _pavements(lanes)
     buildings = place_buildings(lanes, random.Random(f"{seed} buildings"))
+    streets = [road for road in network.roads.values() if road.junction_id < 0]
     return Town(
         name=FOLDER + str(name),
         seed=seed,
@@ -47,24 +55,27 @@ def generate(name: TownName) -> Town:
         lanes=lanes,
         spawn_points=_spawn_points(lanes),
         walker_spawn_points=_walker_points(pavements),
-        loop=_loop(network),
-        junctions=[
-            JunctionArea(one.id, np.insert(junction_outline(one), 2, 0.0, axis=1))
-            for one in network.junctions
+        loop=route_through(lanes, [LaneId(*lane) for lane in plan.loop]),
+        junctions=[JunctionArea(one.id, one.outline()) for one in network.junctions],
+        surfaces=[
+            *lay(network),
+            *paint(network),
+            *(patch for road in streets for patch in patches(road, seed)),
         ],
-        surfaces=surfaces(network),
+        land_height=network.relief.height,
         buildings=buildings,
         furniture=place_furniture(lanes, buildings, random.Random(f"{seed} furniture")),
-        traffic_lights=_traffic_lights(network, lanes),
+        traffic_lights=place_lights(network, lanes),
+        signs=place_signs(network, lanes),
         pavements=pavements,
-        crossings=_crossings(network, lanes, pavements),
+        crossings=_crossings(network, pavements),
     )
 
 
 def _spawn_points(lanes: LaneGraph) -> list[Pose]:
     points: list[Pose] = []
     for lane in lanes.lanes.values():
-        if lane.kind != "driving" or lane.is_junction:
+        if lane.kind != "driving" or lane.is_junction or lane.length < SHORTEST_SPAWN_LANE:
             continue
         room = lane.length - 2 * SPAWN_CLEARANCE
         count = int(room // SPAWN_SPACING)
@@ -84,58 +95,32 @@ def _walker_points(pavements: list[Pavement]) -> list[Pose]:
     return points
 
 
-def _loop(network: Network) -> list[LaneId]:
-    """Up the west side street, along the north, down the east side, back by the south."""
-    west, east = network.junctions
-    route = [
-        (west.arms[NORTH].road.id, -1),
-        (east.connections[NORTH, SOUTH].id, -1),
-        (east.arms[SOUTH].road.id, 1),
-        (west.connections[SOUTH, NORTH].id, -1),
-    ]
-    return [LaneId(*lane) for lane in route]
+def route_through(lanes: LaneGraph, stops: Sequence[LaneId]) -> list[LaneId]:
+    """The closed route of fewest lanes through some lanes in turn."""
+    route: list[LaneId] = []
+    for k, start in enumerate(stops):
+        route += _way(lanes, start, stops[(k + 1) % len(stops)])[:-1]
+    return route
 
 
-def _traffic_lights(network: Network, lanes: LaneGraph) -> list[TrafficLight]:
-    """A light for every approach, its pole at the far right corner, over the crossing there."""
-    lights: list[TrafficLight] = []
-    for junction in network.junctions:
-        for direction, arm in sorted(junction.arms.items()):
-            signal = next(
-                signal
-                for signal in arm.road.signals
-                if signal.id == str(junction.id * 10 + direction)
-            )
-            lane = lanes[LaneId(arm.road.id, arm.lane_in)]
-            lane.stop_s = _along(lane.centre, *arm.road.at(signal.s, lane_offset(arm.lane_in))[:2])
-            lane.light_id = len(lights) + 1
-            lane.approach = "light"
-            lights.append(
-                TrafficLight(
-                    id=lane.light_id,
-                    signal_id=signal.id,
-                    pose=_pole(junction, direction),
-                    stop_line=lane.pose_at(lane.stop_s),
-                    lane_id=lane.id,
-                    stop_s=lane.stop_s,
-                    junction_id=junction.id,
-                    group=direction % 2,
-                )
-            )
-    return lights
-
-
-def _pole(junction: Junction, direction: int) -> Pose:
-    """The far right corner as seen from an arm; x looks back at that arm."""
-    angle = direction * math.pi / 2
-    ahead = -(junction.radius + POLE_BEHIND_EDGE)
-    left = LANE_WIDTH + POLE_BESIDE_KERB  # of someone who looks out of the junction along the arm
-    return Pose(
-        junction.x + ahead * math.cos(angle) - left * math.sin(angle),
-        junction.y + ahead * math.sin(angle) + left * math.cos(angle),
-        KERB_HEIGHT,
-        angle,
-    )
+def _way(lanes: LaneGraph, start: LaneId, end: LaneId) -> list[LaneId]:
+    """Fewest lanes from one to another, both included, at least two."""
+    came_from: dict[LaneId, LaneId] = {}
+    waiting = deque([start])
+    while waiting:
+        here = waiting.popleft()
+        for after in lanes[here].successors:
+            if after not in came_from:
+                came_from[after] = here
+                waiting.append(after)
+        if end in came_from:
+            break
+    else:
+        raise ValueError(f"no way from lane {start} to lane {end}")
+    way = [end]
+    while len(way) == 1 or way[-1] != start:
+        way.append(came_from[way[-1]])
+    return way[::-1]
 
 
 def _along(line: NDArray[np.float64], x: float, y: float) -> float:
@@ -150,34 +135,47 @@ def _along(line: NDArray[np.float64], x: float, y: float) -> float:
 
 
 def _pavements(lanes: LaneGraph) -> list[Pavement]:
-    """The closed rings that pavement lanes form."""
-    rings: list[Pavement] = []
-    left = [lane.id for lane in lanes.lanes.values() if lane.kind == "pavement"]
+    """The closed rings and the open stretches that pavement lanes form."""
+    left = {lane.id: None for lane in lanes.lanes.values() if lane.kind == "pavement"}
+    found: list[Pavement] = []
     while left:
-        chain = [left[0]]
-        while (after := lanes[chain[-1]].successors[0]) != chain[0]:
-            chain.append(after)
-        left = [lane_id for lane_id in left if lane_id not in chain]
-        pieces = [lanes[lane_id].centre[:-1] for lane_id in chain]
-        centre = np.concatenate([*pieces, pieces[0][:1]])
-        steps = np.linalg.norm(np.diff(centre, axis=0), axis=1)
-        lengths = np.concatenate([[0.0], np.cumsum(steps)])
-        rings.append(Pavement(tuple(chain), centre, lengths, lanes[chain[0]].width))
-    return rings
+        start = next(iter(left))
+        for one in left:  # a stretch begins where nothing comes before
+            if not lanes[one].predecessors:
+                start = one
+                break
+        chain = [start]
+        while (after := lanes[chain[-1]].successors[:1]) and after[0] != start:
+            chain.append(after[0])
+        for lane_id in chain:
+            left.pop(lane_id)
+        found.append(_joined(lanes, chain, is_ring=bool(after)))
+    return found
 
 
-def _crossings(network: Network, lanes: LaneGraph, pavements: list[Pavement]) -> list[Crossing]:
-    """A crossing over every arm of every junction, with its place on the pavements it joins."""
+def _joined(lanes: LaneGraph, chain: list[LaneId], *, is_ring: bool) -> Pavement:
+    pieces = [lanes[lane_id].centre[:-1] for lane_id in chain]
+    end = pieces[0][:1] if is_ring else lanes[chain[-1]].centre[-1:]
+    centre = np.concatenate([*pieces, end])
+    steps = np.linalg.norm(np.diff(centre, axis=0), axis=1)
+    lengths = np.concatenate([[0.0], np.cumsum(steps)])
+    return Pavement(tuple(chain), centre, lengths, lanes[chain[0]].width)
+
+
+def _crossings(network: Network, pavements: list[Pavement]) -> list[Crossing]:
+    """A crossing over every marked arm, with its place on the pavements it joins."""
+    ring_of = {lane: k for k, ring in enumerate(pavements) for lane in ring.lanes}
     crossings: list[Crossing] = []
     for junction in network.junctions:
-        for arm in junction.arms.values():
+        for arm in junction.arms:
+            if not (junction.has_crossings and arm.has_crossing):
+                continue
             station = arm.road.crossings[0 if arm.contact == "start" else -1]
             points, rings, along = [], [], []
-            for number in (2, -2):
-                x, y, _ = arm.road.at(station, lane_offset(number))
-                lane_id = LaneId(arm.road.id, number)
-                index = next(i for i, ring in enumerate(pavements) if lane_id in ring.lanes)
-                points.append((x, y, KERB_HEIGHT))
+            for number in (arm.road.numbers("pavement", 1)[0], arm.road.numbers("pavement", -1)[0]):
+                x, y, _ = arm.road.at(station, arm.road.middle(number))
+                index = ring_of[LaneId(arm.road.id, number)]
+                points.append((x, y, arm.road.relief.height(x, y) + KERB_HEIGHT))
                 rings.append(index)
                 along.append(_along(pavements[index].centre, x, y))
             crossings.append(

@@ -1,20 +1,17 @@
-"""Lays the surfaces of a network: roads, marks, kerbs, pavements and verges."""
+"""Lays the ground of a network: roads, kerbs, pavements, verges and junction floors."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+import math
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.layout import CROSSING_WIDTH
-from sim.engine.roads import LANE_WIDTH, PAVEMENT_WIDTH, Junction, Network, Road
 from sim.engine.surfaces import (
     KERB_HEIGHT,
-    KERB_WIDTH,
     LAWN_HEIGHT,
     MARKING_HEIGHT,
-    MARKING_TAG,
     PAVEMENT_TAG,
     ROAD_TAG,
     TERRAIN_TAG,
@@ -22,119 +19,154 @@ from sim.engine.surfaces import (
     Area,
     Strip,
     Surface,
+    pavement_strips,
 )
+from sim.engine.towns.junctions import Arm, Junction
+from sim.engine.towns.network import Network
+from sim.engine.towns.roads import Road
 
 LINE_STEP, ARC_STEP = 12.0, 0.8  # m between the points of straight and bent bands
-PAVEMENT_EDGE = LANE_WIDTH + PAVEMENT_WIDTH
-LINE_WIDTH = 0.14  # m
-DASH, DASH_PERIOD = 3.0, 9.0  # m, a town's centre line: 3 m painted, 6 m free
-EDGE_LINE = LANE_WIDTH - 0.2  # m from the middle
-STOP_LINE_WIDTH = 0.4  # m along the road
-ZEBRA_BAR, ZEBRA_PERIOD = 0.5, 1.0  # m across the road
+HILL_STEP = 6.0  # m between the points of bands on hills
+MEDIAN_VERGE = 2.2  # m of grass beside the inner edge of a motorway's carriageway
+ISLAND_MARGIN = 0.8  # m from a roundabout's lane to the kerb of its island
+KERB = 0.25  # m, width of a median's or island's kerbstone
 
 
-def surfaces(network: Network) -> list[Surface]:
-    """Everything flat of a network."""
+def lay(network: Network) -> list[Surface]:
+    """Everything of the ground that is not paint."""
     found: list[Surface] = []
     for road in network.roads.values():
         if road.junction_id < 0:
-            _street(road, found)
-        elif -2 in road.lanes:
-            _side(road, -1.0, found)
+            _carriageway(road, found)
+            for side in (1, -1):
+                _side(road, side, found)
     for junction in network.junctions:
-        outline = np.insert(junction_outline(junction), 2, 0.0, axis=1)
-        found.append(Area(outline, "junction", ROAD_TAG))
+        found.append(Area(junction.outline(), "junction", ROAD_TAG))
+        for k in range(len(junction.arms)):
+            found += _corner(junction, k)
+        if junction.ring is not None:
+            found += _island(junction)
     return found
 
 
-def _line(road: Road, t: float, z: float) -> NDArray[np.float64]:
-    """(N, 3) the line `t` metres left of a road's reference line at a height."""
-    stations = road.samples(LINE_STEP, ARC_STEP)
-    return np.array([(*road.at(s, t)[:2], z) for s in stations])
+def stations(road: Road) -> list[float]:
+    """Where the bands of a road have their points."""
+    return road.samples(HILL_STEP if road.relief.amplitude else LINE_STEP, ARC_STEP)
 
 
-def _band(
-    road: Road, left: tuple[float, float], right: tuple[float, float], texture: str, tag: int
-) -> Strip:
-    """The band along a whole road between two (t, z)."""
-    return Strip(_line(road, *left), _line(road, *right), texture, tag)
+def _carriageway(road: Road, found: list[Surface]) -> None:
+    """Bands of asphalt between the kerbs, and raised medians."""
+    at = stations(road)
+    numbers = [n for n in road.lanes if road.form(n).kind != "pavement"]
+    for is_median, group in groupby(numbers, lambda n: road.form(n).kind == "median"):
+        members = list(group)
+        left, right = max(road.edges(members[0])), min(road.edges(members[-1]))
+        if is_median:
+            found += _raised(road.line(left, 0.0, at), road.line(right, 0.0, at))
+        else:
+            edges = road.line(left, 0.0, at), road.line(right, 0.0, at)
+            found.append(Strip(*edges, "asphalt", ROAD_TAG))
 
 
-def _patch(
-    road: Road, along: tuple[float, float], across: tuple[float, float], texture: str
-) -> Strip:
-    """A marking between two stations and two offsets (left first)."""
-    steps = max(2, int((along[1] - along[0]) / ARC_STEP) + 1 if _is_bent(road, along) else 2)
-    stations = np.linspace(*along, steps)
-    edges = [
-        np.array([(*road.at(float(s), t)[:2], MARKING_HEIGHT) for s in stations]) for t in across
+def _raised(left: NDArray[np.float64], right: NDArray[np.float64]) -> list[Surface]:
+    """A grass strip between kerbs, closed at its ends; given at the road's height."""
+    up = (0.0, 0.0, KERB_HEIGHT)
+    unit = (right - left) / np.linalg.norm(right - left, axis=1, keepdims=True) * KERB
+    high_left, high_right = left + up, right + up
+    ends = [(left[:1], right[:1]), (right[-1:], left[-1:])]
+    return [
+        Strip(high_left[::-1], left[::-1], "kerb", PAVEMENT_TAG),
+        Strip(high_right, right, "kerb", PAVEMENT_TAG),
+        Strip(high_left, high_left + unit, "kerb", PAVEMENT_TAG),
+        Strip(high_left + unit, high_right - unit, "grass", TERRAIN_TAG),
+        Strip(high_right - unit, high_right, "kerb", PAVEMENT_TAG),
+        *(
+            Strip(np.concatenate([a + up, b + up]), np.concatenate([a, b]), "kerb", PAVEMENT_TAG)
+            for a, b in ends
+        ),
     ]
-    return Strip(edges[0], edges[1], texture, MARKING_TAG)
 
 
-def _is_bent(road: Road, along: tuple[float, float]) -> bool:
-    return abs(road.at(along[0])[2] - road.at(along[1])[2]) > 1e-6
+def _side(road: Road, side: int, found: list[Surface]) -> None:
+    """Kerb, pavement and verge on the left (1) or right (-1) of a road."""
+    at = stations(road)[::-side]  # so that the road lies on the left
+    pavements = road.numbers("pavement", side)
+    if pavements:
+        inner, outer = road.edges(pavements[0])
+        edges = road.line(inner, KERB_HEIGHT, at), road.line(outer, KERB_HEIGHT, at)
+        found += pavement_strips(*edges)
+        return
+    width = MEDIAN_VERGE if road.character == "motorway" and side > 0 else VERGE_WIDTH
+    edge, foot = road.kerb(side), road.kerb(side) + side * width
+    lines = road.line(edge, 0.0, at), road.line(foot, LAWN_HEIGHT, at)
+    found.append(Strip(*lines, "grass", TERRAIN_TAG))
 
 
-def _street(road: Road, found: list[Surface]) -> None:
-    half = LANE_WIDTH
-    found.append(_band(road, (half, 0.0), (-half, 0.0), "asphalt", ROAD_TAG))
-    for side in (1.0, -1.0):
-        _side(road, side, found)
-    found += _markings(road)
+def _corner(junction: Junction, k: int) -> list[Surface]:
+    """Pavement or verge round the corner between an arm and the next."""
+    arm, after = junction.arms[k], junction.arms[(k + 1) % len(junction.arms)]
+    first, last = arm.pavement(1), after.pavement(-1)
+    if first is not None and last is not None:
+        width = arm.road.form(first).width
+        kerb = junction.corner_line(k, 0.0, KERB_HEIGHT)
+        return pavement_strips(kerb, junction.corner_line(k, -width, KERB_HEIGHT))
+    if _is_nose(arm, after):
+        return []
+    foot = junction.corner_line(k, -VERGE_WIDTH, LAWN_HEIGHT)
+    return [Strip(junction.corner_line(k), foot, "grass", TERRAIN_TAG)]
 
 
-def _side(road: Road, side: float, found: list[Surface]) -> None:
-    """Kerb face, kerb top, pavement and verge on the left (1) or right (-1) of a road."""
-    edges = [
-        (LANE_WIDTH, 0.0),
-        (LANE_WIDTH, KERB_HEIGHT),
-        (LANE_WIDTH + KERB_WIDTH, KERB_HEIGHT),
-        (PAVEMENT_EDGE, KERB_HEIGHT),
-        (PAVEMENT_EDGE + VERGE_WIDTH, LAWN_HEIGHT),
-    ]
-    looks = [
-        ("kerb", PAVEMENT_TAG),
-        ("kerb", PAVEMENT_TAG),
-        ("pavement", PAVEMENT_TAG),
-        ("grass", TERRAIN_TAG),
-    ]
-    for (inner, outer), (texture, tag) in zip(pairwise(edges), looks, strict=True):
-        near, far = (side * inner[0], inner[1]), (side * outer[0], outer[1])
-        left, right = (far, near) if side > 0.0 else (near, far)
-        found.append(_band(road, left, right, texture, tag))
+def _is_nose(arm: Arm, after: Arm) -> bool:
+    """The two run side by side, so that there is no room for a verge between them."""
+    a, b = arm.kerb(1), after.kerb(-1)
+    return math.hypot(a.x - b.x, a.y - b.y) < 2 * VERGE_WIDTH
 
 
-def _markings(road: Road) -> list[Strip]:
-    """Centre dashes, edge lines, stop lines and zebra crossings of a street."""
-    length, half = road.length, LINE_WIDTH / 2
-    ends = sorted([*(signal.s for signal in road.signals), 0.0, length])
-    first, last = ends[1], ends[-2]
-    meshes = [
-        _patch(road, (s, s + DASH), (half, -half), "marking_white")
-        for s in np.arange(first + 3.0, last - DASH, DASH_PERIOD).tolist()
-    ]
-    for side in (EDGE_LINE, -EDGE_LINE):
-        left, right = (
-            _line(road, side + half, MARKING_HEIGHT),
-            _line(road, side - half, MARKING_HEIGHT),
+def _island(junction: Junction) -> list[Surface]:
+    """The raised middle of a roundabout."""
+    ring = junction.ring
+    assert ring is not None
+    turn = np.linspace(0.0, 2 * np.pi, 49)
+    around = np.stack([np.cos(turn), np.sin(turn), np.zeros(49)], 1)
+    middle = np.array([ring.x, ring.y, junction.relief.height(ring.x, ring.y)])
+    lines = [
+        middle + around * radius + (0.0, 0.0, z)
+        for radius, z in (
+            (ring.radius - ISLAND_MARGIN, 0.0),
+            (ring.radius - ISLAND_MARGIN, KERB_HEIGHT),
+            (ring.radius - ISLAND_MARGIN - KERB, KERB_HEIGHT),
+            (ring.radius - 3.0, KERB_HEIGHT + 0.25),
         )
-        meshes.append(Strip(left, right, "marking_white", MARKING_TAG))
-    for signal in road.signals:
-        along = (signal.s, signal.s + STOP_LINE_WIDTH)
-        across = (-half, -EDGE_LINE) if signal.lane < 0 else (EDGE_LINE, half)
-        meshes.append(_patch(road, along, across, "marking_white"))
-    for s in road.crossings:
-        along = (s - CROSSING_WIDTH / 2, s + CROSSING_WIDTH / 2)
-        for t in np.arange(-LANE_WIDTH + 0.5, LANE_WIDTH - 0.2, ZEBRA_PERIOD).tolist():
-            across = (t + ZEBRA_BAR / 2, t - ZEBRA_BAR / 2)
-            meshes.append(_patch(road, along, across, "marking_white"))
-    return meshes
-
-
-def junction_outline(junction: Junction) -> NDArray[np.float64]:
-    """(N, 2) counter-clockwise: the kerbs of the right turns and the arms' ends between them."""
-    kerbs = [
-        _line(junction.connections[arm, (arm + 1) % 4], -LANE_WIDTH, 0.0)[:, :2] for arm in range(4)
     ]
-    return np.concatenate(kerbs)
+    looks = [("kerb", PAVEMENT_TAG), ("kerb", PAVEMENT_TAG), ("grass", TERRAIN_TAG)]
+    rings: list[Surface] = [
+        Strip(inner, outer, texture, tag)
+        for (outer, inner), (texture, tag) in zip(pairwise(lines), looks, strict=True)
+    ]
+    return [*rings, Area(lines[-1][:-1], "grass", TERRAIN_TAG)]
+
+
+def patches(road: Road, seed: int) -> list[Surface]:
+    """Mended places and manhole covers on the driving lanes of a street."""
+    rng = np.random.default_rng((seed, road.id, 0x9A7C))
+    found: list[Surface] = []
+    lanes = road.numbers("driving")
+    for _ in range(int(road.length / 45.0)):
+        number = lanes[int(rng.integers(len(lanes)))]
+        s, t = float(rng.uniform(12.0, road.length - 12.0)), road.middle(number)
+        if rng.random() < 0.5:
+            found.append(_cover(road, s, t + float(rng.uniform(-0.5, 0.5))))
+        else:
+            half, length = float(rng.uniform(0.4, 1.1)), float(rng.uniform(0.8, 5.0))
+            at = np.linspace(s, s + length, 4).tolist()
+            edges = road.line(t + half, MARKING_HEIGHT, at), road.line(t - half, MARKING_HEIGHT, at)
+            found.append(Strip(*edges, "junction", ROAD_TAG))
+    return found
+
+
+def _cover(road: Road, s: float, t: float) -> Area:
+    way = road.at(s, t)
+    turn = np.linspace(0.0, 2 * np.pi, 11)[:-1]
+    x, y = way.x + 0.32 * np.cos(turn), way.y + 0.32 * np.sin(turn)
+    outline = np.stack([x, y, road.relief.heights(x, y) + MARKING_HEIGHT], 1)
+    return Area(outline, "grille", ROAD_TAG)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from sim.engine.layout import street_plan
-from sim.engine.roads import Network
 from sim.engine.simulation import Engine
 from sim.engine.town import Town, build_town
+from sim.engine.towns.network import Network
+from sim.engine.towns.small import small_town
 
 
 @pytest.fixture(scope="session")
@@ -21,4 +21,4 @@ def engine(town: Town) -> Engine:
 @pytest.fixture(scope="session")
 def network() -> Network:
     """The roads of the small town as they were written."""
-    return street_plan()
+    return small_town().network

@@ -6,9 +6,10 @@ import pytest
 from sim.engine.actors import Actor, VehicleControl
 from sim.engine.geometry import Pose
 from sim.engine.lanes import LaneId
-from sim.engine.roads import Network
 from sim.engine.simulation import Engine
 from sim.engine.town import Town
+from sim.engine.towns.junctions import Junction
+from sim.engine.towns.network import Network
 from sim.engine.traffic_lights import LightState
 
 MODEL3 = "vehicle.tesla.model3"
@@ -132,18 +133,24 @@ def test_a_driver_waits_at_red_before_the_line_and_goes_on_green(engine: Engine)
     assert car.lane is not lane
 
 
+def _way(junction: Junction, arrives: int, leaves: int) -> int:
+    """Road from one arm to another, arms counted from east counter-clockwise."""
+    turns = zip(junction.turns, junction.roads, strict=False)
+    return next(road.id for turn, road in turns if (turn.arrives, turn.leaves) == (arrives, leaves))
+
+
 def test_a_left_turn_lets_the_oncoming_car_pass(network: Network, engine: Engine) -> None:
     town = engine.town
     for one in engine.light_group(1):
         engine.set_light_state(one, LightState.GREEN)
     engine.freeze_light(1, True)
     west = network.junctions[0]
-    left = west.connections[2, 1].id  # from the west arm to the north arm
+    left = _way(west, 2, 1)  # from the west arm to the north arm
     turning, through = town.lanes[LaneId(4, 1)], town.lanes[LaneId(1, 1)]
     car = engine.spawn(MODEL3, turning.pose_at(turning.stop_s - 12.0))
     other = engine.spawn("vehicle.audi.a2", through.pose_at(through.stop_s - 25.0))
     engine.follow_lanes(car.id)
-    straight = LaneId(west.connections[0, 2].id, -1)
+    straight = LaneId(_way(west, 0, 2), -1)
     engine.enable_constant_velocity(other.id, (6.0, 0.0, 0.0))
     entered: list[LaneId] = []
     for _ in range(300):

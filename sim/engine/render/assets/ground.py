@@ -1,11 +1,15 @@
 """Ground of a town: bands between two polylines and flat polygons, textured in metres."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.render.mesh_builder import Material, MeshBuilder
 from sim.engine.render.scene import Mesh
 from sim.engine.render.textures import METRES_PER_REPEAT
+
+Point = tuple[float, float]
 
 
 def strip_mesh(
@@ -91,40 +95,40 @@ def triangulate(ring: NDArray[np.float64]) -> list[tuple[int, int, int]]:
     Raises:
         ValueError: the outline crosses itself, so that no ear is left.
     """
+    points = [(float(x), float(y)) for x, y in ring]
     x, y = ring[:, 0], ring[:, 1]
-    area = np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))
+    area = float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))
     left = list(range(len(ring))) if area > 0 else list(range(len(ring)))[::-1]
     triangles = []
     while len(left) > 3:
         for k in range(len(left)):
             corner = (left[k - 1], left[k], left[(k + 1) % len(left)])
-            if _is_ear(ring, corner, left):
+            if _is_ear(points, corner, left):
                 triangles.append(corner)
                 del left[k]
                 break
         else:
             raise ValueError("polygon_mesh: the outline crosses itself")
     triangles.append((left[0], left[1], left[2]))
-    covered = sum(abs(_twice_area(*ring[list(corner)])) for corner in triangles)
-    if not np.isclose(covered, abs(area), rtol=1e-6):
+    covered = sum(abs(_twice_area(*(points[k] for k in corner))) for corner in triangles)
+    if not math.isclose(covered, abs(area), rel_tol=1e-6):
         raise ValueError("polygon_mesh: the outline crosses itself")
     return triangles
 
 
-def _is_ear(ring: NDArray[np.float64], corner: tuple[int, int, int], left: list[int]) -> bool:
-    a, b, c = ring[list(corner)]
-
+def _is_ear(points: list[Point], corner: tuple[int, int, int], left: list[int]) -> bool:
+    a, b, c = (points[k] for k in corner)
     if _twice_area(a, b, c) < 0:
         return False
     for other in left:
-        p = ring[other]
-        if other in corner or any(np.array_equal(p, q) for q in (a, b, c)):
+        p = points[other]
+        if p in (a, b, c):
             continue
         if _twice_area(a, b, p) >= 0 and _twice_area(b, c, p) >= 0 and _twice_area(c, a, p) >= 0:
             return False
     return True
 
 
-def _twice_area(p: NDArray[np.float64], q: NDArray[np.float64], r: NDArray[np.float64]) -> float:
+def _twice_area(p: Point, q: Point, r: Point) -> float:
     """Twice the signed area of a triangle, positive if it turns left."""
-    return float((q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]))
+    return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
