@@ -189,7 +189,10 @@ def _cloud(noise: NoiseBank, rng: np.random.Generator) -> Picture:
 
 
 def _environment(noise: NoiseBank, rng: np.random.Generator) -> Picture:
-    """What paint and glass reflect, in octahedral coordinates: sky, a blurred street, ground."""
+    """What paint and glass reflect, in octahedral coordinates: a blurred street and the ground.
+
+    Alpha says how much of the sky shows instead; the weather paints it.
+    """
     size = 256
     v, u = (np.mgrid[0:size, 0:size].astype(np.float32) + 0.5) / size * 2 - 1
     z = 1 - np.abs(u) - np.abs(v)
@@ -199,13 +202,11 @@ def _environment(noise: NoiseBank, rng: np.random.Generator) -> Picture:
     up, azimuth = z / length, np.arctan2(y, x)
     skyline = 0.2 + 0.09 * np.sin(azimuth * 5 + rng.uniform(0, 6)) * np.sin(azimuth * 2)
     skyline += 0.07 * np.sign(np.sin(azimuth * 13))
-    sky = blend(np.clip(up * 1.2, 0, 1), rgb(216, 226, 234), rgb(96, 146, 206))
-    sky += (noise(size, 1.6) - 0.5)[..., None] * 50
     street = blend(np.clip(up / 0.3, 0, 1), rgb(74, 72, 70), rgb(118, 110, 102))
     ground = blend(np.clip(-up * 2, 0, 1), rgb(96, 94, 92), rgb(52, 52, 54))
-    edge = np.clip((up - skyline) * 14, 0, 1)
-    picture = blend(edge, street, sky)
-    return np.where((up < 0)[..., None], ground, picture).astype(np.float32)
+    edge = np.where(up < 0, 0.0, np.clip((up - skyline) * 14, 0, 1))
+    picture = np.where((up < 0)[..., None], ground, street)
+    return np.dstack([picture, 255 * edge]).astype(np.float32)
 
 
 def _spread(painter: Callable[..., Picture], variant: int) -> Painter:

@@ -6,23 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.render.kernels.finish import finish
-from sim.engine.render.kernels.layout import (
-    Atlas,
-    Drawn,
-    Light,
-    Placed,
-    Projection,
-    SetUp,
-    Target,
-)
-from sim.engine.render.kernels.shade import shade
+from sim.engine.render.kernels.layout import Atlas, Drawn, Placed, Projection, SetUp, Target
 from sim.engine.render.mesh_store import MeshStore, join
 from sim.engine.render.passes import Rasteriser, RowWorkers
 from sim.engine.render.scene import Scene
+from sim.engine.render.shading import Shading, Shot
 from sim.engine.render.shadow import ShadowMaps
 from sim.engine.render.stages import Stages
-from sim.engine.render.textures import TEXTURE_INDEX
+from sim.engine.weather import Weather
 
 NEAR_M = 0.08  # nothing nearer is shown
 SHADOW_AHEAD_M = 36.0  # the shadow map is centred this far in front of the camera
@@ -101,7 +92,6 @@ class Renderer:
     ) -> None:
         self._scene = scene
         self._noise_seed = noise_seed
-        self._noise = float(noise)  # an int would compile its kernel a second time
         self._workers = RowWorkers(threads)
         textures = scene.textures
         self._atlas = Atlas(textures.texels, textures.offset, textures.size)
@@ -111,11 +101,21 @@ class Renderer:
         self._static = self._store.place(scene.static)
         self._dynamic: Placed | None = None
         self._all = self._static
-        sun = scene.sun.direction()
-        self._shadows = ShadowMaps(sun, self._static, self._raster) if shadows else None
+        self._shading = Shading(self._atlas, self._workers, noise)
+        self._casts_shadows = shadows
+        self._shadows: ShadowMaps | None = None
+        self.set_weather(scene.weather)
         self._frame = 0
         self._pictures: dict[bytes, Picture] = {}
         self._buffers: dict[tuple[int, int], _Buffers] = {}
+
+    def set_weather(self, weather: Weather) -> None:
+        """Light of all pictures from the next tick on."""
+        self._shading.set_weather(weather)
+        light = self._shading.daylight
+        casts = self._casts_shadows and light.has_shadows
+        sun = light.sun.astype(np.float64)
+        self._shadows = ShadowMaps(sun, self._static, self._raster) if casts else None
 
     def begin_tick(self, frame: int) -> None:
         """Forget last tick's pictures and poses; the next picture reads the scene anew."""
@@ -148,11 +148,12 @@ class Renderer:
             self._dynamic = self._store.place(self._scene.dynamic.values())
             self._all = join(self._static, self._dynamic)
         self._stages.mark("place")
-        light = self._light(pose, self._dynamic)
+        sunshine = self._sunshine(pose, self._dynamic)  # first: one rasteriser draws both
+        self._stages.mark("shadow")
         buffers, drawn, triangles = self._see(view, pose)
         ray = pose[:3, :3] @ OPTICAL_FROM_BODY.T @ np.linalg.inv(view.intrinsics())
         seed = (self._noise_seed * 1_000_003 + self._frame * 8191 + view_hash) & 0xFFFFFF
-        return self._shade(buffers, drawn, triangles, light, ray, pose[:3, 3], seed)
+        return self._shade(buffers, drawn, triangles, ray, pose, seed, sunshine)
 
     def _see(self, view: CameraView, pose: NDArray[np.float64]) -> tuple["_Buffers", Drawn, SetUp]:
         """Which triangle each pixel shows, and how near it is."""
@@ -166,32 +167,24 @@ class Renderer:
         lens = projection(view, pose)
         return buffers, *self._raster.draw(self._all, lens, buffers.nearness, buffers.owner)
 
-    def _light(self, pose: NDArray[np.float64], dynamic: Placed) -> Light:
-        sun = self._scene.sun
-        shadow, matrix = np.zeros((1, 1), np.float32), np.zeros((3, 4))
-        if self._shadows is not None:
-            ahead = pose[:3, 3] + SHADOW_AHEAD_M * pose[:3, 0]
-            shadow, matrix = self._shadows.around(ahead, dynamic)
-            self._stages.mark("shadow")
-        return Light(
-            sun=sun.direction().astype(np.float32),
-            shadow=shadow,
-            shadow_from_world=matrix,
-            cloud=float(sun.cloud),
-            haze_per_m=float(sun.haze_per_m),
-            cloud_texture=TEXTURE_INDEX["cloud"],
-            environment_texture=TEXTURE_INDEX["environment"],
-        )
+    def _sunshine(
+        self, pose: NDArray[np.float64], dynamic: Placed
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """The shadow map before a camera and its (3, 4) `shadow_from_world`."""
+        if self._shadows is None:
+            return np.zeros((1, 1), np.float32), np.zeros((3, 4))
+        ahead = pose[:3, 3] + SHADOW_AHEAD_M * pose[:3, 0]
+        return self._shadows.around(ahead, dynamic)
 
     def _shade(
         self,
         buffers: "_Buffers",
         drawn: Drawn,
         triangles: SetUp,
-        light: Light,
         ray: NDArray[np.float64],
-        eye: NDArray[np.float64],
+        pose: NDArray[np.float64],
         seed: int,
+        sunshine: tuple[NDArray[np.float32], NDArray[np.float64]],
     ) -> Picture:
         size = buffers.owner.shape
         target = Target(
@@ -201,23 +194,10 @@ class Renderer:
             semantic=np.empty(size, np.uint8),
             surface=buffers.surface,
         )
-        geometry = self._store.geometry()
-        world_from_pixel = np.ascontiguousarray(ray, np.float32)
-        origin = eye.astype(np.float32)
-        self._workers.each(
-            size[0],
-            lambda rows: shade(
-                rows, buffers.owner, buffers.nearness, triangles, drawn, geometry,
-                self._atlas, light, world_from_pixel, origin, seed, target,
-            ),
-        )  # fmt: skip
+        shot = Shot(buffers.owner, buffers.nearness, triangles, drawn, self._store.geometry(),
+                    ray, pose[:3, 3], seed, *sunshine)  # fmt: skip
+        bgr = self._shading.shade(shot, target)
         self._stages.mark("shade")
-        bgr = np.empty((*size, 3), np.uint8)
-        self._workers.each(
-            size[0],
-            lambda rows: finish(rows, target.bgr, target.surface, self._noise, seed, bgr),
-        )
-        self._stages.mark("finish")
         for array in (bgr, target.depth, target.instance, target.semantic):
             array.flags.writeable = False
         return Picture(bgr, target.depth, target.instance, target.semantic)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.render.textures import Textures
+from sim.engine.weather import Weather
 
 LEVEL_OBJECT_IDS = 1 << 24  # instance ids of buildings, trees and poles start here, above any actor
 
@@ -100,34 +101,6 @@ class Instance:
     plate: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Sun:
-    """The light of a clear day.
-
-    Attributes:
-        azimuth: radians from east (x), counter-clockwise, of the direction towards the sun.
-        altitude: radians above the horizon.
-        cloud: 0 clear to 1 much cloud in the sky; clouds dim nothing yet.
-        haze_per_m: share of a ray's light that the air replaces by haze, per metre.
-    """
-
-    azimuth: float = 2.2
-    altitude: float = 0.95
-    cloud: float = 0.5
-    haze_per_m: float = 0.0009
-
-    def direction(self) -> NDArray[np.float64]:
-        """Unit vector (3,) from the ground towards the sun, world axes."""
-        level = np.cos(self.altitude)
-        return np.array(
-            [
-                level * np.cos(self.azimuth),
-                level * np.sin(self.azimuth),
-                np.sin(self.altitude),
-            ]
-        )
-
-
 @dataclass(slots=True, eq=False)
 class Scene:
     """Everything a camera can see.
@@ -140,4 +113,4 @@ class Scene:
     textures: Textures
     static: list[Instance] = field(default_factory=list)
     dynamic: dict[int, Instance] = field(default_factory=dict)
-    sun: Sun = field(default_factory=Sun)
+    weather: Weather = field(default_factory=Weather)

@@ -165,25 +165,84 @@ class Atlas(NamedTuple):
 
 
 class Light(NamedTuple):
-    """Sun, air and shadow map of one pass.
+    """Sun, sky, air, lamps and shadow map of one picture.
 
     Attributes:
         sun: (3,) float32, towards the sun.
-        shadow: (S, S) float32, nearness to the sun; (1, 1) without shadows.
-        shadow_from_world: (3, 4) float64, column, row and nearness.
-        cloud: share of cloud in the sky, 0..1.
-        haze_per_m: see `sim.engine.render.scene.Sun`.
-        cloud_texture: index in the atlas.
-        environment_texture: index in the atlas.
+        towards: (3, 3) float32, world axes to columns, rows and nearness of the shadow map.
+        numbers: (AIR_NUMBERS,) float32, places below.
+        shadow: (S * S,) float32, nearness to the sun, row by row.
+        shadow_side: S, 1 without shadows.
+        sky: (DOME_SIZE ** 2,) uint32 0xAABBGGRR, the upper half of the sky by octahedral mapping.
+        mirror: (MIRROR_SIZE ** 2,) uint32, all surroundings by octahedral mapping.
+        lamps: (L, LAMP_COLUMNS) float32, the lamps that light this picture.
     """
 
     sun: NDArray[np.float32]
+    towards: NDArray[np.float32]
+    numbers: NDArray[np.float32]
     shadow: NDArray[np.float32]
-    shadow_from_world: NDArray[np.float64]
-    cloud: float
-    haze_per_m: float
-    cloud_texture: int
-    environment_texture: int
+    shadow_side: int
+    sky: NDArray[np.uint32]
+    mirror: NDArray[np.uint32]
+    lamps: NDArray[np.float32]
+
+
+# Places in `Light.numbers`; three-channel values are red, green, blue.
+SUN_LIGHT: Final = 0  # 3: what a surface that faces the sun gets
+SKY_LIGHT: Final = 3  # 3: what an upright surface gets from the sky
+SKY_UP: Final = 6  # how much more, per unit of the normal's upward part
+AIR_COLOUR: Final = 7  # 3: of haze and fog
+HAZE_PER_M: Final = 10  # share of a ray's light that haze replaces, per metre
+FOG_PER_M: Final = 11  # the same of fog, beyond FOG_START
+FOG_START: Final = 12  # metres
+GAIN: Final = 13  # exposure
+WET: Final = 14  # 0 dry to 1 wet
+NIGHT: Final = 15  # 0 day, 1 street lamps and windows lit
+GLINT: Final = 16  # brightness of the sun's mirror image
+AIR_NUMBERS: Final = 17
+DOME_SIZE: Final = 256
+MIRROR_SIZE: Final = 128
+
+# Columns of `Light.lamps`: position, reach (m), colour, beam direction, cosine of the beam's edge.
+LAMP_COLUMNS: Final = 11
+
+
+class Lens(NamedTuple):
+    """Where the pixels of one picture look.
+
+    Attributes:
+        ray_of: (3, 3) float32, a pixel (x, y, 1) to a world ray of depth 1.
+        eye: (3,) float32, metres.
+        map_of: (3, 4) float32, a pixel's (x, y, 1) times depth, and 1, to column, row and
+            nearness of the shadow map.
+        seed: of the picture's dither and noise.
+    """
+
+    ray_of: NDArray[np.float32]
+    eye: NDArray[np.float32]
+    map_of: NDArray[np.float32]
+    seed: int
+
+
+class Looks(NamedTuple):
+    """What shading needs of every visible triangle.
+
+    Attributes:
+        planes: (N, LOOK_COLUMNS) float32, see `kernels.looks`.
+        marks: (N, LOOK_MARKS) int32, see `kernels.looks`.
+        source: (N,) int32, row in `SetUp`.
+        row: (M,) int32, of a row in `SetUp` the row here, -1 where no pixel shows it.
+    """
+
+    planes: NDArray[np.float32]
+    marks: NDArray[np.int32]
+    source: NDArray[np.int32]
+    row: NDArray[np.int32]
+
+
+LOOK_COLUMNS: Final = 32
+LOOK_MARKS: Final = 8
 
 
 class Target(NamedTuple):

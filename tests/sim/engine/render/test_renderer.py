@@ -4,7 +4,8 @@ import pytest
 from sim.engine.render.assets.ground import strip_mesh
 from sim.engine.render.mesh_builder import Material, MeshBuilder
 from sim.engine.render.renderer import CameraView, Renderer
-from sim.engine.render.scene import Instance, Scene, Sun
+from sim.engine.render.scene import Instance, Scene
+from sim.engine.weather import Weather
 from tests.sim.engine.render.conftest import box_mesh, ground, pose
 
 SKY = 11
@@ -150,7 +151,9 @@ def test_ground_under_the_camera_leaves_no_gap(textures):
 
 
 def test_the_sun_casts_shadows_on_its_far_side(textures):
-    scene = Scene(textures, sun=Sun(azimuth=np.pi / 2, altitude=0.8))  # sun in the north
+    scene = Scene(
+        textures, weather=Weather(sun_azimuth=np.pi / 2, sun_altitude=0.8)
+    )  # sun in the north
     scene.static.append(ground())
     scene.static.append(Instance(box_mesh((2, 2, 6)), pose(12, 0, 3), instance_id=1 << 24))
     down = view(200, 200, 60, pose(12, 0, 30, pitch=-np.pi / 2))

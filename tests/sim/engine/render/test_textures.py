@@ -3,8 +3,9 @@ import pytest
 
 from sim.engine.render.mesh_builder import Material, MeshBuilder
 from sim.engine.render.renderer import CameraView, Renderer
-from sim.engine.render.scene import Instance, Scene, Sun
+from sim.engine.render.scene import Instance, Scene
 from sim.engine.render.textures import METRES_PER_REPEAT, TEXTURE_INDEX, Textures
+from sim.engine.weather import Weather
 from tests.sim.engine.render.conftest import pose
 
 NOT_SURFACES = {"cloud", "environment"}
@@ -23,7 +24,7 @@ def wall_picture(textures, name, distance):
     corners = [(0, 4, -4), (0, -4, -4), (0, -4, 4), (0, 4, 4)]
     size = METRES_PER_REPEAT[name]
     builder.quad(corners, Material(name), (8 / size, 8 / size))
-    scene = Scene(textures, sun=Sun(haze_per_m=0.0))
+    scene = Scene(textures, weather=Weather(mie_scattering_scale=0.0))
     scene.static.append(Instance(builder.build(name), pose(distance), instance_id=1))
     renderer = Renderer(scene, shadows=False, noise=0)
     picture = renderer.render(CameraView(128, 96, 60.0, pose()))

@@ -1,0 +1,155 @@
+"""From the visibility buffer to the finished picture: light, lamps, air, lens and sensor."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.engine.render.daylight import Daylight, daylight
+from sim.engine.render.kernels.dome import paint_dome
+from sim.engine.render.kernels.finish import finish
+from sim.engine.render.kernels.layout import (
+    DOME_SIZE,
+    LAMP_COLUMNS,
+    LOOK_COLUMNS,
+    LOOK_MARKS,
+    MIRROR_SIZE,
+    Atlas,
+    Drawn,
+    Geometry,
+    Lens,
+    Light,
+    Looks,
+    SetUp,
+    Target,
+)
+from sim.engine.render.kernels.looks import find_seen, write_looks
+from sim.engine.render.kernels.pieces import GRAIN_SIZE, PIECE
+from sim.engine.render.kernels.shade import shade
+from sim.engine.render.passes import RowWorkers
+from sim.engine.render.textures import TEXTURE_INDEX
+from sim.engine.weather import Weather
+
+
+class Shot(NamedTuple):
+    """One picture's visibility and where it was taken from.
+
+    Attributes:
+        owner: (H, W) int32, row of `triangles` that each pixel shows, -1 for the sky.
+        nearness: (H, W) float32, 1 / depth.
+        triangles: set up for this picture.
+        drawn: the instances they belong to.
+        geometry: the meshes.
+        ray: (3, 3) float64, a pixel (x, y, 1) to a world ray of depth 1.
+        eye: (3,) float64, metres.
+        seed: of dither and noise.
+        shadow: (S, S) float32 shadow map, (1, 1) for none.
+        shadow_from_world: (3, 4) float64, column, row and nearness of the shadow map.
+    """
+
+    owner: NDArray[np.int32]
+    nearness: NDArray[np.float32]
+    triangles: SetUp
+    drawn: Drawn
+    geometry: Geometry
+    ray: NDArray[np.float64]
+    eye: NDArray[np.float64]
+    seed: int
+    shadow: NDArray[np.float32]
+    shadow_from_world: NDArray[np.float64]
+
+
+class Shading:
+    """Shades pictures of one scene under one weather at a time.
+
+    Args:
+        atlas: textures.
+        workers: threads to share the rows.
+        noise: amplitude of the sensor noise in grey levels by day, 0 for none.
+    """
+
+    def __init__(self, atlas: Atlas, workers: RowWorkers, noise: float) -> None:
+        self._atlas = atlas
+        self._workers = workers
+        self._noise = float(noise)  # an int would compile its kernel a second time
+        grain = np.random.default_rng(0x64A1).integers(0, 1 << 23, GRAIN_SIZE, np.int32)
+        self._grain = np.concatenate([grain, grain[:PIECE]])
+        self._sky = np.zeros(DOME_SIZE * DOME_SIZE, np.uint32)
+        self._mirror = np.zeros(MIRROR_SIZE * MIRROR_SIZE, np.uint32)
+        self._looks = _empty_looks(0)
+        self.daylight: Daylight
+        self.set_weather(Weather())
+
+    def set_weather(self, weather: Weather) -> None:
+        """Light from now on; costs a few milliseconds."""
+        self.daylight = daylight(weather)
+        cloud, street = TEXTURE_INDEX["cloud"], TEXTURE_INDEX["environment"]
+        level = int(self._atlas.size[street]) // MIRROR_SIZE // 2
+        paint_dome(
+            self._atlas.texels,
+            int(self._atlas.offset[cloud, 0]),
+            int(self._atlas.size[cloud]),
+            int(self._atlas.offset[street, level]),
+            self.daylight.sky,
+            self.daylight.sun,
+            self._sky,
+            self._mirror,
+        )
+
+    def shade(self, shot: Shot, target: Target) -> NDArray[np.uint8]:
+        """Write `target` and return the picture, (H, W, 3) uint8 BGR."""
+        count = len(shot.triangles.source)
+        if len(self._looks.row) < count:
+            self._looks = _empty_looks(count)
+        looks = self._looks
+        matrix = shot.shadow_from_world
+        map_of = np.empty((3, 4), np.float32)
+        map_of[:, :3] = matrix[:, :3] @ shot.ray
+        map_of[:, 3] = matrix[:, :3] @ shot.eye + matrix[:, 3]
+        lens = Lens(
+            np.ascontiguousarray(shot.ray, np.float32),
+            shot.eye.astype(np.float32),
+            map_of,
+            shot.seed,
+        )
+        light = Light(
+            sun=self.daylight.sun,
+            towards=np.ascontiguousarray(matrix[:, :3], np.float32),
+            numbers=self.daylight.air,
+            shadow=shot.shadow.reshape(-1),
+            shadow_side=len(shot.shadow),
+            sky=self._sky,
+            mirror=self._mirror,
+            lamps=np.zeros((0, LAMP_COLUMNS), np.float32),
+        )
+        self._workers.each(
+            find_seen(shot.owner, looks.row, looks.source),
+            lambda rows: write_looks(
+                rows, shot.triangles, shot.drawn, shot.geometry, self._atlas, light, lens, looks
+            ),
+        )
+        height = shot.owner.shape[0]
+        self._workers.each(
+            height,
+            lambda rows: shade(
+                rows, shot.owner, shot.nearness, looks, shot.drawn, self._atlas, light, lens,
+                self._grain, target,
+            ),
+        )  # fmt: skip
+        bgr = np.empty_like(target.bgr)
+        self._workers.each(
+            height,
+            lambda rows: finish(rows, target.bgr, target.surface, self._noise, shot.seed, bgr),
+        )
+        return bgr
+
+
+def _empty_looks(rows: int) -> Looks:
+    return Looks(
+        planes=np.zeros((rows, LOOK_COLUMNS), np.float32),
+        marks=np.zeros((rows, LOOK_MARKS), np.int32),
+        source=np.zeros(rows, np.int32),
+        row=np.zeros(rows, np.int32),
+    )
