@@ -48,6 +48,10 @@ def test_instance_segmentation_and_collision(server_process):
     assert "hit vehicle.audi.tt" in server_process.run_script("instance_segmentation.py")
 
 
+def test_calls_about_the_level_and_its_episodes(lazy_server):
+    assert "ok" in lazy_server.run_script("world_calls.py")
+
+
 @pytest.mark.slow
 def test_engine_ids_are_not_actor_ids():
     server = Server("--instance-ids", "engine", "--no-shadows")
