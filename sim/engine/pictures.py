@@ -10,6 +10,9 @@ from sim.engine.town import Town
 from sim.engine.weather import Weather
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from sim.engine.actor_instances import ActorInstances
     from sim.engine.render.renderer import CameraView, Picture, Renderer
     from sim.engine.render.scene import Scene
@@ -100,6 +103,23 @@ class Pictures:
         elapsed_s: float,
     ) -> Picture:
         """What `view` sees of the actors."""
+        return self._shown_renderer(actors, frame, version, elapsed_s).render(view)
+
+    def normals(
+        self,
+        view: CameraView,
+        actors: dict[int, Actor],
+        frame: int,
+        version: int,
+        elapsed_s: float,
+    ) -> NDArray[np.float32]:
+        """What the surfaces seen from `view` face, see `Renderer.normals`."""
+        return self._shown_renderer(actors, frame, version, elapsed_s).normals(view)
+
+    def _shown_renderer(
+        self, actors: dict[int, Actor], frame: int, version: int, elapsed_s: float
+    ) -> Renderer:
+        """The renderer, showing the actors as they are."""
         scene = self.scene(actors, version, elapsed_s)
         if self._renderer is None:
             from sim.engine.render.renderer import Renderer
@@ -114,4 +134,4 @@ class Pictures:
         if version != self._shown:
             self._renderer.begin_tick(frame)
             self._shown = version
-        return self._renderer.render(view)
+        return self._renderer

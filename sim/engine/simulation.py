@@ -26,6 +26,9 @@ from sim.engine.traffic import Traffic
 from sim.engine.traffic_lights import LightBoard, TrafficLight
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from sim.engine.render.renderer import CameraView, Picture
     from sim.engine.sensing.ray_scene import RayScene
 
@@ -228,6 +231,10 @@ class Engine(ActorCalls, LightCalls, LevelCalls):
     def picture(self, view: CameraView) -> Picture:
         """What a camera sees now; the same view in the same tick is drawn once."""
         return self._pictures.take(view, self.actors, self.frame, self._version, self.elapsed_s)
+
+    def normals(self, view: CameraView) -> NDArray[np.float32]:
+        """What the surfaces seen by a camera face: (H, W, 3) unit vectors in world axes."""
+        return self._pictures.normals(view, self.actors, self.frame, self._version, self.elapsed_s)
 
     def obstacles_near(self, x: float, y: float, reach: float) -> list[Obstacle]:
         """Fixed things of the level within `reach` metres of a point on the ground."""

@@ -2,6 +2,7 @@
 
 import zlib
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +108,7 @@ class Renderer:
         self.set_weather(scene.weather)
         self._frame = 0
         self._pictures: dict[bytes, Picture] = {}
+        self._normals: dict[bytes, NDArray[np.float32]] = {}
         self._buffers: dict[tuple[int, int], _Buffers] = {}
 
     def set_weather(self, weather: Weather) -> None:
@@ -121,6 +123,7 @@ class Renderer:
         """Forget last tick's pictures and poses; the next picture reads the scene anew."""
         self._frame = frame
         self._pictures.clear()
+        self._normals.clear()
         self._dynamic = None
         if self._shadows is not None:
             self._shadows.begin_tick()
@@ -131,27 +134,55 @@ class Renderer:
         Raises:
             ValueError: the size or the field of view makes no picture, or the scene is empty.
         """
-        if view.width < 1 or view.height < 1 or not 0.0 < view.fov_deg < 180.0:
-            raise ValueError(
-                "expected a view of at least 1 x 1 pixels and a field of view between 0 and 180 "
-                f"degrees, got {view.width} x {view.height} and {view.fov_deg}"
-            )
         pose = np.ascontiguousarray(view.world_from_camera, np.float64)
-        key = np.array([view.width, view.height, view.fov_deg]).tobytes() + pose.tobytes()
+        key = _key(view)
         if key not in self._pictures:
             self._pictures[key] = self._draw(view, pose, zlib.crc32(key))
         return self._pictures[key]
 
-    def _draw(self, view: CameraView, pose: NDArray[np.float64], view_hash: int) -> Picture:
-        self._stages.begin()
+    def normals(self, view: CameraView) -> NDArray[np.float32]:
+        """What the surfaces seen from `view` face: (H, W, 3) unit vectors in world axes.
+
+        Zeros where the sky shows. It costs a visibility pass and is drawn at most once a tick.
+
+        Raises:
+            ValueError: as `render`.
+        """
+        # Here, so that nobody waits for its compilation who asks for no normals.
+        from sim.engine.render.kernels.normals import write_normals
+
+        key = _key(view)
+        if key not in self._normals:
+            pose = np.ascontiguousarray(view.world_from_camera, np.float64)
+            self._stages.begin()
+            self._place()
+            buffers, drawn, triangles = self._see(view, pose)
+            out = np.empty((view.height, view.width, 3), np.float32)
+            ray = _world_from_pixel(view, pose)
+            work = partial(
+                write_normals, owner=buffers.owner, triangles=triangles, drawn=drawn,
+                geometry=self._store.geometry(), ray_of=ray, out=out,
+            )  # fmt: skip
+            self._workers.each(view.height, work)
+            out.flags.writeable = False
+            self._normals[key] = out
+            self._stages.mark("normals")
+        return self._normals[key]
+
+    def _place(self) -> Placed:
+        """This tick's moving things, read once."""
         if self._dynamic is None:
             self._dynamic = self._store.place(self._scene.dynamic.values())
             self._all = join(self._static, self._dynamic)
-        self._stages.mark("place")
-        sunshine = self._sunshine(pose, self._dynamic)  # first: one rasteriser draws both
+            self._stages.mark("place")
+        return self._dynamic
+
+    def _draw(self, view: CameraView, pose: NDArray[np.float64], view_hash: int) -> Picture:
+        self._stages.begin()
+        sunshine = self._sunshine(pose, self._place())  # first: one rasteriser draws both
         self._stages.mark("shadow")
         buffers, drawn, triangles = self._see(view, pose)
-        ray = pose[:3, :3] @ OPTICAL_FROM_BODY.T @ np.linalg.inv(view.intrinsics())
+        ray = _world_from_pixel(view, pose)
         seed = (self._noise_seed * 1_000_003 + self._frame * 8191 + view_hash) & 0xFFFFFF
         return self._shade(buffers, drawn, triangles, ray, pose, seed, sunshine)
 
@@ -201,6 +232,27 @@ class Renderer:
         for array in (bgr, target.depth, target.instance, target.semantic):
             array.flags.writeable = False
         return Picture(bgr, target.depth, target.instance, target.semantic)
+
+
+def _key(view: CameraView) -> bytes:
+    """What tells views apart.
+
+    Raises:
+        ValueError: the size or the field of view makes no picture.
+    """
+    if view.width < 1 or view.height < 1 or not 0.0 < view.fov_deg < 180.0:
+        raise ValueError(
+            "expected a view of at least 1 x 1 pixels and a field of view between 0 and 180 "
+            f"degrees, got {view.width} x {view.height} and {view.fov_deg}"
+        )
+    numbers = np.array([view.width, view.height, view.fov_deg], np.float64)
+    return numbers.tobytes() + np.ascontiguousarray(view.world_from_camera, np.float64).tobytes()
+
+
+def _world_from_pixel(view: CameraView, pose: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3, 3) from a pixel (x, y, 1) to a world ray of depth 1."""
+    rotation: NDArray[np.float64] = pose[:3, :3] @ OPTICAL_FROM_BODY.T
+    return rotation @ np.linalg.inv(view.intrinsics())
 
 
 def projection(view: CameraView, pose: NDArray[np.float64]) -> Projection:

@@ -198,3 +198,32 @@ def test_looking_away_from_everything_shows_sky(scene):
     picture = Renderer(scene).render(view(at=pose(z=1.5, pitch=1.2)))
     assert (picture.semantic == SKY).all()
     assert picture.bgr[..., 0].mean() > picture.bgr[..., 2].mean()  # blue
+
+
+def test_normals_face_what_the_surfaces_face(scene):
+    renderer = Renderer(scene)
+    picture, normals = renderer.render(view()), renderer.normals(view())
+    assert normals.shape == (96, 160, 3)
+    assert (normals[picture.semantic == SKY] == 0).all()
+    road = picture.semantic == 1
+    np.testing.assert_allclose(normals[road], [(0, 0, 1)] * road.sum(), atol=1e-6)
+    wall = picture.instance == 1 << 24
+    np.testing.assert_allclose(normals[wall], [(-1, 0, 0)] * wall.sum(), atol=1e-6)
+    assert renderer.normals(view()) is normals
+
+
+def test_normals_turn_with_their_instance_and_two_sided_ones_to_the_camera(textures):
+    builder = MeshBuilder()
+    away = [(8, -2, 0), (8, 2, 0), (8, 2, 4), (8, -2, 4)]  # its normal is +x
+    builder.quad(away, Material(is_two_sided=True))
+    scene = Scene(textures)
+    scene.static.append(Instance(builder.build("sheet"), np.eye(4), instance_id=4))
+    scene.static.append(Instance(box_mesh((1, 1, 1)), pose(4, 2, 1.5, yaw=0.3), instance_id=5))
+    renderer = Renderer(scene)
+    picture, normals = renderer.render(view()), renderer.normals(view())
+    np.testing.assert_allclose(normals[picture.instance == 4][0], (-1, 0, 0), atol=1e-6)
+    box = normals[picture.instance == 5]
+    near = np.abs(box @ (-np.cos(0.3), -np.sin(0.3), 0)) > 0.999
+    side = np.abs(box @ (np.sin(0.3), -np.cos(0.3), 0)) > 0.999
+    assert near.sum() > 50
+    assert (near | side).all()
