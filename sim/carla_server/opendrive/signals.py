@@ -69,16 +69,10 @@ def _ruled(
 
 
 def _meant(record: SignalRecord, lanes: list[Lane]) -> list[Lane]:
-    """The lanes that a signal names; where it names none, those that its orientation means."""
-    if record.lanes:
-        named = [
-            lane for lane in lanes if any(min(r) <= lane.id.lane <= max(r) for r in record.lanes)
-        ]
-        if named:
-            return named
-    if record.orientation == "none":
-        return lanes
-    return [lane for lane in lanes if (lane.id.lane < 0) == (record.orientation == "+")]
+    """The lanes that a signal names, or that the parser names for it; all where these are none."""
+    ranges = record.lanes
+    named = [lane for lane in lanes if any(min(r) <= lane.id.lane <= max(r) for r in ranges)]
+    return named or lanes
 
 
 def _station(lane: Lane, record: SignalRecord) -> float | None:

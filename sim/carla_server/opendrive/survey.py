@@ -44,8 +44,10 @@ class SignalRecord(msgspec.Struct, frozen=True, array_like=True):
         unit: of the value.
         road: where it holds.
         s: metres along that road.
-        orientation: "+" for traffic along the reference line, "-" against it, "none" both.
-        lanes: from and to of the lanes for which it holds; empty for all.
+        orientation: as written, "+", "-" or "none" for both.
+        lanes: from and to of the lanes for which it holds. Where the file names none, the parser
+            (so CARLA's server and client) takes "+" for the lanes left of the reference line and
+            "-" for those right of it, the other way round than OpenDRIVE.
         pose: x, y, z and yaw of the thing itself, metres and radians; x looks at those it is for.
         controller: id of the controller that it is named by, or "".
         is_reference: the signal stands at another road.
@@ -71,11 +73,13 @@ class Survey(msgspec.Struct, frozen=True, array_like=True):
     """Everything in a file that a town is made of.
 
     Attributes:
+        opendrive: the file's text, restated where the parser would not have read it.
         lanes: all lanes with a width.
         signals: lights and signs.
         crosswalks: outlines (x, y, z), metres.
     """
 
+    opendrive: str
     lanes: list[LaneRecord]
     signals: list[SignalRecord]
     crosswalks: list[list[tuple[float, float, float]]]

@@ -10,6 +10,7 @@ import math
 import os
 import resource
 import sys
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.carla_server.opendrive.errors import OpenDriveError
+from sim.carla_server.opendrive.restating import restate
 from sim.carla_server.opendrive.survey import LaneKey, LaneRecord, SignalRecord, Survey
 from sim.carla_server.opendrive.validation import parse_opendrive
 
@@ -61,6 +63,8 @@ def survey(xodr: str) -> Survey:
     root = parse_opendrive(xodr)
     import carla
 
+    if restate(root):
+        xodr = ElementTree.tostring(root, encoding="unicode")
     try:
         parsed = carla.Map("OpenDriveMap", xodr)
     except (RuntimeError, IndexError, ValueError) as error:
@@ -69,7 +73,7 @@ def survey(xodr: str) -> Survey:
     if not lanes:
         raise OpenDriveError("lanes with a width expected, got none")
     corners = [(p.x, -p.y, p.z) for p in parsed.get_crosswalks()]
-    return Survey(lanes, _signals(parsed, root), list(_outlines(corners)))
+    return Survey(xodr, lanes, _signals(parsed, root), list(_outlines(corners)))
 
 
 def _road_lanes(parsed: carla.Map, road: Element) -> Iterator[LaneRecord]:

@@ -52,7 +52,7 @@ def town_from_opendrive(xodr: str, name: str = "OpenDriveMap", *, wall_height: f
     return Town(
         name=FOLDER + name,
         seed=1,
-        opendrive=xodr,
+        opendrive=survey.opendrive,
         lanes=graph,
         spawn_points=_spawn_points(graph),
         walker_spawn_points=walker_points(ways),

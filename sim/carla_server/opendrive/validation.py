@@ -86,6 +86,9 @@ def _check_shape(road: Element, name: str) -> None:
                 )
         if not any(piece.find(shape) is not None for shape in SHAPES):
             raise OpenDriveError(f"{where}: one of {', '.join(SHAPES)} expected, got none")
+        if (spiral := piece.find("spiral")) is not None:
+            for key in ("curvStart", "curvEnd"):
+                number(spiral, key, f"road {name!r}, spiral")
 
 
 def _lane_numbers(road: Element, name: str) -> list[str]:
