@@ -22,6 +22,7 @@ from sim.carla_server.layouts import (
 from sim.engine.actors import Actor
 from sim.engine.blueprints import Blueprint
 from sim.engine.geometry import Pose
+from sim.engine.signs import TRIGGER_EXTENT, Sign
 from sim.engine.simulation import TRIGGER_LENGTH
 from sim.engine.traffic_lights import TrafficLight
 
@@ -44,11 +45,27 @@ def wire_pose(actor: Actor) -> Pose:
 
 
 def bounding_box(world: ServedWorld, actor: Actor) -> BoundingBox:
-    """Return the box in the actor's axes; of a traffic light its trigger volume."""
+    """Return the box in the actor's axes; of a traffic light or sign its trigger volume."""
     if actor.light is not None:
         return _trigger_volume(world, actor, actor.light)
+    if actor.sign is not None:
+        return _sign_trigger(actor, actor.sign)
     return BoundingBox(
         Vector3D(*vector_to_carla(actor.box_offset)), Vector3D(*actor.extent), Rotation(), actor.id
+    )
+
+
+def _sign_trigger(actor: Actor, sign: Sign) -> BoundingBox:
+    """Return where vehicles are at the sign, in its axes."""
+    sign_from_world = np.linalg.inv(actor.pose.matrix())
+    at = sign.trigger
+    x, y, z, _ = (sign_from_world @ (at.x, at.y, at.z + TRIGGER_EXTENT[2], 1.0)).tolist()
+    turn = math.degrees(actor.pose.yaw - at.yaw)
+    return BoundingBox(
+        Vector3D(*vector_to_carla((x, y, z))),
+        Vector3D(*TRIGGER_EXTENT),
+        Rotation(yaw=turn),
+        actor.id,
     )
 
 

@@ -11,6 +11,7 @@ from sim.engine.blueprints import ActorKind, Blueprint
 from sim.engine.drivetrain import Drivetrain
 from sim.engine.geometry import Box, Pose, Vector
 from sim.engine.lanes import Lane
+from sim.engine.signs import Sign
 from sim.engine.traffic_lights import TrafficLight
 
 ZERO: Vector = (0.0, 0.0, 0.0)
@@ -62,6 +63,7 @@ class Actor:
         traffic_light: the light in whose trigger it stands (vehicles), or None.
         speed_limit: m/s of the lane under it (vehicles).
         light: the light that this actor is (traffic lights), or None.
+        sign: the sign that this actor is (traffic signs), or None.
         is_simulated: physics moves it; else it stays where it is put.
         constant_velocity: velocity held in its own axes, m/s, or None.
         steer_angle: radians the front wheels stand at now, left positive.
@@ -104,6 +106,7 @@ class Actor:
     traffic_light: TrafficLight | None = None
     speed_limit: float = 0.0
     light: TrafficLight | None = None
+    sign: Sign | None = None
     is_simulated: bool = True
     constant_velocity: Vector | None = None
     steer_angle: float = 0.0

@@ -14,6 +14,7 @@ from sim.engine.lanes import Lane, LaneGraph, LaneId, project
 MARK_SPACING = 2.0  # m between the marks at which speed and clearance are looked at
 SEARCH = 8.0  # m ahead in which one looks for oneself; a tick moves less
 FARTHER = 2.0  # m beyond the nearest point at which one has passed it
+KNOWN_LANES = 3  # that are always chosen: the one under it, through a junction, out of it
 LOST = 4.0  # m off the path at which one looks for another lane
 LATERAL_ACCELERATION = 2.2  # m/s^2 in bends, comfortable in a town
 BRAKING = 2.0  # m/s^2 with which one slows down before a bend
@@ -98,7 +99,9 @@ class LanePath:
     def extend(self, distance: float) -> None:
         """Choose turns until the path is known `distance` metres ahead."""
         ahead = sum(lane.length for lane in self.lanes) - self.s
-        while ahead < distance:
+        while ahead < distance or len(self.lanes) < KNOWN_LANES:
+            if not self.lanes[-1].successors:
+                return
             lane = self._marks.lanes[self._rng.choice(self.lanes[-1].successors)]
             self.lanes.append(lane)
             ahead += lane.length

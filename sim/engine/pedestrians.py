@@ -72,7 +72,8 @@ class Pedestrians:
             if person.crossing is None:
                 self._stroll(person, actor, delta_s)
             else:
-                self._cross(person, actor, cycles[person.crossing.junction_id])
+                cycle = cycles.get(person.crossing.junction_id)
+                self._cross(person, actor, cycle, actors)
 
     def _stroll(self, person: Pedestrian, actor: Actor, delta_s: float) -> None:
         ring = self._town.pavements[person.ring]
@@ -82,7 +83,12 @@ class Pedestrians:
         if distance < reach:
             step = reach - distance + 0.05
             passed = self._passed(person, step)
-            person.s = (person.s + person.way * step) % ring.length
+            person.s += person.way * step
+            if ring.is_ring:
+                person.s %= ring.length
+            elif not 0.0 < person.s < ring.length:  # the end of a stretch: back again
+                person.s = min(max(person.s, 0.0), ring.length)
+                person.way = -person.way
             if passed is not None and person.rng.random() < CROSSING_SHARE:
                 person.crossing, person.side = passed
         _walk_to(actor, target.x, target.y, person.pace)
@@ -98,7 +104,13 @@ class Pedestrians:
                         return crossing, side
         return None
 
-    def _cross(self, person: Pedestrian, actor: Actor, cycle: LightCycle) -> None:
+    def _cross(
+        self,
+        person: Pedestrian,
+        actor: Actor,
+        cycle: LightCycle | None,
+        actors: dict[int, Actor],
+    ) -> None:
         crossing = person.crossing
         assert crossing is not None
         here, there = crossing.ends[person.side], crossing.ends[1 - person.side]
@@ -107,7 +119,10 @@ class Pedestrians:
                 _walk_to(actor, here[0], here[1], person.pace)
                 return
             needed = math.dist(here, there) / person.pace + CROSSING_RESERVE
-            person.is_crossing = cycle.walk_left > needed
+            if cycle is not None:
+                person.is_crossing = cycle.walk_left > needed
+            else:
+                person.is_crossing = _is_road_free(crossing, needed, actors)
             _walk_to(actor, there[0], there[1], person.pace if person.is_crossing else 0.0)
             return
         if _is_at(actor, there[0], there[1]):
@@ -118,6 +133,24 @@ class Pedestrians:
             person.crossing, person.is_crossing = None, False
             return
         _walk_to(actor, there[0], there[1], person.pace)
+
+
+def _is_road_free(crossing: Crossing, needed: float, actors: dict[int, Actor]) -> bool:
+    """No vehicle comes to a crossing within the seconds that it takes to cross."""
+    (x0, y0, _), (x1, y1, _) = crossing.ends
+    x, y, half = (x0 + x1) / 2, (y0 + y1) / 2, math.dist((x0, y0), (x1, y1)) / 2
+    for one in actors.values():
+        if one.kind != "vehicle":
+            continue
+        dx, dy = x - one.pose.x, y - one.pose.y
+        distance = math.hypot(dx, dy) - half - one.extent[0]
+        if distance < 1.0:
+            return False
+        vx, vy, _ = one.velocity
+        closing = (vx * dx + vy * dy) / math.hypot(dx, dy)
+        if closing > 0.5 and distance < closing * needed:
+            return False
+    return True
 
 
 def _is_at(actor: Actor, x: float, y: float) -> bool:

@@ -92,6 +92,9 @@ class Engine(ActorCalls, LightCalls, LevelCalls):
             actor = self._enter(self.blueprints["traffic.traffic_light"], light.pose, {})
             actor.light = light
             actor.attributes["sign_id"] = light.signal_id
+        for sign in town.signs:
+            actor = self._enter(self.blueprints[sign.blueprint_id], sign.pose, {})
+            actor.sign, actor.attributes["sign_id"] = sign, sign.signal_id
 
     @property
     def traffic_lights(self) -> dict[int, TrafficLight]:
@@ -213,7 +216,7 @@ class Engine(ActorCalls, LightCalls, LevelCalls):
     def destroy(self, actor_id: int) -> bool:
         """End an actor and whatever is attached to it; False if there is none to end."""
         actor = self.actors.get(actor_id)
-        if actor is None or actor.light is not None:
+        if actor is None or actor.light is not None or actor.sign is not None:
             return False
         children = [one.id for one in self.actors.values() if one.parent is actor]
         for child in children:

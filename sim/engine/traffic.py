@@ -29,7 +29,11 @@ LINE_GAP = 0.8  # m between bumper and stop line
 YELLOW_BRAKE = 3.5  # m/s^2 beyond which one goes on at yellow
 SIDE_MARGIN = 0.3  # m that one keeps from what one passes
 KNOWN_AHEAD = 70.0  # m of path that is always chosen
+KNOWN_TIME = 6.0  # s of driving for which the path is chosen too
 DECISION_DISTANCE = 22.0  # m before the line at which one asks whether the junction is free
+APPROACH_BRAKE = 2.2  # m/s^2 with which one that has priority could still stop
+GIVING_WAY = 4.0  # m before the line at which one who gives way asks
+STOPPED = 0.3  # m/s, at which one has stopped at a stop sign
 PATIENCE = 45.0  # s of standing after which others let one turn left, about one light cycle
 RIGHT_BLINKER, LEFT_BLINKER, BRAKE_LAMP = 16, 32, 8
 DRIVING_LAMPS = RIGHT_BLINKER | LEFT_BLINKER | BRAKE_LAMP
@@ -46,6 +50,7 @@ class Driver:
         path: where it goes, None before its first tick.
         granted: the junction lane it has been let onto.
         waited: seconds for which it has been standing.
+        stopped_on: the lane with a stop sign at whose line it has stopped.
     """
 
     actor_id: int
@@ -54,6 +59,7 @@ class Driver:
     path: LanePath | None = None
     granted: LaneId | None = None
     waited: float = 0.0
+    stopped_on: LaneId | None = None
 
 
 class Traffic:
@@ -97,7 +103,7 @@ class Traffic:
             lane, s, _ = self._town.lanes.nearest(pose.x, pose.y, pose.yaw)
             driver.path = LanePath(self._marks, driver.rng, lane, s)
         driver.path.locate(pose.x, pose.y, pose.yaw)
-        driver.path.extend(KNOWN_AHEAD)
+        driver.path.extend(max(KNOWN_AHEAD, KNOWN_TIME * actor.speed))
         if driver.granted is not None and driver.granted not in driver.path.lane_ids()[:2]:
             driver.granted = None
 
@@ -214,6 +220,25 @@ class Traffic:
                     best = (gap, vx * mc + vy * ms)
         return best
 
+    def _must_stop(
+        self,
+        driver: Driver,
+        lane: Lane,
+        gap: float,
+        speed: float,
+        lights: dict[int, TrafficLight],
+    ) -> bool:
+        """A light or a stop sign holds one at the line."""
+        if lane.approach == "stop":
+            if speed < STOPPED and gap < 3.0:
+                driver.stopped_on = lane.id
+            return driver.granted is None and driver.stopped_on != lane.id
+        if lane.light_id is None:
+            return False
+        state = lights[lane.light_id].state
+        must_brake = speed * speed / (2 * max(gap, 0.1))
+        return state == LightState.RED or (state == LightState.YELLOW and must_brake < YELLOW_BRAKE)
+
     def _line_gap(
         self,
         driver: Driver,
@@ -227,20 +252,18 @@ class Traffic:
         path = driver.path
         assert path is not None
         lane = path.lanes[0]
-        if lane.light_id is None:
+        if not lane.approach or len(path.lanes) < 3 or not path.lanes[1].is_junction:
             return None
         gap = lane.stop_s - path.s - actor.extent[0]
         if gap < -0.5 and driver.granted is not None:
             return None
         if gap < -lane.width:
             return None
-        state = lights[lane.light_id].state
-        must_brake = speed * speed / (2 * max(gap, 0.1))
-        if state == LightState.RED or (state == LightState.YELLOW and must_brake < YELLOW_BRAKE):
+        if self._must_stop(driver, lane, gap, speed, lights):
             driver.granted = None
             return max(gap, 0.05)
-        if driver.granted is not None or gap > max(DECISION_DISTANCE, 2.0 * speed):
-            return None
+        if driver.granted is not None or gap > _asking_distance(lane, speed):
+            return max(gap, 0.05) if _slows_down(driver, lane) else None
         queue = occupants.get(lane.id, [])
         if any(path.s < one.s <= lane.stop_s - one.half_length for one in queue):
             return None  # whoever is first in the queue asks first
@@ -251,6 +274,19 @@ class Traffic:
             claims[turn.id].add(actor.id)
             return None
         return max(gap, 0.05)
+
+
+def _asking_distance(lane: Lane, speed: float) -> float:
+    """Metres before the line at which one asks whether the junction is free."""
+    if lane.approach in ("stop", "yield"):
+        return max(GIVING_WAY, 0.6 * speed)
+    braking = speed * speed / (2 * APPROACH_BRAKE)
+    return max(DECISION_DISTANCE, 2.0 * speed, braking + 6.0 if lane.approach == "priority" else 0)
+
+
+def _slows_down(driver: Driver, lane: Lane) -> bool:
+    """Far from the line one who gives way already brakes for it."""
+    return driver.granted is None and lane.approach in ("stop", "yield")
 
 
 def _has_room(actor: Actor, leaving: list[Occupant]) -> bool:
