@@ -1,12 +1,13 @@
 """Draws a scene as a camera sees it: colour, depth, instance and semantic ids in one pass."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.engine.render.exposure import Exposure
 from sim.engine.render.kernels.layout import Atlas, Drawn, Placed, Projection, SetUp, Target
 from sim.engine.render.mesh_store import MeshStore, join
 from sim.engine.render.passes import Rasteriser, RowWorkers
@@ -30,12 +31,14 @@ class CameraView:
         height: pixels.
         fov_deg: horizontal field of view, degrees, above 0 and below 180.
         world_from_camera: (4, 4) float64, camera body axes x forward, y left, z up.
+        exposure: gain, gamma and lens.
     """
 
     width: int
     height: int
     fov_deg: float
     world_from_camera: NDArray[np.float64]
+    exposure: Exposure = field(default_factory=Exposure)
 
     def intrinsics(self) -> NDArray[np.float64]:
         """K (3, 3) for optical axes x right, y down, z forward; pixels."""
@@ -102,7 +105,7 @@ class Renderer:
         self._static = self._store.place(scene.static)
         self._dynamic: Placed | None = None
         self._all = self._static
-        self._shading = Shading(self._atlas, self._workers, noise)
+        self._shading = Shading(self._atlas, self._workers, self._stages, noise)
         self._casts_shadows = shadows
         self._shadows: ShadowMaps | None = None
         self.set_weather(scene.weather)
@@ -184,7 +187,7 @@ class Renderer:
         buffers, drawn, triangles = self._see(view, pose)
         ray = _world_from_pixel(view, pose)
         seed = (self._noise_seed * 1_000_003 + self._frame * 8191 + view_hash) & 0xFFFFFF
-        return self._shade(buffers, drawn, triangles, ray, pose, seed, sunshine)
+        return self._shade(buffers, drawn, triangles, ray, pose, seed, view.exposure, sunshine)
 
     def _see(self, view: CameraView, pose: NDArray[np.float64]) -> tuple["_Buffers", Drawn, SetUp]:
         """Which triangle each pixel shows, and how near it is."""
@@ -215,6 +218,7 @@ class Renderer:
         ray: NDArray[np.float64],
         pose: NDArray[np.float64],
         seed: int,
+        exposure: Exposure,
         sunshine: tuple[NDArray[np.float32], NDArray[np.float64]],
     ) -> Picture:
         size = buffers.owner.shape
@@ -226,9 +230,8 @@ class Renderer:
             surface=buffers.surface,
         )
         shot = Shot(buffers.owner, buffers.nearness, triangles, drawn, self._store.geometry(),
-                    ray, pose[:3, 3], seed, *sunshine)  # fmt: skip
+                    ray, pose[:3, 3], seed, exposure, *sunshine)  # fmt: skip
         bgr = self._shading.shade(shot, target)
-        self._stages.mark("shade")
         for array in (bgr, target.depth, target.instance, target.semantic):
             array.flags.writeable = False
         return Picture(bgr, target.depth, target.instance, target.semantic)
@@ -245,7 +248,8 @@ def _key(view: CameraView) -> bytes:
             "expected a view of at least 1 x 1 pixels and a field of view between 0 and 180 "
             f"degrees, got {view.width} x {view.height} and {view.fov_deg}"
         )
-    numbers = np.array([view.width, view.height, view.fov_deg], np.float64)
+    lens = astuple(view.exposure)
+    numbers = np.array([view.width, view.height, view.fov_deg, *lens], np.float64)
     return numbers.tobytes() + np.ascontiguousarray(view.world_from_camera, np.float64).tobytes()
 
 

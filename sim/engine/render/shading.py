@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.render.daylight import Daylight, daylight
+from sim.engine.render.exposure import Exposure, through_lens
 from sim.engine.render.kernels.dome import paint_dome
 from sim.engine.render.kernels.finish import finish
 from sim.engine.render.kernels.layout import (
     DOME_SIZE,
+    GAIN,
     LAMP_COLUMNS,
     LOOK_COLUMNS,
     LOOK_MARKS,
@@ -29,6 +31,7 @@ from sim.engine.render.kernels.looks import find_seen, write_looks
 from sim.engine.render.kernels.pieces import GRAIN_SIZE, PIECE
 from sim.engine.render.kernels.shade import shade
 from sim.engine.render.passes import RowWorkers
+from sim.engine.render.stages import Stages
 from sim.engine.render.textures import TEXTURE_INDEX
 from sim.engine.weather import Weather
 
@@ -45,6 +48,7 @@ class Shot(NamedTuple):
         ray: (3, 3) float64, a pixel (x, y, 1) to a world ray of depth 1.
         eye: (3,) float64, metres.
         seed: of dither and noise.
+        exposure: of the camera.
         shadow: (S, S) float32 shadow map, (1, 1) for none.
         shadow_from_world: (3, 4) float64, column, row and nearness of the shadow map.
     """
@@ -57,6 +61,7 @@ class Shot(NamedTuple):
     ray: NDArray[np.float64]
     eye: NDArray[np.float64]
     seed: int
+    exposure: Exposure
     shadow: NDArray[np.float32]
     shadow_from_world: NDArray[np.float64]
 
@@ -67,12 +72,15 @@ class Shading:
     Args:
         atlas: textures.
         workers: threads to share the rows.
+        stages: told what took how long.
         noise: amplitude of the sensor noise in grey levels by day, 0 for none.
     """
 
-    def __init__(self, atlas: Atlas, workers: RowWorkers, noise: float) -> None:
+    def __init__(self, atlas: Atlas, workers: RowWorkers, stages: Stages, noise: float) -> None:
         self._atlas = atlas
         self._workers = workers
+        self._stages = stages
+        self._specks = np.zeros(0, np.int8)
         self._noise = float(noise)  # an int would compile its kernel a second time
         grain = np.random.default_rng(0x64A1).integers(0, 1 << 23, GRAIN_SIZE, np.int32)
         self._grain = np.concatenate([grain, grain[:PIECE]])
@@ -114,10 +122,12 @@ class Shading:
             map_of,
             shot.seed,
         )
+        air = self.daylight.air.copy()
+        air[GAIN] *= shot.exposure.gain
         light = Light(
             sun=self.daylight.sun,
             towards=np.ascontiguousarray(matrix[:, :3], np.float32),
-            numbers=self.daylight.air,
+            numbers=air,
             shadow=shot.shadow.reshape(-1),
             shadow_side=len(shot.shadow),
             sky=self._sky,
@@ -138,10 +148,23 @@ class Shading:
                 self._grain, target,
             ),
         )  # fmt: skip
+        self._stages.mark("shade")
+        bgr = self._finish(target, shot.seed)
+        if not shot.exposure.is_plain:
+            bgr = through_lens(bgr, shot.exposure)
+        self._stages.mark("finish")
+        return bgr
+
+    def _finish(self, target: Target, seed: int) -> NDArray[np.uint8]:
+        height, width = target.surface.shape
+        if len(self._specks) < 3 * (GRAIN_SIZE + width):
+            self._specks = _specks(GRAIN_SIZE + width)
+        noise = self._noise * (0.6 + 0.4 * float(self.daylight.air[GAIN]))
         bgr = np.empty_like(target.bgr)
+        source, out = target.bgr.reshape(height, -1), bgr.reshape(height, -1)
         self._workers.each(
             height,
-            lambda rows: finish(rows, target.bgr, target.surface, self._noise, shot.seed, bgr),
+            lambda rows: finish(rows, source, target.surface, self._specks, noise, seed, out),
         )
         return bgr
 
@@ -153,3 +176,10 @@ def _empty_looks(rows: int) -> Looks:
         source=np.zeros(rows, np.int32),
         row=np.zeros(rows, np.int32),
     )
+
+
+def _specks(count: int) -> NDArray[np.int8]:
+    """Triangular noise of -127..127 for so many pixels, each value thrice."""
+    rng = np.random.default_rng(0x5EC5)
+    grain = rng.integers(0, 128, count) - rng.integers(0, 128, count)
+    return np.repeat(grain.astype(np.int8), 3)

@@ -4,14 +4,60 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from sim.engine.render.kernels.sampling import F, next_random
+from sim.engine.render.kernels.pieces import GRAIN_SIZE
+from sim.engine.render.kernels.sampling import FAST, F
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**FAST)
+def _add_noise(
+    y: int,
+    source: NDArray[np.uint8],
+    grain: NDArray[np.int8],
+    first: int,
+    scale: float,
+    out: NDArray[np.uint8],
+) -> None:
+    for x in range(source.shape[1]):
+        value = F(source[y, x]) + F(grain[first + x]) * scale + F(0.5)
+        out[y, x] = np.uint8(min(max(value, F(0)), F(255)))
+
+
+@njit(**FAST)
+def _blend_edges(
+    y: int,
+    source: NDArray[np.uint8],
+    surface: NDArray[np.int32],
+    grain: NDArray[np.int8],
+    first: int,
+    scale: float,
+    out: NDArray[np.uint8],
+) -> None:
+    """Mix a pixel with its neighbours of other surfaces, itself counted four times."""
+    height, width = surface.shape
+    above, below = max(y - 1, 0), min(y + 1, height - 1)
+    for x in range(width):
+        mine = surface[y, x]
+        left, right = max(x - 1, 0), min(x + 1, width - 1)
+        a, b = int(surface[above, x] != mine), int(surface[below, x] != mine)
+        c, d = int(surface[y, left] != mine), int(surface[y, right] != mine)
+        weight = a + b + c + d
+        if not weight:
+            continue
+        share = F(1) / F(4 + weight)
+        for k in range(3):
+            i = 3 * x + k
+            total = 4 * int(source[y, i]) + a * int(source[above, i]) + b * int(source[below, i])
+            total += c * int(source[y, 3 * left + k]) + d * int(source[y, 3 * right + k])
+            value = F(total) * share + F(grain[first + i]) * scale + F(0.5)
+            out[y, i] = np.uint8(min(max(value, F(0)), F(255)))
+
+
+@njit(**FAST)
 def finish(
     rows: tuple[int, int],
     source: NDArray[np.uint8],
     surface: NDArray[np.int32],
+    grain: NDArray[np.int8],
     noise: float,
     seed: int,
     out: NDArray[np.uint8],
@@ -20,35 +66,15 @@ def finish(
 
     Args:
         rows: first row and row after the last.
-        source: (H, W, 3) uint8.
+        source: (H, 3 W) uint8.
         surface: (H, W) int32, equal where no edge is.
-        noise: amplitude of the triangular noise, grey levels; raising it costs recall far away.
+        grain: (3 (GRAIN_SIZE + W),) int8 or more, noise of -127..127, alike in a pixel's channels.
+        noise: amplitude of the noise, grey levels; raising it costs recall far away.
         seed: picture's own; the noise follows from it and the row alone.
-        out: (H, W, 3) uint8, another array than source.
+        out: (H, 3 W) uint8, another array than source.
     """
-    height, width = surface.shape
+    scale = F(noise) * F(1 / 127)
     for y in range(rows[0], rows[1]):
-        state = np.uint32(seed * 7919 + y * 104729 + 1)
-        for x in range(width):
-            mine = surface[y, x]
-            blue, green, red = (
-                4 * int(source[y, x, 0]),
-                4 * int(source[y, x, 1]),
-                4 * int(source[y, x, 2]),
-            )
-            weight = 4
-            for side in range(4):
-                ny = y + (side == 0) - (side == 1)
-                nx = x + (side == 2) - (side == 3)
-                if 0 <= ny < height and 0 <= nx < width and surface[ny, nx] != mine:
-                    blue += int(source[ny, nx, 0])
-                    green += int(source[ny, nx, 1])
-                    red += int(source[ny, nx, 2])
-                    weight += 1
-            state = next_random(state)
-            grain = int(state & np.uint32(1023)) + int((state >> np.uint32(10)) & 1023) - 1023
-            offset = F(grain) * F(noise / 1023.0) + F(0.5)
-            share = F(1) / F(weight)
-            out[y, x, 0] = np.uint8(min(max(F(blue) * share + offset, F(0)), F(255)))
-            out[y, x, 1] = np.uint8(min(max(F(green) * share + offset, F(0)), F(255)))
-            out[y, x, 2] = np.uint8(min(max(F(red) * share + offset, F(0)), F(255)))
+        first = 3 * ((seed * 7919 + y * 104729) & (GRAIN_SIZE - 1))
+        _add_noise(y, source, grain, first, scale, out)
+        _blend_edges(y, source, surface, grain, first, scale, out)
