@@ -189,7 +189,7 @@ class Wheel(msgspec.Struct, array_like=True):
 
 
 class PhysicsControl(msgspec.Struct, array_like=True):
-    """`carla.VehiclePhysicsControl`, kept as set; the kinematic engine reads none of it."""
+    """`carla.VehiclePhysicsControl`."""
 
     torque_curve: list[Vector2D]
     max_rpm: float
@@ -264,6 +264,9 @@ ACTOR_RECORD = struct.Struct("<IB6f3f3f3f")
 """id, state, transform, velocity m/s, angular velocity deg/s, acceleration; a union follows."""
 VEHICLE_UNION = struct.Struct("<fff???ifB?IB24x")
 """throttle steer brake, hand_brake reverse manual, gear, limit km/h, light, failure."""
+VEHICLE_RECORD = struct.Struct(ACTOR_RECORD.format + VEHICLE_UNION.format[1:])
+"""Both in one."""
+SIGN_UNION = struct.Struct("<32s22x")
 WALKER_UNION = struct.Struct("<4f?37x")
 LIGHT_UNION = struct.Struct("<32s4fI?B")
 """sign id, green, yellow, red, elapsed seconds, pole index, frozen, state."""

@@ -11,20 +11,15 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from sim.carla_server.ackermann import pedals
+from sim.carla_server.ackermann import AckermannFollower
 from sim.carla_server.images import InstanceIds
-from sim.carla_server.layouts import (
-    AckermannControl,
-    AckermannSettings,
-    EpisodeSettings,
-    PhysicsControl,
-)
+from sim.carla_server.layouts import EpisodeSettings
 from sim.carla_server.locks import WorldLock
 from sim.carla_server.presenter import Presenter
 from sim.carla_server.protocol import Protocol
 from sim.carla_server.sensors import Sensor
 from sim.carla_server.sessions import Buffer
-from sim.carla_server.snapshot import snapshot
+from sim.carla_server.snapshot import SnapshotWriter
 from sim.carla_server.streaming import StreamServer
 from sim.carla_server.street_lights import StreetLights
 from sim.engine.actors import Actor
@@ -49,9 +44,7 @@ SPECTATOR_POSE = Pose(0.0, 0.0, 40.0, 0.0, -0.6)
 class VehicleExtras:
     """What clients set on a vehicle and read back, and the engine does not know."""
 
-    physics: PhysicsControl | None = None
-    ackermann: AckermannControl | None = None
-    ackermann_settings: AckermannSettings = field(default_factory=AckermannSettings)
+    ackermann: AckermannFollower = field(default_factory=AckermannFollower)
     wheel_angles: dict[int, float] = field(default_factory=dict)
     wheel_pitches: dict[int, float] = field(default_factory=dict)
 
@@ -98,6 +91,7 @@ class ServedWorld:
         self.has_map_changed = True
         self.presenter = Presenter()
         self.synchronous_client = 0  # thread that serves who asked for synchronous mode; 0: nobody
+        self._snapshots = SnapshotWriter()
         self._next_stream = WORLD_STREAM + 1
         self._failed_sensors: set[int] = set()
         self._published = threading.Condition()
@@ -227,11 +221,11 @@ class ServedWorld:
 
     def _advance(self, delta_s: float) -> tuple[int, Buffer]:
         self.delta_s = delta_s
-        self._follow_ackermann()
+        self._follow_ackermann(delta_s)
         frame = self.engine.tick(delta_s)
         for sensor in self.sensors.values():
             sensor.follow(delta_s)
-        message = snapshot(self, delta_s)
+        message = self._snapshots.message(self, delta_s)
         self.has_map_changed = self.street_lights.is_news = False
         return frame, message
 
@@ -271,10 +265,12 @@ class ServedWorld:
         took_s = self.streams.send(stream_id, message, patience_s)
         return None if patience_s is None else max(0.0, patience_s - took_s)
 
-    def _follow_ackermann(self) -> None:
+    def _follow_ackermann(self, delta_s: float) -> None:
         for actor_id, extras in self.extras.items():
-            if extras.ackermann is not None:
-                control = pedals(extras.ackermann, self.actor(actor_id))
+            if extras.ackermann.target is not None:
+                actor = self.actor(actor_id)
+                speed = self.engine.telemetry(actor_id).speed
+                control = extras.ackermann.control(actor, speed, delta_s)
                 self.engine.apply_vehicle_control(actor_id, control)
 
     def wait_until_published(self, frame: int) -> None:

@@ -44,8 +44,9 @@ class Drivetrain:
         air: N per (m/s)^2.
         rolling: N.
         max_steer: radians of the front wheels at full lock.
-        gears: rad of the engine per metre, first gear first.
-        reverse: the same of the reverse gear.
+        gears: rad of the engine per metre, first gear first; reverse is as the first.
+        ratios: the same by gear number, with neutral at 0 and reverse at -1.
+        grip: N that all tyres can give.
     """
 
     def __init__(self, physics: VehiclePhysics, blueprint: Blueprint) -> None:
@@ -74,7 +75,8 @@ class Drivetrain:
         self.steering_curve = tuple((speed / 3.6, share) for speed, share in physics.steering_curve)
         ratios = [gear.ratio * physics.final_ratio / self.radius for gear in physics.forward_gears]
         self.gears = ratios or [1.0 / self.radius]
-        self.reverse = self.gears[0]
+        self.ratios = [0.0, *self.gears, self.gears[0]]
+        self.grip = self.front_grip + self.rear_grip
         self.full_damping = DAMPING_SCALE * physics.damping_rate_full_throttle
         self.free_damping = DAMPING_SCALE * physics.damping_rate_zero_throttle_clutch_engaged
         self._limit = max(physics.max_rpm, 1.0) / RPM_PER_RAD  # rad/s
@@ -110,15 +112,9 @@ class Drivetrain:
             return gear + 1
         return gear - 1 if speed < self._shift_down[gear - 1] * load else gear
 
-    def ratio(self, gear: int) -> float:
-        """Radians of the engine per metre in a gear; 0 in neutral."""
-        if gear == 0:
-            return 0.0
-        return self.reverse if gear < 0 else self.gears[min(gear, len(self.gears)) - 1]
-
     def pull(self, gear: int, speed: float) -> float:
         """N at the wheels at full throttle in a gear, before what the engine itself takes."""
-        ratio = self.reverse if gear < 0 else self.ratio(gear)
+        ratio = self.ratios[gear]
         at = ratio * speed * self._per_step
         if at >= CURVE_STEPS:
             return 0.0  # the limiter
@@ -128,13 +124,13 @@ class Drivetrain:
 
     def engine_drag(self, gear: int, throttle: float, speed: float) -> float:
         """N that the engine itself takes in a gear."""
-        ratio = self.ratio(gear)
+        ratio = self.ratios[gear]
         rate = self.free_damping + throttle * (self.full_damping - self.free_damping)
         return rate * ratio * ratio * speed
 
     def rpm(self, gear: int, speed: float) -> float:
         """Engine speed, 1/min; an engine with gears idles rather than stall."""
-        turning = self.ratio(gear) * speed * RPM_PER_RAD
+        turning = self.ratios[gear] * speed * RPM_PER_RAD
         idle = IDLE_RPM * self.physics.max_rpm if len(self.gears) > 1 else 0.0
         return min(max(turning, idle), self.physics.max_rpm)
 

@@ -66,8 +66,9 @@ def drive(body: Body, h: float) -> None:
     side = body.vy * cos - body.vx * sin
     before_x, before_y = body.vx, body.vy
     wanted = control.steer * body.drivetrain.steer_limit(abs(ahead))
-    step = STEER_RATE * h
-    body.steer += min(max(wanted - body.steer, -step), step)
+    if wanted != body.steer:
+        step = STEER_RATE * h
+        body.steer += min(max(wanted - body.steer, -step), step)
     if actor.constant_velocity is not None:
         along, side, _ = actor.constant_velocity
         limit = GRIP / max(abs(along), 1.0)
@@ -90,63 +91,67 @@ def drive(body: Body, h: float) -> None:
 
 def _along(body: Body, ahead: float, h: float) -> float:
     """Forward speed after engine, brakes, drag and slope, m/s."""
-    train, actor = body.drivetrain, body.actor
-    control = actor.control
-    speed = abs(ahead)
-    throttle = 0.0 if actor.is_dead else min(max(control.throttle, 0.0), 1.0)
-    push = _push(body, throttle, speed, h) if throttle > 0.0 and not control.hand_brake else 0.0
-    if push == 0.0 and body.gear < 1 and not control.reverse and not control.manual_gear_shift:
-        body.gear = 1
-    brake = 1.0 if actor.is_dead else min(max(control.brake, 0.0), 1.0)
+    train, control = body.drivetrain, body.actor.control
+    throttle, brake, is_held = control.throttle, control.brake, control.hand_brake
+    if body.actor.is_dead:
+        throttle, brake = 0.0, 1.0
+    throttle = 0.0 if throttle < 0.0 else min(throttle, 1.0)
+    speed = ahead if ahead >= 0.0 else -ahead
+    if throttle and not is_held:
+        push = _push(body, throttle, ahead, h)
+    else:
+        push = 0.0
+        if body.gear < 1 and not control.reverse and not control.manual_gear_shift:
+            body.gear = 1
+    ratio = train.ratios[body.gear]
+    damping = train.free_damping + throttle * (train.full_damping - train.free_damping)
+    drag = train.rolling + (train.air * speed + damping * ratio * ratio) * speed
     stop = 0.0
-    if brake or control.hand_brake:
+    if brake > 0.0 or is_held:
+        brake = min(brake, 1.0) if brake > 0.0 else 0.0
+        hand = train.hand_brake if is_held else 0.0
         stop = min(brake * train.front_brake, train.front_grip) + min(
-            brake * train.rear_brake + (train.hand_brake if control.hand_brake else 0.0),
-            train.rear_grip,
+            brake * train.rear_brake + hand, train.rear_grip
         )
-    body.drive_force = push - math.copysign(stop, ahead) if speed else push
-    drag = train.rolling + train.air * speed * speed + train.engine_drag(body.gear, throttle, speed)
+    body.drive_force = push if not stop or not speed else push - math.copysign(stop, ahead)
     ahead += push / train.mass * h
     if body.slope:
         ahead -= body.gravity * math.sin(body.slope) * h
     slower = abs(ahead) - (stop + drag) / train.mass * h
     if slower <= 0.0:
         return 0.0
-    if slower < STANDSTILL and throttle == 0.0 and (abs(body.slope) < LEVEL_SLOPE or brake):
+    if slower < STANDSTILL and throttle == 0.0 and (abs(body.slope) < LEVEL_SLOPE or stop):
         return 0.0
-    return math.copysign(slower, ahead)
+    return slower if ahead >= 0.0 else -slower
 
 
-def _push(body: Body, throttle: float, speed: float, h: float) -> float:
+def _push(body: Body, throttle: float, ahead: float, h: float) -> float:
     """N from the engine at the wheels, with the gears shifted as speed and control ask."""
     train, control = body.drivetrain, body.actor.control
     if control.manual_gear_shift:
         body.gear = min(max(control.gear, -1), len(train.gears))
     elif control.reverse:
         body.gear = -1
-    elif train.physics.use_gear_autobox:
-        _shift(body, throttle, speed, h)
     elif body.gear < 1:
         body.gear = 1
+    elif len(train.gears) > 1 and train.physics.use_gear_autobox:
+        _shift(body, throttle, abs(ahead), h)
     if body.gear == 0:
         return 0.0
     if body.shift_left > 0.0:
         body.shift_left -= h
         return 0.0
-    way = -1.0 if body.gear < 0 else 1.0
-    turning = max(way * (body.vx * body.cos + body.vy * body.sin), 0.0)
-    limit = train.front_grip + train.rear_grip
-    return way * min(throttle * train.pull(body.gear, turning), limit)
+    if body.gear < 0:
+        return -min(throttle * train.pull(-1, max(-ahead, 0.0)), train.grip)
+    return min(throttle * train.pull(body.gear, max(ahead, 0.0)), train.grip)
 
 
 def _shift(body: Body, throttle: float, speed: float, h: float) -> None:
     body.shift_wait -= h
-    gear = body.drivetrain.gear_at(body.gear, speed, throttle)
-    if gear == body.gear:
+    if body.shift_wait > 0.0:
         return
-    if body.gear < 1:
-        body.gear = gear
-    elif body.shift_wait <= 0.0:
+    gear = body.drivetrain.gear_at(body.gear, speed, throttle)
+    if gear != body.gear:
         body.gear = gear
         body.shift_left = body.drivetrain.physics.gear_switch_time
         body.shift_wait = SHIFT_PAUSE + body.shift_left
@@ -155,9 +160,11 @@ def _shift(body: Body, throttle: float, speed: float, h: float) -> None:
 def _grip_left(body: Body, is_locked: bool) -> tuple[float, float]:
     """N of side force that the front and the rear tyres have beside what pulls and brakes."""
     train = body.drivetrain
-    whole = train.front_grip + train.rear_grip
-    used = min(abs(body.drive_force) / whole, 1.0) if whole else 0.0
-    share = max(math.sqrt(1.0 - used * used), LEAST_SIDE_GRIP)
+    if not train.grip:
+        return 0.0, 0.0
+    used = body.drive_force / train.grip
+    square = 1.0 - used * used
+    share = math.sqrt(square) if square > LEAST_SIDE_GRIP**2 else LEAST_SIDE_GRIP
     rear = LEAST_SIDE_GRIP if is_locked else share
     return train.front_grip * share, train.rear_grip * rear
 
@@ -167,7 +174,8 @@ def _turn(
 ) -> tuple[float, float]:
     """Step side velocity and yaw rate by an implicit step; returns (along, side), m/s."""
     train = body.drivetrain
-    speed = max(abs(along), CREEP)
+    speed = along if along >= 0.0 else -along
+    speed = speed if speed > CREEP else CREEP
     a, b, mass = train.to_front, train.to_rear, train.mass
     front, rear = train.front_stiffness / speed, train.rear_stiffness / speed
     inertia = 1.0 / body.inverse_inertia if body.inverse_inertia else mass * a * b

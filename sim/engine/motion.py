@@ -16,7 +16,9 @@ from sim.engine.town import Town
 from sim.engine.walking import walk
 
 SUBSTEP = 0.01  # s, of bodies that may touch something; CARLA's max_substep_delta_time
-FREE_STEP = 0.026  # s at most, of bodies that can touch nothing in the tick
+FREE_STEP = 0.051  # s at most, of bodies that can touch nothing in the tick
+TURNING_STEP = 0.026  # s at most, of those that turn
+CALM_SPIN = 0.1  # rad/s up to which a body counts as going straight on
 HARDEST = 10.0  # m/s^2 that a body may gain within a tick
 MARGIN = 0.05  # m
 SLIDING = 6.0  # m/s^2 that slows a prop that was pushed
@@ -74,10 +76,12 @@ class Motion:
     ) -> list[Collision]:
         close = {id(body): body for pair in pairs for body in pair}
         close.update((id(body), body) for body, _ in walls)
-        steps = max(1, math.ceil(delta_s / FREE_STEP - 1e-9))
+        calm = max(1, math.ceil(delta_s / FREE_STEP))
+        turning = max(1, math.ceil(delta_s / TURNING_STEP))
         for body in awake:
             if id(body) not in close:
                 move = _mover(body)
+                steps = calm if abs(body.spin) < CALM_SPIN else turning
                 for _ in range(steps):
                     move(body, delta_s / steps)
                 body.write_back(delta_s)

@@ -20,6 +20,7 @@ CAR_DRAG = 0.3
 BRAKING = 8.0  # m/s^2 of a full pedal with the default brakes
 HAND_BRAKE_TORQUE = 3000.0  # N m, CARLA's default: it locks the rear wheels
 DAMPING_SCALE = 0.1  # of CARLA's engine damping rates, kg m^2/s: 0.04 1/s off the throttle
+FULL_DAMPING = 0.15  # CARLA's damping rate at full throttle
 # CARLA's steering curve: share of the lock that full steer gives, by speed in km/h
 STEERING_CURVE = ((0.0, 1.0), (20.0, 0.9), (60.0, 0.8), (120.0, 0.7))
 MAX_STEER_DEG = 70.0  # of the front wheels at full lock, CARLA's default
@@ -98,7 +99,7 @@ class VehiclePhysics:
     final_ratio: float = 4.0
     drag_coefficient: float = CAR_DRAG
     moi: float = 1.0
-    damping_rate_full_throttle: float = 0.15
+    damping_rate_full_throttle: float = FULL_DAMPING
     damping_rate_zero_throttle_clutch_engaged: float = 2.0
     damping_rate_zero_throttle_clutch_disengaged: float = 0.35
     use_gear_autobox: bool = True
@@ -118,21 +119,22 @@ def frontal_area(blueprint: Blueprint) -> float:
 def default_physics(blueprint: Blueprint) -> VehiclePhysics:
     """The mechanics of a blueprint's vehicle.
 
-    The engine has just the power that the air and the tyres take at its top speed, and in first
-    gear just the torque for its pull from rest: a Tesla Model 3 (CARLA's: 0 to 100 km/h in about
-    6 s) comes to 6 m/s^2 up to 15 m/s and 165 kW from there.
+    The engine has just the power that the air, the tyres and itself take at its top speed, and in
+    first gear just the torque for its pull from rest: a Tesla Model 3 (CARLA's: 0 to 100 km/h in
+    about 6 s) comes to 6 m/s^2 up to 17 m/s and 190 kW from there.
     """
     mass, top = blueprint.mass, blueprint.max_speed
     drag = DRAG.get(blueprint.base_type, CAR_DRAG)
     resistance = 0.5 * AIR_DENSITY * drag * frontal_area(blueprint) * top**2
-    power = (resistance + ROLLING * mass * GRAVITY) * top
+    max_rpm = _max_rpm(blueprint)
+    own = DAMPING_SCALE * FULL_DAMPING * (max_rpm / OVER_TOP * math.pi / 30.0) ** 2
+    power = (resistance + ROLLING * mass * GRAVITY) * top + own
     pull = mass * (blueprint.max_acceleration + ROLLING * GRAVITY)
     knee = min(power / pull, top)  # m/s up to which the pull lasts
     radius = _wheel_radius(blueprint)
     spread = OVER_TOP * top / knee  # of speeds over which the engine gives full power
     is_single = blueprint.is_electric or spread < SINGLE_SPREAD
     band = spread if is_single else POWER_BAND
-    max_rpm = _max_rpm(blueprint)
     first = max_rpm / band * math.pi / 30.0 * radius / knee  # engine rad over wheel rad
     last = max_rpm * math.pi / 30.0 * radius / (OVER_TOP * top)
     count = 1 if is_single else max(2, math.ceil(math.log(first / last) / math.log(STEP)) + 1)

@@ -20,12 +20,6 @@ ACCEPTED = {
     "disable_sensor_for_ros": "there is no ROS bridge in the server",
     "set_ignored_vehicles": "sensors see every vehicle",
     "console_command": "there is no Unreal console",
-    "set_actor_enable_gravity": "bodies stay on the ground",
-    "set_actor_dead": "nobody falls",
-    "add_actor_angular_impulse": "bodies turn by their wheels",
-    "add_actor_torque": "bodies turn by their wheels",
-    "open_vehicle_door": "doors stay closed",
-    "close_vehicle_door": "doors stay closed",
     "send": "CARLA's actors take no message either, but for a few of its makers' own",
 }
 """Each is common in client scripts, and none changes what a sensor or a snapshot shows here."""

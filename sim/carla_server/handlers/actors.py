@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sim.carla_server.actors import bounding_box, wire_actor
-from sim.carla_server.axes import checked, pose_from_transform, spin_from_carla, vector_from_carla
+from sim.carla_server.axes import checked, pose_from_transform, vector_from_carla
 from sim.carla_server.handlers.registry import living, missing_actor, rpc, unlocked_rpc
 from sim.carla_server.layouts import (
     ActorDescription,
@@ -18,9 +18,12 @@ from sim.carla_server.layouts import (
 from sim.carla_server.rpc import RpcFailure
 from sim.carla_server.sensors import check_sensor, prepare_sensor
 from sim.carla_server.world import ServedWorld
+from sim.engine.actors import Attachment
 from sim.engine.actors import WalkerControl as EngineWalkerControl
 from sim.engine.sensing.attributes import SensorError
 from sim.engine.simulation import SpawnCollision, UnknownActor, UnknownBlueprint
+
+ATTACHMENTS: tuple[Attachment, ...] = ("rigid", "spring_arm", "spring_arm_ghost")
 
 
 @rpc
@@ -50,26 +53,35 @@ def spawn_actor_with_parent(
     description: ActorDescription,
     transform: Transform,
     parent_id: int,
-    _attachment: int,
+    attachment: int,
     _socket: str,
 ) -> WireActor:
-    """Spawn an attached actor; every attachment is rigid here."""
-    return _spawn_and_show(world, description, transform, parent_id)
+    """Spawn an attached actor; an unknown sort of attachment is rigid."""
+    arm = ATTACHMENTS[attachment] if attachment < len(ATTACHMENTS) else "rigid"
+    return _spawn_and_show(world, description, transform, parent_id, arm)
 
 
 def _spawn_and_show(
-    world: ServedWorld, description: ActorDescription, transform: Transform, parent_id: int | None
+    world: ServedWorld,
+    description: ActorDescription,
+    transform: Transform,
+    parent_id: int | None,
+    attachment: Attachment = "rigid",
 ) -> WireActor:
     prepare_sensor(description.id)
     with world.lock:
         frame = world.engine.frame
-        spawned = spawn(world, description, transform, parent_id)
+        spawned = spawn(world, description, transform, parent_id, attachment)
     world.wait_until_published(frame)
     return spawned
 
 
 def spawn(
-    world: ServedWorld, description: ActorDescription, transform: Transform, parent_id: int | None
+    world: ServedWorld,
+    description: ActorDescription,
+    transform: Transform,
+    parent_id: int | None,
+    attachment: Attachment = "rigid",
 ) -> WireActor:
     """Spawn an actor and give a sensor its stream.
 
@@ -81,7 +93,7 @@ def spawn(
         if description.id.startswith("sensor.") and description.id in world.engine.blueprints:
             check_sensor(world.engine.blueprints[description.id], attributes)
         actor = world.engine.spawn(
-            description.id, pose_from_transform(transform), attributes, parent_id
+            description.id, pose_from_transform(transform), attributes, parent_id, attachment
         )
     except UnknownBlueprint as error:
         raise RpcFailure(f"unknown blueprint '{description.id}'") from error
@@ -126,84 +138,6 @@ def set_actor_location(world: ServedWorld, actor_id: int, location: Vector3D) ->
     x, y, z = vector_from_carla(location)
     pose = actor.pose if actor.parent is None else actor.local_pose
     world.engine.set_pose(actor_id, replace(pose, x=x, y=y, z=z))
-
-
-@rpc
-def set_actor_target_velocity(world: ServedWorld, actor_id: int, velocity: Vector3D) -> None:
-    """Give an actor a velocity, m/s in the world."""
-    living(world, actor_id, "set_actor_target_velocity")
-    world.engine.set_velocity(actor_id, vector_from_carla(velocity))
-
-
-@rpc
-def set_actor_target_angular_velocity(world: ServedWorld, actor_id: int, spin: Vector3D) -> None:
-    """Give an actor an angular velocity, deg/s in the world."""
-    living(world, actor_id, "set_actor_target_angular_velocity")
-    world.engine.set_angular_velocity(actor_id, spin_from_carla(spin))
-
-
-@rpc
-def enable_actor_constant_velocity(world: ServedWorld, actor_id: int, velocity: Vector3D) -> None:
-    """Hold a velocity in the actor's axes."""
-    living(world, actor_id, "enable_actor_constant_velocity")
-    world.engine.enable_constant_velocity(actor_id, vector_from_carla(velocity))
-
-
-@rpc
-def disable_actor_constant_velocity(world: ServedWorld, actor_id: int) -> None:
-    """End that."""
-    living(world, actor_id, "disable_actor_constant_velocity")
-    world.engine.disable_constant_velocity(actor_id)
-
-
-@rpc
-def set_actor_simulate_physics(world: ServedWorld, actor_id: int, is_on: bool) -> None:
-    """Let physics move an actor or not.
-
-    An unknown id is no failure: the Traffic Manager calls this for actors that others may just
-    have destroyed, and ends its process on a failure.
-    """
-    if actor_id in world.engine.actors:
-        world.engine.set_simulate_physics(actor_id, is_on)
-
-
-@rpc
-def set_actor_collisions(world: ServedWorld, actor_id: int, is_on: bool) -> None:
-    """Let an actor hit others or pass through them."""
-    living(world, actor_id, "set_actor_collisions")
-    world.engine.set_collides(actor_id, is_on)
-
-
-@rpc
-def add_actor_impulse(world: ServedWorld, actor_id: int, impulse: Vector3D) -> None:
-    """Push an actor at its middle, N s."""
-    living(world, actor_id, "add_actor_impulse")
-    world.engine.add_impulse(actor_id, vector_from_carla(impulse))
-
-
-@rpc
-def add_actor_force(world: ServedWorld, actor_id: int, force: Vector3D) -> None:
-    """Push an actor at its middle, N, for one tick."""
-    living(world, actor_id, "add_actor_force")
-    x, y, z = vector_from_carla(force)
-    delta_s = world.delta_s
-    world.engine.add_impulse(actor_id, (x * delta_s, y * delta_s, z * delta_s))
-
-
-@rpc
-def add_actor_impulse_at_location(
-    world: ServedWorld, actor_id: int, impulse: Vector3D, _location: Vector3D
-) -> None:
-    """Push an actor; where it is pushed makes no difference here."""
-    add_actor_impulse(world, actor_id, impulse)
-
-
-@rpc
-def add_actor_force_at_location(
-    world: ServedWorld, actor_id: int, force: Vector3D, _location: Vector3D
-) -> None:
-    """Push an actor for one tick; where it is pushed makes no difference here."""
-    add_actor_force(world, actor_id, force)
 
 
 @rpc

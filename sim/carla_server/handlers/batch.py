@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import msgspec
+from msgspec.structs import astuple
 
 from sim.carla_server.handlers.actors import spawn
 from sim.carla_server.handlers.registry import HANDLERS, unlocked_rpc
@@ -31,7 +32,7 @@ def apply_batch(world: ServedWorld, commands: list[WireCommand], do_tick: bool) 
     return results
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def _decoder(command: Command) -> msgspec.msgpack.Decoder[msgspec.Struct]:
     return argument_decoder(command.handler, command.arguments)
 
@@ -41,17 +42,17 @@ def _run(world: ServedWorld, command: WireCommand, actor_id: int | None = None) 
     ((index, raw),) = command
     try:
         row = _row(world.protocol, index)
-        fields = list(msgspec.structs.astuple(_decoder(row).decode(raw)))
         if row.handler == "spawn":
-            return ((1, _spawn(world, fields)),)
+            return ((1, _spawn(world, list(astuple(_decoder(row).decode(raw))))),)
+        first, *rest = astuple(_decoder(row).decode(raw))
         if actor_id is not None:
-            fields[0] = actor_id  # the client could not know it: it sent 0
-        HANDLERS[row.handler](world, *fields)
+            first = actor_id  # the client could not know it: it sent 0
+        HANDLERS[row.handler](world, first, *rest)
     except RpcFailure as failure:
         return ((0, (str(failure),)),)
     except msgspec.MsgspecError as error:
         return ((0, (f"command {index}: {error}",)),)
-    return ((1, fields[0] if isinstance(fields[0], int) else 0),)
+    return ((1, first if isinstance(first, int) else 0),)
 
 
 def _row(protocol: Protocol, index: int) -> Command:
