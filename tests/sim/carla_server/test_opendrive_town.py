@@ -36,6 +36,7 @@ def crossroads():
     return town_of("crossroads")
 
 
+@pytest.mark.slow
 def test_maps_are_what_their_script_writes(tmp_path):
     pytest.importorskip("scenariogeneration")
     subprocess.run([sys.executable, MAPS / "make_maps.py", tmp_path], check=True)
