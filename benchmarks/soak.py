@@ -2,10 +2,11 @@
 
     python benchmarks/soak.py [--ticks 10000] [--cars 50] [--town VdapTown01]
 
-A server and a client in processes of their own. The client drives cars with its synchronous Traffic
-Manager, hangs sensors on some, destroys and spawns two cars every ten ticks, changes the weather,
-and is followed by another client in a new episode, twice. Meanwhile the server's memory, threads and
-open files are read from the system. It ends with `ok`, or with what grew or failed and exit code 1.
+A server and a client in processes of their own. The client drives cars with its synchronous
+Traffic Manager, hangs sensors on some, destroys and spawns two cars every ten ticks, changes the
+weather, and is followed by another client in a new episode, twice. Meanwhile the server's memory,
+threads and open files are read from the system. It ends with `ok`, or with what grew or failed and
+exit code 1.
 """
 
 from __future__ import annotations
