@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import astuple, fields
+from functools import lru_cache
 
 from sim.carla_server.axes import checked
 from sim.carla_server.rpc import RpcFailure
@@ -53,6 +54,7 @@ def weather_from_carla(parameters: Sequence[float]) -> Weather:
     return Weather(**named)
 
 
+@lru_cache(maxsize=8)  # a Traffic Manager asks each tick
 def weather_to_carla(weather: Weather) -> list[float]:
     """Return the numbers as `get_weather` answers them; the azimuth from 0 to 360 degrees."""
     names = [field.name for field in fields(weather)]
