@@ -137,9 +137,10 @@ class Lidar:
         if echo is not None and echo.lost_anyway > 0.0:
             is_sent = self._random.random(len(beams), np.float32) >= echo.lost_anyway
             beams, channel = beams[is_sent], channel[is_sent]
-        world_from_sensor = pose.rotation().astype(np.float32)
         origin = np.array([pose.x, pose.y, pose.z])
-        hits = rays.cast(origin, beams @ world_from_sensor.T, own.reach, with_cosine=echo is None)
+        hits = rays.cast(
+            origin, beams, own.reach, rotation=pose.rotation(), with_cosine=echo is None
+        )
         return self._returned(beams, channel, hits)
 
     def _beams(self, steps: int, arc: float) -> NDArray[np.float32]:

@@ -115,10 +115,21 @@ class LightEvents:
 
 def brightness(bgr: NDArray[np.uint8], settings: EventSettings) -> NDArray[np.float32]:
     """Return (H, W) the grey level (ITU BT.601), 0..255, or the logarithm of its share."""
-    grey = bgr @ np.array([0.114, 0.587, 0.2989], np.float32)
-    if settings.is_log:
-        grey = np.log(np.float32(settings.log_floor) + grey / np.float32(255.0))
-    return np.asarray(grey, np.float32)
+    level = np.empty(bgr.shape[:2], np.float32)
+    _brightness(bgr, settings.is_log, settings.log_floor, level)
+    return level
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def _brightness(
+    bgr: NDArray[np.uint8], is_log: bool, floor: float, level: NDArray[np.float32]
+) -> None:
+    height, width = level.shape
+    for row in range(height):
+        for column in range(width):
+            blue, green, red = bgr[row, column, 0], bgr[row, column, 1], bgr[row, column, 2]
+            grey = 0.114 * blue + 0.587 * green + 0.2989 * red
+            level[row, column] = np.log(floor + grey / 255.0) if is_log else grey
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

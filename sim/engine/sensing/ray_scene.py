@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sim.engine.render.scene import Instance, Mesh, Scene
 from sim.engine.sensing.hierarchy import PAD_M, Hierarchy, build
 from sim.engine.sensing.layout import CUTOUT, TWO_SIDED, Meshes, Pictures, Placed
-from sim.engine.sensing.tracing import incidence, trace
+from sim.engine.sensing.tracing import incidence, trace, turned
 
 TRIANGLES_IN_LEAF = 2  # fastest of 1, 2, 3, 4, 6 in a town
 KEPT_MESHES = 4096  # meshes that were once in the scene; beyond it those that left are forgotten
@@ -76,17 +76,21 @@ class RayScene:
         directions: NDArray[np.float32],
         reach: float,
         *,
+        rotation: NDArray[np.float64] | None = None,
         bundle: int = 16,
         with_cosine: bool = False,
     ) -> Hits:
         """Return what rays (R, 3) of unit length from one point meet within `reach` metres.
 
-        Both in world axes. `bundle` rays one after the other look nearly the same way: they share
-        the search for what stands in their way.
+        All in world axes, but with `rotation` (3, 3) the rays in axes of their own. `bundle` rays
+        one after the other look nearly the same way: they share the search for what stands in
+        their way.
         """
         assert self._placed is not None and self._scene is not None, "update comes first"
         count = len(directions)
         directions = np.ascontiguousarray(directions, np.float32)
+        if rotation is not None:
+            directions = turned(directions, rotation.astype(np.float32))
         distance = np.empty(count, np.float32)
         instance, triangle = np.empty(count, np.int32), np.empty(count, np.int32)
         cosine = np.zeros(count, np.float32)
@@ -276,3 +280,4 @@ def compile_kernels() -> None:
     nothing = np.full(1, -1, np.int32)
     trace(np.full(3, 9.0), ray, 1.0, 1, placed, meshes, holes, distance, nothing, nothing.copy())
     incidence(ray, nothing, nothing, row, meshes.corners, distance)
+    turned(ray, np.eye(3, dtype=np.float32))

@@ -164,6 +164,17 @@ def _gather(
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def turned(rays: NDArray[np.float32], rotation: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return rays (R, 3) turned by a (3, 3) rotation; no BLAS, whose threads would spin."""
+    result = np.empty_like(rays)
+    for k in range(len(rays)):
+        x, y, z = rays[k, 0], rays[k, 1], rays[k, 2]
+        for row in range(3):
+            result[k, row] = rotation[row, 0] * x + rotation[row, 1] * y + rotation[row, 2] * z
+    return result
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def incidence(
     directions: NDArray[np.float32],
     instance: NDArray[np.int32],
