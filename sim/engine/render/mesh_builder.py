@@ -223,8 +223,7 @@ class MeshBuilder:
         if normals is None:
             normals = _grid_normals(points)
             if outward_from is not None:
-                away = points - outward_from[:, None]
-                normals = normals * np.where((normals * away).sum(-1) < 0, -1, 1)[..., None]
+                normals = _turned_outward(normals, points, outward_from)
         index = np.arange(rows * columns).reshape(rows, columns)
         a, b, c, d = index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]
         pairs = np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], 2)
@@ -382,3 +381,18 @@ def _grid_normals(points: NDArray[np.floating]) -> NDArray[np.float64]:
         total[:, -1] = total[:, 0]
     total /= np.maximum(np.linalg.norm(total, axis=-1, keepdims=True), 1e-9)
     return total
+
+
+def _turned_outward(
+    normals: NDArray[np.float64], points: NDArray[np.floating], middle: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    away = points - middle[:, None]
+    turned: NDArray[np.float64] = normals * np.where((normals * away).sum(-1) < 0, -1, 1)[..., None]
+    return turned
+
+
+def outward_normals(
+    points: NDArray[np.floating], middle: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Normals (S, K, 3) of a grid's points (S, K, 3), away from the sections' centres (S, 3)."""
+    return _turned_outward(_grid_normals(points), points, middle)

@@ -293,8 +293,8 @@ class _Tailor:
                 self._figure.loft(visor, _VISOR, bones, 0.0, sides=self._sides(8), arc=arc)
             self._figure.loft(self._thin(shell), look.hair, bones, 0.0, sides=sides)
             return
-        crown = [at(-0.004, 1.797, 0.003, 0.003), at(-0.006, 1.786, 0.058, 0.05),
-                 at(-0.01, 1.748, 0.095, 0.078), at(-0.012, 1.71, 0.102, 0.086)]  # fmt: skip
+        crown = [at(-0.004, 1.802, 0.003, 0.003), at(-0.006, 1.789, 0.066, 0.058),
+                 at(-0.01, 1.75, 0.1, 0.083), at(-0.012, 1.708, 0.108, 0.091)]  # fmt: skip
         cover = Material("cloth", look.legs.colour) if look.has_cap else look.hair
         self._figure.loft(self._thin(crown), cover, bones, 0.0, sides=sides)
         if look.has_cap and self._detail:

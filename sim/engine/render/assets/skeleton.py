@@ -41,8 +41,8 @@ _NUMBER: Final = {bone: k for k, bone in enumerate(BONES)}
 def joint(bone: str) -> Array:
     """(3,) metres where a bone of `BONES` turns in the standing pose."""
     name, _, side = bone.partition(" ")
-    place: Array = np.array(_JOINT[name]) * (1.0, -1.0 if side == "r" else 1.0, 1.0)
-    return place
+    x, y, z = _JOINT[name]
+    return np.array([x, -y if side == "r" else y, z])
 
 
 def swing(angle: float, aside: float = 0.0) -> Array:
@@ -50,7 +50,9 @@ def swing(angle: float, aside: float = 0.0) -> Array:
     c, s = np.cos(angle), np.sin(angle)
     d, t = np.cos(aside), np.sin(aside)
     forward = np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
-    return np.array([[1, 0, 0], [0, d, -t], [0, t, d]]) @ forward
+    aside_turn: Array = np.array([[1, 0, 0], [0, d, -t], [0, t, d]])
+    turn: Array = aside_turn @ forward
+    return turn
 
 
 def align(start: ArrayLike, end: ArrayLike) -> Array:

@@ -26,12 +26,12 @@ POSITION, LOW_BEAM, HIGH_BEAM, BRAKE, RIGHT_BLINKER, LEFT_BLINKER, REVERSE = 1, 
 SPECIAL_1, SPECIAL_2 = 10, 11
 
 _CLEAR: Final[Colour] = (0.80, 0.83, 0.85)
-_RED: Final[Colour] = (0.42, 0.012, 0.014)
+_RED: Final[Colour] = (0.3, 0.006, 0.009)
 _AMBER: Final[Colour] = (0.80, 0.30, 0.03)
 HEAD: Final = Material("plain", _CLEAR, specular=0.9, emissive=1.2, lamp=LOW_BEAM)
 DAYTIME: Final = Material("plain", (0.9, 0.92, 0.95), specular=0.6, emissive=0.9, lamp=POSITION)
-BRAKE_LIGHT: Final = Material("plain", _RED, specular=0.6, emissive=3.2, lamp=BRAKE)
-TAIL_LIGHT: Final = Material("plain", _RED, specular=0.6, emissive=1.2, lamp=POSITION)
+BRAKE_LIGHT: Final = Material("plain", _RED, specular=0.6, emissive=4.5, lamp=BRAKE)
+TAIL_LIGHT: Final = Material("plain", _RED, specular=0.6, emissive=1.8, lamp=POSITION)
 REVERSE_LIGHT: Final = Material("plain", _CLEAR, specular=0.6, emissive=1.4, lamp=REVERSE)
 BLUE_LIGHTS: Final = tuple(
     Material("plain", (0.03, 0.08, 0.55), specular=0.6, emissive=3.0, lamp=lamp)

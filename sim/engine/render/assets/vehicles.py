@@ -5,9 +5,10 @@ from typing import Final
 
 import numpy as np
 
+from sim.engine.render.assets.buses import bus
 from sim.engine.render.assets.cars import car
 from sim.engine.render.assets.cycles import bicycle, motorcycle
-from sim.engine.render.assets.heavy_vehicles import bus, truck
+from sim.engine.render.assets.heavy_vehicles import truck
 from sim.engine.render.assets.vehicle_parts import Extent, VehicleAsset
 from sim.engine.render.mesh_builder import coarse_mesh, merge_meshes
 from sim.engine.render.scene import Mesh
