@@ -30,7 +30,7 @@ _RED: Final[Colour] = (0.3, 0.006, 0.009)
 _AMBER: Final[Colour] = (0.80, 0.30, 0.03)
 HEAD: Final = Material("plain", _CLEAR, specular=0.9, emissive=1.2, lamp=LOW_BEAM)
 DAYTIME: Final = Material("plain", (0.9, 0.92, 0.95), specular=0.6, emissive=0.9, lamp=POSITION)
-BRAKE_LIGHT: Final = Material("plain", _RED, specular=0.6, emissive=4.5, lamp=BRAKE)
+BRAKE_LIGHT: Final = Material("plain", _RED, specular=0.6, emissive=6.0, lamp=BRAKE)
 TAIL_LIGHT: Final = Material("plain", _RED, specular=0.6, emissive=1.8, lamp=POSITION)
 REVERSE_LIGHT: Final = Material("plain", _CLEAR, specular=0.6, emissive=1.4, lamp=REVERSE)
 BLUE_LIGHTS: Final = tuple(
