@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import threading
 from collections.abc import Callable
 
 from sim.carla_server.opendrive import town_from_opendrive
 from sim.carla_server.world import ServedWorld
+from sim.engine.level_scene import forget_levels
 from sim.engine.simulation import Engine
 from sim.engine.town import Town, build_town, forget_towns
 from sim.engine.town_names import UnknownTown, town_names
@@ -59,12 +62,11 @@ class Maps:
             engine = self._make_engine(town)
             with world.lock:
                 engine.give_ids_from(world.engine.next_id)
-                old, has_moved = world.engine.town, world.engine.town is not town
+                has_moved = world.engine.town is not town
                 world.begin_episode(engine, reset_settings=reset_settings)
-            if has_moved and old is not self._foreign:
-                forget_towns()
-            del old, engine
-            gc.collect()  # an engine, its actors and its renderer refer to each other
+            del engine
+            if has_moved:
+                _free()
 
     def _town(self, world: ServedWorld, name: str) -> Town:
         if name == FOREIGN_NAME and self._foreign is not None:
@@ -75,3 +77,12 @@ class Maps:
             return build_town(name)
         except UnknownTown as error:
             raise UnknownMap(name) from error
+
+
+def _free() -> None:
+    """Let go of the towns before: what is kept of them, and what refers to itself."""
+    forget_towns()
+    forget_levels()
+    gc.collect()  # an engine, its actors and its renderer refer to each other
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # glibc keeps freed memory otherwise; others lack the call
