@@ -263,6 +263,7 @@ _COMMANDS_0_9_16 = (
 _SENSORS_0_9_16 = {
     "sensor.other.collision": 0,
     "sensor.camera.depth": 1,
+    "sensor.camera.normals": 2,
     "sensor.camera.dvs": 3,
     "sensor.other.gnss": 4,
     "sensor.other.imu": 5,

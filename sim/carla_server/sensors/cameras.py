@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sim.carla_server.images import ImageCoder
+from sim.carla_server.images import ImageCoder, normal_pixels
 from sim.carla_server.layouts import IMAGE_HEADER
 from sim.carla_server.sensors.instrument import Body, Still
 from sim.engine.actors import Actor
@@ -56,6 +56,14 @@ class ImageCamera(Camera):
     def pixels(self, world: ServedWorld, view: CameraView) -> memoryview:
         """Return BGRA."""
         return self._coder(world.engine.picture(view), world.instance_ids).data.cast("B")
+
+
+class NormalsCamera(Camera):
+    """Where surfaces face."""
+
+    def pixels(self, world: ServedWorld, view: CameraView) -> memoryview:
+        """Return BGRA."""
+        return normal_pixels(world.engine.normals(view)).data.cast("B")
 
 
 class FlowCamera(Camera):

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from sim.carla_server.images import IMAGE_CODERS
-from sim.carla_server.sensors.cameras import EventCamera, FlowCamera, ImageCamera
+from sim.carla_server.sensors.cameras import EventCamera, FlowCamera, ImageCamera, NormalsCamera
 from sim.carla_server.sensors.contact import CollisionInstrument, ObstacleInstrument
 from sim.carla_server.sensors.instrument import Instrument
 from sim.carla_server.sensors.position import GnssInstrument, InertialInstrument
@@ -20,6 +20,7 @@ Maker = Callable[[Attributes], Instrument]
 _KINDS: Final[MappingProxyType[str, Maker]] = MappingProxyType(
     {
         **{name: partial(ImageCamera, coder=coder) for name, coder in IMAGE_CODERS.items()},
+        "sensor.camera.normals": NormalsCamera,
         "sensor.camera.optical_flow": FlowCamera,
         "sensor.camera.dvs": EventCamera,
         "sensor.lidar.ray_cast": partial(LidarInstrument, is_semantic=False),

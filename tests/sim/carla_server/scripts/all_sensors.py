@@ -22,6 +22,7 @@ CERTAIN = {
 SENSORS = {
     "camera.rgb": SIZE,
     "camera.depth": SIZE,
+    "camera.normals": SIZE,
     "camera.dvs": SIZE,
     "camera.optical_flow": SIZE,
     "lidar.ray_cast": {**SWEEP, **CERTAIN},
@@ -104,6 +105,21 @@ def check_radar(radar, gap):
     assert len(near) > 5, rows[:5]
     # The other car stands, so that all that lies straight ahead comes at the own speed.
     assert np.allclose(near[:, 0], -SPEED * np.cos(near[:, 1]) * np.cos(near[:, 2]), atol=0.05)
+
+
+def check_normals(image, gap):
+    """The road faces up: blue; nothing faces away from who sees it."""
+    code = np.frombuffer(image.raw_data, np.uint8).reshape(HEIGHT, WIDTH, 4)[..., 2::-1]
+    normal = code / 127.5 - 1.0  # x, y, z of the world, left-handed
+    road = normal[-4:, WIDTH // 2 - 8 : WIDTH // 2 + 8]
+    assert np.abs(road - (0.0, 0.0, 1.0)).max() < 0.02, road[0, 0]
+    seen = np.linalg.norm(normal, axis=-1) > 0.5  # the sky has none
+    assert np.allclose(np.linalg.norm(normal, axis=-1)[seen], 1.0, atol=0.03)
+    # The car ahead shows its back, which faces against the camera's way.
+    ahead = image.transform.get_forward_vector()
+    bumper = HEIGHT // 2 + int(WIDTH / 2.0 * (EYE.location.z - 0.6) / gap)
+    back = normal[bumper, WIDTH // 2] @ (ahead.x, ahead.y, ahead.z)
+    assert back < -0.8, back
 
 
 def check_flow(image):
@@ -206,6 +222,7 @@ def main():
         cloud = check_lidars(got["lidar.ray_cast"], got["lidar.ray_cast_semantic"], target, gap)
         check_depth(got["camera.depth"], cloud)
         check_radar(got["other.radar"], gap)
+        check_normals(got["camera.normals"], gap)
         check_flow(got["camera.optical_flow"])
         check_warp(before, got["camera.rgb"], got["camera.optical_flow"])
         check_events(got["camera.dvs"], now)
