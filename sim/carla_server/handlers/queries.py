@@ -37,7 +37,7 @@ def get_imui_gravity(world: ServedWorld) -> float:
 
 @rpc
 def set_imui_gravity(world: ServedWorld, gravity: float) -> None:
-    """Set it."""
+    """Set gravity as inertial sensors see it, m/s^2."""
     checked(gravity)
     world.gravity = gravity
 
