@@ -36,6 +36,7 @@ def _blueprint(number: int) -> Blueprint:
             Attribute("role_name", "string", "pedestrian", ()),
             Attribute("speed", "float", "1.4", ("0.0", "1.4", "3.6")),
             Attribute("is_invincible", "bool", "true"),
+            Attribute("use_wheelchair", "bool", "false"),
             *(Attribute(name, kind, value, is_modifiable=False) for name, kind, value in fixed),
         ),
         mesh="pedestrian",
