@@ -104,6 +104,8 @@ class Body:
         if not self.is_driven:
             return True
         control = actor.control
+        if abs(control.steer * self.drivetrain.steer_limit(0.0) - self.steer) > STILL:
+            return False  # the front wheels turn under a vehicle that stands, too
         if control.hand_brake or control.brake > 0.5 or actor.is_dead:
             return True
         return control.throttle == 0.0 and abs(self.slope) < LEVEL_SLOPE

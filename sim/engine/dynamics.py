@@ -105,7 +105,7 @@ def _along(body: Body, ahead: float, h: float) -> float:
             body.gear = 1
     ratio = train.ratios[body.gear]
     damping = train.free_damping + throttle * (train.full_damping - train.free_damping)
-    drag = train.rolling + (train.air * speed + damping * ratio * ratio) * speed
+    drag = train.rolling + train.air * speed * speed
     stop = 0.0
     if brake > 0.0 or is_held:
         brake = min(brake, 1.0) if brake > 0.0 else 0.0
@@ -113,6 +113,8 @@ def _along(body: Body, ahead: float, h: float) -> float:
         stop = min(brake * train.front_brake, train.front_grip) + min(
             brake * train.rear_brake + hand, train.rear_grip
         )
+    if ratio:  # the engine brakes through the same tyres
+        stop = min(stop + damping * ratio * ratio * speed, train.grip)
     body.drive_force = push if not stop or not speed else push - math.copysign(stop, ahead)
     ahead += push / train.mass * h
     if body.slope:
@@ -120,7 +122,8 @@ def _along(body: Body, ahead: float, h: float) -> float:
     slower = abs(ahead) - (stop + drag) / train.mass * h
     if slower <= 0.0:
         return 0.0
-    if slower < STANDSTILL and throttle == 0.0 and (abs(body.slope) < LEVEL_SLOPE or stop):
+    is_braked = brake > 0.0 or is_held
+    if slower < STANDSTILL and throttle == 0.0 and (abs(body.slope) < LEVEL_SLOPE or is_braked):
         return 0.0
     return slower if ahead >= 0.0 else -slower
 
@@ -177,9 +180,11 @@ def _turn(
     speed = along if along >= 0.0 else -along
     speed = speed if speed > CREEP else CREEP
     a, b, mass = train.to_front, train.to_rear, train.mass
-    front, rear = train.front_stiffness / speed, train.rear_stiffness / speed
-    inertia = 1.0 / body.inverse_inertia if body.inverse_inertia else mass * a * b
     tan = math.tan(body.steer)
+    straight = 1.0 / math.sqrt(1.0 + tan * tan)  # share of the front's force across the body
+    front, rear = train.front_stiffness * straight / speed, train.rear_stiffness / speed
+    front_grip, rear_grip = grip[0] * straight, grip[1]
+    inertia = 1.0 / body.inverse_inertia if body.inverse_inertia else mass * a * b
     fixed_front = fixed_rear = 0.0
     spin, slid = body.spin, side
     for _ in range(3):  # an axle that would slip is held at its grip, and the step made again
@@ -195,14 +200,14 @@ def _turn(
         spin = (m11 * turn - m21 * right) / over
         front_force = front * (along * tan - slid - a * spin) + fixed_front
         rear_force = rear * (b * spin - slid) + fixed_rear
-        if front and abs(front_force) > grip[0]:
-            fixed_front, front = math.copysign(grip[0], front_force), 0.0
-        elif rear and abs(rear_force) > grip[1]:
-            fixed_rear, rear = math.copysign(grip[1], rear_force), 0.0
+        if front and abs(front_force) > front_grip:
+            fixed_front, front = math.copysign(front_grip, front_force), 0.0
+        elif rear and abs(rear_force) > rear_grip:
+            fixed_rear, rear = math.copysign(rear_grip, rear_force), 0.0
         else:
             break
     body.front_force, body.rear_force = front_force, rear_force
-    scrub = front_force * math.sin(body.steer) / mass * h
+    scrub = front_force * tan / mass * h
     if abs(scrub) < abs(along):
         along -= scrub
     along += h * slid * spin
