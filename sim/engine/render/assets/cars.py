@@ -56,12 +56,15 @@ def car(kind: str, extent: Extent, model: str, rng: np.random.Generator) -> Vehi
         (-length / 2 + 0.05, 0.36 * width, body.height_at(1.0, 0.76)),
     )
     mesh = replace(builder.build(model or kind), spots=spots)
-    return VehicleAsset(*fit_to_extent(mesh, extent, _wheels(extent, shape, rng)))
+    return VehicleAsset(*fit_to_extent(mesh, extent, _wheels(kind, extent, shape, rng)))
 
 
-def _wheels(extent: Extent, shape: CarShape, rng: np.random.Generator) -> tuple[Wheel, ...]:
+def _wheels(
+    kind: str, extent: Extent, shape: CarShape, rng: np.random.Generator
+) -> tuple[Wheel, ...]:
     length, width, _ = extent
-    rim, radius = int(rng.integers(3)), shape.wheel_radius
+    radius = shape.wheel_radius
+    rim = 0 if kind == "car_van" else int(rng.choice([0, 0, 1, 2]))
     wheels = []
     for number, axle in enumerate(shape.axles):
         for side in (1, -1):
@@ -245,7 +248,8 @@ class _Body:
         for side in (1, -1):  # indicators below the lamps' outer ends
             corner = points[2, 7 if side > 0 else 1]
             place = (float(corner[0]), float(corner[1]), float(corner[2]) - 0.022)
-            builder.box(place, (0.05, 0.13, 0.03), blinker(side), faces="+x-x+y-y")
+            faces = "+x+y-y" if front else "-x+y-y"  # open to the inside, where a camera may be
+            builder.box(place, (0.05, 0.13, 0.03), blinker(side), faces=faces)
 
     def _end_look(self, row: int, across: float, front: bool) -> Material:
         s = self.shape

@@ -30,6 +30,7 @@ from sim.engine.render.mesh_builder import Material, MeshBuilder
 
 WHEEL_RADIUS: Final = 0.5  # m
 FRONT_AXLE: Final = 1.3  # m behind the bumper
+SKIRT: Final = Material("plain", (0.2, 0.2, 0.21), specular=0.3)
 REFLECTOR: Final = Material("plain", (0.75, 0.06, 0.03), specular=0.5)
 BODIES: Final = {
     "carlamotors.carlacola": "drinks",
@@ -69,7 +70,7 @@ def place_wheels(axles: list[float], outer: float, radius: float, wide: float) -
     for number, x in enumerate(axles):
         for side in (1, -1):
             at = (x, side * (outer - wide / 2), radius)
-            wheels.append(Wheel(road_wheel(radius, wide, side, 1), at, radius, number == 0))
+            wheels.append(Wheel(road_wheel(radius, wide, side), at, radius, number == 0))
     return tuple(wheels)
 
 
@@ -85,14 +86,15 @@ def _add_chassis(builder: MeshBuilder, extent: Extent, axles: list[float]) -> No
         builder.box((front - 0.15, side * (width / 2 + 0.02), 2.34), (0.04, 0.16, 0.04), TRIM)
         guard = (axles[0] - 0.75, axles[-1] + 0.75)
         middle, long = sum(guard) / 2, guard[0] - guard[1]
-        for z in (0.5, 0.82):
-            builder.box((middle, side * (width / 2 - 0.06), z), (long, 0.04, 0.12), STEEL)
-        builder.box((middle + 0.2 * long, side * (width / 2 - 0.32), 0.66), (0.9, 0.4, 0.46), BLACK)
+        builder.box((middle, side * (width / 2 - 0.05), 0.72), (long, 0.04, 0.52), SKIRT)
         for x in axles[1:]:
             builder.box((x - 0.62, side * (width / 2 - 0.2), 0.72), (0.03, 0.34, 0.5), BLACK)
             builder.box((x, side * (width / 2 - 0.2), 1.06), (1.2, 0.34, 0.03), BLACK)
     add_tail_lamps(builder, rear + 0.02, width, 0.78, (0.12, 0.3, 0.2))
-    builder.box((rear + 0.03, 0, 0.5), (0.08, width * 0.92, 0.14), REFLECTOR)
+    builder.box((rear + 0.05, 0, 0.52), (0.08, width * 0.94, 0.14), BLACK)
+    builder.box((rear + 0.2, 0, 0.8), (0.1, width * 0.9, 0.5), DARK)
+    for side in (-1, 1):
+        builder.box((rear + 0.005, side * 0.3 * width, 0.52), (0.02, 0.4, 0.1), REFLECTOR)
     add_plates(builder, front + 0.075, rear - 0.05, (0.55, 0.78))
     builder.box((axles[0], 0, 0.75), (1.25, width - 0.75, 0.6), DARK)
 
@@ -192,7 +194,10 @@ def _add_drinks(
     for side in (-1, 1):
         y = side * (width / 2 - 0.006)
         builder.box((middle, y, 1.5 + 0.25 * (height - 1.5)), (long, 0.01, 0.34), WHITE_PAINT)
-    builder.box((bed[1] - 0.005, 0, 1.9), (0.02, 0.03, height - 1.2), TRIM)
+    doors = ((1.1 + height) / 2, height - 1.25)
+    builder.box((bed[1] - 0.004, 0, doors[0]), (0.02, width - 0.2, doors[1]), WHITE_PAINT)
+    for y in (-0.26, -0.012, 0.26):
+        builder.box((bed[1] - 0.016, y * width, doors[0]), (0.02, 0.035, doors[1]), STEEL)
 
 
 def _add_tank(builder: MeshBuilder, bed: tuple[float, float], width: float, height: float) -> None:
@@ -227,7 +232,7 @@ def _add_fire(builder: MeshBuilder, bed: tuple[float, float], width: float, heig
     middle, long = sum(bed) / 2, bed[0] - bed[1]
     roof = height - 0.35
     builder.box((middle, 0, (0.95 + roof) / 2), (long, width - 0.04, roof - 0.95), PAINT)
-    shutter = Material("grille", (2.6, 2.6, 2.7), specular=0.3)
+    shutter = Material("cargo", (0.62, 0.63, 0.65), specular=0.3)
     count = max(2, round(long / 1.2))
     step = long / count
     for side in (-1, 1):
