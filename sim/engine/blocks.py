@@ -1,25 +1,27 @@
-"""What stands along the streets: buildings close to the pavements, trees in the gaps, lamps."""
+"""What stands along the streets: buildings behind the pavements, and things of every kind."""
 
 from __future__ import annotations
 
 import math
 import random
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.geometry import Box, Pose, boxes_touch, wrap
+from sim.engine.geometry import Box, Pose, boxes_touch
 from sim.engine.lanes import Lane, LaneGraph
 from sim.engine.surfaces import LAWN_HEIGHT
 from sim.engine.towns.roads import PAVEMENT_WIDTH
 
 FACADE_STYLES = 8  # kinds of facade to choose from
 CLEAR_OF_PAVEMENT = 0.3  # m that a building keeps from any pavement's edge
-LAMP_SPACING = 32.0  # m between street lamps on one side
-KERB_CLEARANCE = 0.45  # m from the kerb to the middle of a lamp's pole
-BEND_CLEARANCE = 9.0  # m before and after a bend kept free of furniture
-CROSSING_CLEARANCE = 6.0  # m from a street's end kept free of furniture: crossings and lights
+CLEAR_OF_ROAD = 2.4  # m that a building keeps from the middle of any lane without a pavement
+BUILDING_CELL = 40.0  # m, side of the cells in which neighbours are looked for; none is longer
+
+Land = Callable[[float, float], float]  # height of the land at (x, y), metres
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,10 @@ class Building:
         centre: the middle of its ground floor; x runs along `length`, y along `width`.
         length: metres.
         width: metres.
-        height: metres.
+        height: metres over the level z = 0.
         style: which facade.
         seed: of its looks.
+        form: `block`, `house` or `barn`.
     """
 
     centre: Pose
@@ -41,6 +44,7 @@ class Building:
     height: float
     style: int
     seed: int
+    form: str = "block"
 
     @property
     def footprint(self) -> NDArray[np.float64]:
@@ -51,19 +55,21 @@ class Building:
         """Its body."""
         pose = self.centre
         half = self.length / 2, self.width / 2
-        return Box(pose.x, pose.y, pose.yaw, *half, z_low=-1.0, z_high=self.height)
+        return Box(pose.x, pose.y, pose.yaw, *half, z_low=pose.z - 1.0, z_high=self.height)
 
 
 @dataclass(frozen=True, slots=True)
 class Furniture:
-    """A thing beside the road: `tree`, `street_lamp`, `bin` or `bench`.
+    """A thing beside the road, or a car parked on it.
 
     Attributes:
-        kind: which.
-        pose: its foot; x points to the road.
+        kind: which, see `sim.engine.level_objects.TAG_OF_FURNITURE`.
+        pose: its foot; x points to the road, of long things along them.
         radius: metres of its trunk, pole or body, which others hit.
         height: metres.
         seed: of its looks.
+        half: half length and half width of its body, metres, where it is not as wide as long.
+        variant: blueprint of a parked car or a sign.
     """
 
     kind: str
@@ -71,56 +77,142 @@ class Furniture:
     radius: float
     height: float
     seed: int = 0
+    half: tuple[float, float] | None = None
+    variant: str = ""
 
     def box(self) -> Box:
         """Its body."""
         pose = self.pose
-        return Box(pose.x, pose.y, pose.yaw, self.radius, self.radius, pose.z, pose.z + self.height)
+        half = self.half or (self.radius, self.radius)
+        return Box(pose.x, pose.y, pose.yaw, *half, pose.z, pose.z + self.height)
 
 
-def place_buildings(lanes: LaneGraph, rng: random.Random) -> list[Building]:
-    """Rows of buildings behind every pavement that does not lie in a junction."""
-    placed: list[Building] = []
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """How a part of a town is built.
+
+    Attributes:
+        lengths: metres along the street, least and most.
+        widths: metres, least and most.
+        setbacks: metres from the pavement, to choose from.
+        storeys: least and most.
+        gaps: metres to the next building, to choose from.
+        form: of the buildings.
+    """
+
+    lengths: tuple[float, float]
+    widths: tuple[float, float]
+    setbacks: tuple[float, ...]
+    storeys: tuple[int, int]
+    gaps: tuple[float, ...]
+    form: str = "block"
+
+
+ZONES = {
+    "town": Zone((12.0, 28.0), (10.0, 15.0), (0.5, 0.5, 1.5), (2, 6), (0.6, 0.6, 3.5, 9.0)),
+    "centre": Zone((16.0, 30.0), (12.0, 18.0), (0.4, 0.4, 1.2), (4, 8), (0.5, 0.5, 0.5, 4.0)),
+    "dense": Zone((12.0, 26.0), (11.0, 15.0), (0.4, 0.4, 1.0), (3, 6), (0.5, 0.5, 0.5, 3.5)),
+    "suburb": Zone((9.0, 13.0), (8.0, 10.5), (5.0, 6.5, 8.0), (1, 2), (7.0, 9.0, 13.0), "house"),
+}
+STOREY = 3.2  # m
+# length, width, height of the eaves, metres; houses share the looks of these
+HOUSES = tuple(
+    (9.0 + 0.5 * (k * 5 % 9), 8.0 + 0.3 * (k * 7 % 9), 3.1 + 2.8 * (k % 2) + 0.1 * (k % 5))
+    for k in range(14)
+)
+
+
+class Plots:
+    """The buildings placed so far, and whether another fits between them."""
+
+    def __init__(self, lanes: LaneGraph) -> None:
+        self.placed: list[Building] = []
+        self._lanes = lanes
+        self._cells: dict[tuple[int, int], list[Box]] = defaultdict(list)
+
+    def add(self, building: Building) -> None:
+        """Keep a building."""
+        self.placed.append(building)
+        body = building.box()
+        cx, cy = _cell(body)
+        for i in (cx - 1, cx, cx + 1):
+            for j in (cy - 1, cy, cy + 1):
+                self._cells[i, j].append(body)
+
+    def fits(self, building: Building) -> bool:
+        """It stands on no pavement, on no road and on no other building."""
+        body = building.box()
+        if self.touches(body, 0.5):
+            return False
+        rim, clearance = _rim(body), PAVEMENT_WIDTH / 2 + CLEAR_OF_PAVEMENT
+        return not any(
+            self._lanes.is_near(x, y, clearance, "pavement")
+            or self._lanes.is_near(x, y, CLEAR_OF_ROAD, "driving")
+            or self._lanes.is_near(x, y, CLEAR_OF_ROAD, "shoulder")
+            for x, y in rim
+        )
+
+    def touches(self, body: Box, margin: float = 0.0) -> bool:
+        """A building stands in a body, or nearer to it than `margin` metres."""
+        near = self._cells.get(_cell(body), [])
+        return any(boxes_touch(body, other, margin=margin) for other in near)
+
+
+def _cell(body: Box) -> tuple[int, int]:
+    return math.floor(body.x / BUILDING_CELL), math.floor(body.y / BUILDING_CELL)
+
+
+def place_buildings(
+    lanes: LaneGraph, characters: dict[int, str], land: Land, rng: random.Random
+) -> Plots:
+    """Rows of buildings behind every pavement that does not lie in a junction.
+
+    Args:
+        lanes: with the pavements.
+        characters: what each road runs through.
+        land: its height.
+        rng: draws everything.
+    """
+    plots = Plots(lanes)
     for lane in lanes.lanes.values():
-        if lane.kind == "pavement" and not lane.is_junction:
-            _row(lane, lanes, placed, rng)
-    return placed
+        zone = ZONES.get(characters.get(lane.road_id, ""))
+        if zone is not None and lane.kind == "pavement" and not lane.is_junction:
+            _row(lane, zone, plots, land, rng)
+    return plots
 
 
-def _row(lane: Lane, lanes: LaneGraph, placed: list[Building], rng: random.Random) -> None:
+def _row(lane: Lane, zone: Zone, plots: Plots, land: Land, rng: random.Random) -> None:
     """Buildings one after another on the right of a pavement, where they fit."""
     at = rng.uniform(0.0, 4.0)
     while at < lane.length - 8.0:
-        building = _draw_building(lane, at, rng)
-        if _fits(building, lanes, placed):
-            placed.append(building)
-            at += building.length + rng.choice((0.6, 0.6, 3.5, 9.0))
+        building = _draw_building(lane, at, zone, land, rng)
+        if plots.fits(building):
+            plots.add(building)
+            at += building.length + rng.choice(zone.gaps)
         else:
             at += 4.0
 
 
-def _draw_building(lane: Lane, at: float, rng: random.Random) -> Building:
-    length, width = rng.uniform(12.0, 28.0), rng.uniform(10.0, 15.0)
-    setback = rng.choice((0.5, 0.5, 1.5))
+def _draw_building(lane: Lane, at: float, zone: Zone, land: Land, rng: random.Random) -> Building:
+    length, width = rng.uniform(*zone.lengths), rng.uniform(*zone.widths)
+    setback = rng.choice(zone.setbacks)
     beside = -(lane.width / 2 + setback + width / 2)
     kerb = lane.pose_at(at + length / 2, beside)
+    z = land(kerb.x, kerb.y)
+    if zone.form == "house":
+        look = rng.randrange(len(HOUSES))
+        length, width, tall = HOUSES[look]
+        foot = Pose(kerb.x, kerb.y, z + LAWN_HEIGHT, kerb.yaw)
+        return Building(foot, length, width, z + tall, look % FACADE_STYLES, look, "house")
     return Building(
-        Pose(kerb.x, kerb.y, LAWN_HEIGHT, kerb.yaw),
+        Pose(kerb.x, kerb.y, z + LAWN_HEIGHT, kerb.yaw),
         length,
         width,
-        height=3.2 * rng.randint(2, 6) + rng.uniform(0.3, 1.2),
+        height=z + STOREY * rng.randint(*zone.storeys) + rng.uniform(0.3, 1.2),
         style=rng.randrange(FACADE_STYLES),
         seed=rng.randrange(1 << 16),
+        form=zone.form,
     )
-
-
-def _fits(building: Building, lanes: LaneGraph, placed: list[Building]) -> bool:
-    """It stands on no pavement, so on no road either, and on no other building."""
-    body = building.box()
-    if any(boxes_touch(body, other.box(), margin=0.5) for other in placed):
-        return False
-    clearance = PAVEMENT_WIDTH / 2 + CLEAR_OF_PAVEMENT
-    return not any(lanes.is_near(x, y, clearance, "pavement") for x, y in _rim(body))
 
 
 def _rim(box: Box) -> list[tuple[float, float]]:
@@ -131,67 +223,3 @@ def _rim(box: Box) -> list[tuple[float, float]]:
         count = max(1, math.ceil(math.hypot(x1 - x0, y1 - y0) / PAVEMENT_WIDTH))
         points += [(x0 + (x1 - x0) * k / count, y0 + (y1 - y0) * k / count) for k in range(count)]
     return points
-
-
-def place_furniture(
-    lanes: LaneGraph, buildings: list[Building], rng: random.Random
-) -> list[Furniture]:
-    """Lamps, bins and benches on the pavements, trees in the gaps between buildings."""
-    placed: list[Furniture] = []
-    for lane in lanes.lanes.values():
-        if lane.kind == "pavement" and not lane.is_junction:
-            placed += _lamps(lane, rng)
-            placed += _trees(lane, lanes, buildings, rng)
-    return placed
-
-
-def _lamps(lane: Lane, rng: random.Random) -> list[Furniture]:
-    """Street lamps along the kerb, now and then a bin or a bench at the back of the pavement."""
-    row: list[Furniture] = []
-    at = CROSSING_CLEARANCE + rng.uniform(4.0, 10.0)
-    while at < lane.length - CROSSING_CLEARANCE:
-        if _bends(lane, at):
-            at += 2.0
-            continue
-        foot = lane.pose_at(at, lane.width / 2 - KERB_CLEARANCE)
-        facing = Pose(foot.x, foot.y, foot.z, foot.yaw + math.pi / 2)
-        row.append(Furniture("street_lamp", facing, 0.12, 6.0, rng.randrange(1 << 16)))
-        kind = rng.choice(("", "bin", "bench"))
-        beside = at + rng.uniform(6.0, 20.0)
-        if kind and beside < lane.length - CROSSING_CLEARANCE and not _bends(lane, beside):
-            back = lane.pose_at(beside, -(lane.width / 2 - 0.35))
-            facing = Pose(back.x, back.y, back.z, back.yaw + math.pi / 2)
-            row.append(Furniture(kind, facing, 0.3, 0.9, rng.randrange(1 << 16)))
-        at += LAMP_SPACING
-    return row
-
-
-def _bends(lane: Lane, at: float) -> bool:
-    """The kerb bends here, where long vehicles swing over it."""
-    before, after = lane.pose_at(at - BEND_CLEARANCE), lane.pose_at(at + BEND_CLEARANCE)
-    return abs(wrap(after.yaw - before.yaw)) > 0.05
-
-
-def _trees(
-    lane: Lane, lanes: LaneGraph, buildings: list[Building], rng: random.Random
-) -> list[Furniture]:
-    """Trees behind the pavement, wherever no building stands."""
-    trees: list[Furniture] = []
-    bodies = [building.box() for building in buildings]
-    at = rng.uniform(2.0, 6.0)
-    while at < lane.length:
-        beside = -(lane.width / 2 + rng.uniform(1.6, 4.5))
-        foot = lane.pose_at(at, beside)
-        trunk = Furniture(
-            "tree", Pose(foot.x, foot.y, LAWN_HEIGHT, rng.uniform(0, math.tau)), 0.22, 6.0,
-            rng.randrange(1 << 16),
-        )  # fmt: skip
-        near = Box(foot.x, foot.y, 0.0, 1.2, 1.2)
-        if not lanes.is_near(foot.x, foot.y, PAVEMENT_WIDTH / 2 + 1.0, "pavement") and not any(
-            boxes_touch(near, body) for body in bodies
-        ):
-            trees.append(trunk)
-            at += rng.uniform(7.0, 14.0)
-        else:
-            at += 2.5
-    return trees

@@ -6,12 +6,25 @@ from sim.engine.collisions import Obstacle
 from sim.engine.geometry import Box
 from sim.engine.town import Town
 
-BUILDING_TAG, POLE_TAG, VEGETATION_TAG, STATIC_TAG = 3, 6, 9, 20  # CityObjectLabel
+BUILDING_TAG, FENCE_TAG, POLE_TAG, SIGN_TAG, VEGETATION_TAG = 3, 5, 6, 8, 9  # CityObjectLabel
+CAR_TAG, STATIC_TAG, RAIL_TAG = 14, 20, 28
 TAG_OF_FURNITURE = {
     "tree": VEGETATION_TAG,
     "street_lamp": POLE_TAG,
     "bin": STATIC_TAG,
     "bench": STATIC_TAG,
+    "planter": STATIC_TAG,
+    "mailbox": STATIC_TAG,
+    "column": STATIC_TAG,
+    "bus_stop": STATIC_TAG,
+    "bush": VEGETATION_TAG,
+    "hedge": VEGETATION_TAG,
+    "fence": FENCE_TAG,
+    "parked_car": CAR_TAG,
+    "guard_rail": RAIL_TAG,
+    "gantry": SIGN_TAG,
+    "gantry_post": SIGN_TAG,
+    "sign": SIGN_TAG,
 }
 FIRST_LEVEL_ID = 1 << 24  # above any actor's id
 POLE_RADIUS = 0.12  # m of a traffic light's pole

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 
+from sim.engine.furniture_meshes import FurnitureMeshes
 from sim.engine.geometry import Pose
 from sim.engine.ground import ground_instances
 from sim.engine.level_objects import BUILDING_TAG, TAG_OF_FURNITURE, building_id, furniture_id
 from sim.engine.render.assets.buildings import building_mesh
-from sim.engine.render.assets.street import bench_mesh, bin_mesh, street_lamp_mesh
-from sim.engine.render.assets.vegetation import tree_mesh
 from sim.engine.render.scene import Instance, Mesh, Scene
 from sim.engine.render.textures import Textures
 from sim.engine.town import Town
 
-TREES, BINS = 8, 3  # how many different ones a town has; more cost time at the start
-# The turn from a thing's x, which points at the road, to the x of its mesh.
-MESH_YAW = {"tree": 0.0, "street_lamp": -math.pi / 2, "bin": 0.0, "bench": 0.0}
+# The turn from a thing's x to the x of its mesh, where they differ.
+MESH_YAW = {"street_lamp": -math.pi / 2}
 
 
 def level_scene(town: Town, asset_seed: int) -> Scene:
@@ -27,17 +24,27 @@ def level_scene(town: Town, asset_seed: int) -> Scene:
     return Scene(textures=textures, static=list(static))
 
 
+def forget_levels() -> None:
+    """Free the levels that are kept for the next engine of the same town."""
+    _level.cache_clear()
+
+
 @lru_cache(maxsize=2)
 def _level(town: Town, asset_seed: int) -> tuple[Textures, tuple[Instance, ...]]:
     static = ground_instances(town)
+    houses: dict[tuple[float, float, float, int, int, str], Mesh] = {}
     for index, building in enumerate(town.buildings):
-        mesh = building_mesh(
+        shape = (
             building.length,
             building.width,
             building.height - building.centre.z,
             building.style,
             building.seed + asset_seed,
+            building.form,
         )
+        if shape not in houses:
+            houses[shape] = building_mesh(*shape)
+        mesh = houses[shape]
         static.append(
             Instance(
                 mesh=mesh,
@@ -46,36 +53,16 @@ def _level(town: Town, asset_seed: int) -> tuple[Textures, tuple[Instance, ...]]
                 semantic_tag=BUILDING_TAG,
             )
         )
-    meshes = _FurnitureMeshes(asset_seed)
+    meshes = FurnitureMeshes(asset_seed)
     for index, one in enumerate(town.furniture):
-        turned = one.pose.compose(Pose(yaw=MESH_YAW[one.kind]))
+        turned = one.pose.compose(Pose(yaw=MESH_YAW.get(one.kind, 0.0)))
         static.append(
             Instance(
-                mesh=meshes.of(one.kind, one.seed),
+                mesh=meshes.of(one),
+                tint=meshes.tint(one),
                 world_from_mesh=turned.matrix(),
                 instance_id=furniture_id(town, index),
                 semantic_tag=TAG_OF_FURNITURE[one.kind],
             )
         )
     return Textures(asset_seed), tuple(static)
-
-
-class _FurnitureMeshes:
-    """Meshes of furniture, each made once."""
-
-    def __init__(self, asset_seed: int) -> None:
-        self._asset_seed = asset_seed
-        self._made: dict[tuple[str, int], Mesh] = {}
-
-    def of(self, kind: str, seed: int) -> Mesh:
-        variant = seed % {"tree": TREES, "bin": BINS}.get(kind, 1)
-        look = variant + 100 * self._asset_seed
-        makers: dict[str, Callable[[], Mesh]] = {
-            "tree": partial(tree_mesh, look),
-            "bin": partial(bin_mesh, look),
-            "bench": bench_mesh,
-            "street_lamp": street_lamp_mesh,
-        }
-        if (kind, variant) not in self._made:
-            self._made[kind, variant] = makers[kind]()
-        return self._made[kind, variant]

@@ -39,6 +39,24 @@ class Material:
     is_two_sided: bool = False
 
 
+_FACES = ("-x", "+x", "-y", "+y", "-z", "+z")
+# Of each face of a box: its corners in half sizes, its normal, the sides that its uv run along.
+_CORNERS = np.array(
+    [
+        [(sign, -1, -1), (sign, 1, -1), (sign, 1, 1), (sign, -1, 1)] if axis == 0
+        else [(-1, sign, -1), (1, sign, -1), (1, sign, 1), (-1, sign, 1)] if axis == 1
+        else [(-1, -1, sign), (1, -1, sign), (1, 1, sign), (-1, 1, sign)]
+        for axis in range(3)
+        for sign in (-1, 1)
+    ],
+    np.float32,
+)  # fmt: skip
+_NORMALS = np.array([np.eye(3)[axis] * sign for axis in range(3) for sign in (-1, 1)], np.float32)
+_SIDES = np.array([(1, 2), (1, 2), (0, 2), (0, 2), (0, 1), (0, 1)])
+_FACE_UV = np.array([(0, 1), (1, 1), (1, 0), (0, 0)])
+_FACE_TRIANGLES = np.broadcast_to(np.array([(0, 1, 2), (0, 2, 3)]), (6, 2, 3))
+
+
 class MeshBuilder:
     """Collects parts in mesh axes; `build` gives the finished mesh."""
 
@@ -73,7 +91,7 @@ class MeshBuilder:
         direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
         index = np.array(triangles, np.int32).reshape(-1, 3)
         corner = points[index]
-        face = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+        face = _cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
         turned = (face * direction[index].sum(1)).sum(1) < 0
         index[turned] = index[turned][:, ::-1]
         index = index[np.linalg.norm(face, axis=1) > 1e-8]
@@ -106,27 +124,16 @@ class MeshBuilder:
         faces: str = "+x-x+y-y+z-z",
     ) -> None:
         """An axis-aligned box; `metres_per_repeat` scales uv, None stretches one repeat a face."""
-        middle = np.array(centre, np.float32)
+        chosen = [k for k, name in enumerate(_FACES) if name in faces]
         half = np.array(size, np.float32) / 2
-        for axis in range(3):
-            for sign in (-1, 1):
-                if ("-+"[sign > 0] + "xyz"[axis]) not in faces:
-                    continue
-                across, up = ((1, 2), (0, 2), (0, 1))[axis]
-                normal = np.zeros(3, np.float32)
-                normal[axis] = sign
-                offsets = np.zeros((4, 3), np.float32)
-                offsets[:, axis] = sign * half[axis]
-                offsets[:, across] = np.array([-1, 1, 1, -1]) * half[across]
-                offsets[:, up] = np.array([-1, -1, 1, 1]) * half[up]
-                extent = np.array([size[across], size[up]])
-                repeats = (
-                    np.ones(2)
-                    if metres_per_repeat is None
-                    else extent / np.array(metres_per_repeat)
-                )
-                uv = np.array([(0, 1), (1, 1), (1, 0), (0, 0)]) * repeats
-                self.add(middle + offsets, normal, uv, [(0, 1, 2), (0, 2, 3)], material)
+        corners = np.array(centre, np.float32) + _CORNERS[chosen] * half
+        uv = np.broadcast_to(_FACE_UV, (len(chosen), 4, 2))
+        if metres_per_repeat is not None:
+            extents = np.array(size)[_SIDES[chosen]]
+            uv = uv * (extents / np.array(metres_per_repeat))[:, None]
+        triangles = _FACE_TRIANGLES[chosen] + 4 * np.arange(len(chosen))[:, None, None]
+        normals = np.repeat(_NORMALS[chosen], 4, axis=0)
+        self.add(corners.reshape(-1, 3), normals, uv.reshape(-1, 2), triangles, material)
 
     def cylinder(
         self,
@@ -265,6 +272,15 @@ class MeshBuilder:
             is_cutout=spread([m.is_cutout for m in look], np.bool_).astype(np.bool_),
             is_two_sided=spread([m.is_two_sided for m in look], np.bool_).astype(np.bool_),
         )
+
+
+def _cross(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cross products of the rows of two (N, 3); `np.cross` takes three times as long."""
+    product = np.empty_like(a)
+    product[:, 0] = a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1]
+    product[:, 1] = a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2]
+    product[:, 2] = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    return product
 
 
 def merge_meshes(name: str, meshes: Sequence[Mesh]) -> Mesh:

@@ -60,8 +60,17 @@ class Way(NamedTuple):
         return Way(self.x, self.y, wrap(self.heading + math.pi))
 
 
-def rounded(points: list[tuple[float, float]], radius: float) -> list[Segment]:
-    """Straight lines through points, each corner replaced by an arc of `radius` metres."""
+def rounded(
+    points: list[tuple[float, float]], radius: float, *, share: float = 1.0
+) -> list[Segment]:
+    """Straight lines through points, each corner replaced by an arc.
+
+    Args:
+        points: metres.
+        radius: of the arcs, metres.
+        share: of the legs that an arc may use up; where it needs more it gets a smaller radius.
+    """
+    widest = radius
     segments: list[Segment] = []
     x, y = points[0]
     for k in range(1, len(points)):
@@ -71,7 +80,10 @@ def rounded(points: list[tuple[float, float]], radius: float) -> list[Segment]:
         if k + 1 < len(points):
             after = math.atan2(points[k + 1][1] - py, points[k + 1][0] - px)
             turn = (after - heading + math.pi) % (2 * math.pi) - math.pi
-            cut = radius * math.tan(abs(turn) / 2)
+            half = math.tan(abs(turn) / 2)
+            legs = math.dist(points[k - 1], (px, py)), math.dist((px, py), points[k + 1])
+            radius = min(widest, share * min(legs) / half) if half > 1e-9 else widest
+            cut = radius * half
         line = Segment(x, y, heading, math.hypot(px - x, py - y) - cut, 0.0)
         if line.length < -1e-6:
             raise ValueError(f"rounded: no room for an arc of {radius} m at {(px, py)}")

@@ -9,13 +9,20 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.blocks import place_buildings, place_furniture
+from sim.engine.blocks import Furniture, Plots, place_buildings
 from sim.engine.geometry import Pose
 from sim.engine.lanes import LaneGraph, LaneId
 from sim.engine.surfaces import KERB_HEIGHT
 from sim.engine.town import Crossing, JunctionArea, Pavement, Town
 from sim.engine.town_names import FOLDER, TownName
 from sim.engine.towns.controls import place_lights, place_signs
+from sim.engine.towns.countryside import (
+    gantries,
+    guard_rails,
+    place_houses,
+    plant_roadsides,
+    plant_woods,
+)
 from sim.engine.towns.dense import dense_town
 from sim.engine.towns.mixed import mixed_town
 from sim.engine.towns.motorway import motorway_town
@@ -25,6 +32,7 @@ from sim.engine.towns.painting import paint
 from sim.engine.towns.paving import lay, patches
 from sim.engine.towns.plan import CROSSING_WIDTH, Plan
 from sim.engine.towns.small import small_town
+from sim.engine.towns.street_furniture import park_cars, place_furniture, sign_posts
 
 PLANS: dict[str, Callable[[], Plan]] = {
     "VdapTown01": small_town,
@@ -46,7 +54,11 @@ def generate(name: TownName) -> Town:
     network = plan.network
     lanes = network.lane_graph()
     pavements = _pavements(lanes)
-    buildings = place_buildings(lanes, random.Random(f"{seed} buildings"))
+    characters = {road.id: road.character for road in network.roads.values()}
+    land, rng = network.relief.height, random.Random(f"{seed} buildings")
+    plots = place_buildings(lanes, dict(characters), land, rng)
+    place_houses(plan, plots, land, rng)
+    signs = place_signs(network, lanes)
     streets = [road for road in network.roads.values() if road.junction_id < 0]
     return Town(
         name=FOLDER + str(name),
@@ -62,14 +74,30 @@ def generate(name: TownName) -> Town:
             *paint(network),
             *(patch for road in streets for patch in patches(road, seed)),
         ],
-        land_height=network.relief.height,
-        buildings=buildings,
-        furniture=place_furniture(lanes, buildings, random.Random(f"{seed} furniture")),
+        land_height=land,
+        buildings=plots.placed,
+        furniture=[*_things(plan, lanes, plots, seed), *sign_posts(signs)],
         traffic_lights=place_lights(network, lanes),
-        signs=place_signs(network, lanes),
+        signs=signs,
         pavements=pavements,
         crossings=_crossings(network, pavements),
     )
+
+
+def _things(plan: Plan, lanes: LaneGraph, plots: Plots, seed: int) -> list[Furniture]:
+    """All that stands on and beside the roads, but signs."""
+    network = plan.network
+    characters: dict[int, str] = {road.id: road.character for road in network.roads.values()}
+    land, rng = network.relief.height, random.Random(f"{seed} furniture")
+    roads = [road for road in network.roads.values() if road.junction_id < 0]
+    return [
+        *place_furniture(lanes, plots, characters, land, rng),
+        *park_cars(roads, rng),
+        *plant_woods(plan, lanes, plots, land, rng),
+        *plant_roadsides(roads, lanes, plots, land, rng),
+        *guard_rails(plan),
+        *gantries(plan),
+    ]
 
 
 def _spawn_points(lanes: LaneGraph) -> list[Pose]:

@@ -42,7 +42,7 @@ RAMP_Y, RAMP_TURN = 14.0, 0.14  # m from the median, rad, where a ramp begins
 INTERCHANGE_X, INTERCHANGE_Y = 300.0, 110.0  # m
 RAMP_APART = 4.0  # m from the interchange's middle to the reference line of a ramp
 RAMP_RADIUS = 40.0  # m
-COUNTRY_RADIUS = 45.0  # m of bends
+COUNTRY_RADIUS = 160.0  # m of bends
 HILLS = Relief(amplitude=9.0, level_below=130.0)
 
 ENDS: tuple[Approach, ...] = ("", "", "", "priority", "light")  # what rules at sections' ends
@@ -50,7 +50,7 @@ CARRIAGEWAY = Profile((MARGIN,), (DRIVING, DRIVING, SHOULDER), 120 * KMH, "motor
 WITH_RAMP_LANE = Profile((MARGIN,), (DRIVING, DRIVING, DRIVING, SHOULDER), 120 * KMH, "motorway")
 TO_LIGHTS = Profile((MARGIN,), (DRIVING, DRIVING, SHOULDER), 80 * KMH, "motorway")
 RAMP = Profile((MARGIN,), (DRIVING, MARGIN), 50 * KMH, "rural")
-COUNTRY = Profile((DRIVING, MARGIN), (DRIVING, MARGIN), 90 * KMH, "rural")
+COUNTRY = Profile((DRIVING, MARGIN), (DRIVING, MARGIN), 80 * KMH, "rural")
 VILLAGE = Profile((DRIVING, PAVEMENT), (DRIVING, PAVEMENT), 50 * KMH, "suburb")
 
 SOUTH_WEST = ((-760.0, -120.0), (-610.0, -200.0), (-450.0, -110.0))

@@ -14,6 +14,7 @@ from sim.engine.towns.roads import Character, LaneForm, Link, Road
 EAST, NORTH, WEST, SOUTH = (k * math.pi / 2 for k in range(4))
 KMH = 1 / 3.6  # m/s
 CORNER_RADIUS = 16.0  # m at the reference line
+GENTLE = 0.49  # share of a country road's legs that its bends may use up
 
 Point = tuple[float, float]
 
@@ -120,7 +121,7 @@ class Network:
         """A road along points from a junction to a junction."""
         road = Road(
             1 + sum(road.junction_id < 0 for road in self.roads.values()),
-            rounded(points, radius),
+            rounded(points, radius, share=GENTLE if profile.character == "rural" else 1.0),
             profile.left,
             profile.right,
             profile.speed_limit,

@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 
+from sim.engine.render.assets.houses import add_pitched_roof, house_mesh
 from sim.engine.render.facades import FACADE_METRES, FACADES, SHOPS
 from sim.engine.render.mesh_builder import Colour, Material, MeshBuilder
 from sim.engine.render.scene import Mesh
@@ -14,10 +15,12 @@ SHOP_M: Final = 3.9
 _WALLS: Final = "+x-x+y-y"
 
 
-def building_mesh(length: float, width: float, height: float, style: int, seed: int) -> Mesh:
+def building_mesh(
+    length: float, width: float, height: float, style: int, seed: int, form: str = "block"
+) -> Mesh:
     """A building over the rectangle length x width about its origin, standing on z = 0.
 
-    Awnings, cornices and steps pass the rectangle by up to 0.9 m; walls do not.
+    Awnings, balconies, cornices and steps pass the rectangle by up to 1.2 m; walls do not.
 
     Args:
         length: metres along x.
@@ -25,7 +28,10 @@ def building_mesh(length: float, width: float, height: float, style: int, seed: 
         height: metres to the eaves.
         style: 0 to `BUILDING_STYLES` - 1, the facade; taken modulo.
         seed: shop floor, roof, awnings, colours.
+        form: `block`, `house` or `barn`.
     """
+    if form != "block":
+        return house_mesh(length, width, height, style, seed, is_barn=form == "barn")
     rng = np.random.default_rng((seed, style, 0xB1D6))
     builder = MeshBuilder()
     has_shops = height > 7.0 and rng.random() < 0.75
@@ -44,8 +50,12 @@ def building_mesh(length: float, width: float, height: float, style: int, seed: 
         plinth = Material("concrete", (0.66, 0.64, 0.62))
         builder.box((0, 0, foot / 2), (length + 0.1, width + 0.1, foot), plinth, (4, 4), _WALLS)
         _add_doors(builder, (length, width), rng)
+    if height > 9.0 and rng.random() < 0.45:
+        _add_balconies(builder, (length, width), (foot, height, storeys), rng)
     if height < 11.0 and rng.random() < 0.6:
-        _add_pitched_roof(builder, (length, width, height))
+        add_pitched_roof(
+            builder, (length, width, height), Material("roof_tiles", is_two_sided=True)
+        )
     else:
         _add_flat_roof(builder, (length, width, height), rng)
     return builder.build(f"building {style % FACADES}")
@@ -105,6 +115,31 @@ def _add_awnings(builder: MeshBuilder, plan: tuple[float, float], rng: np.random
                 builder.quad(sheet if side < 0 else sheet[::-1], look)
 
 
+def _add_balconies(
+    builder: MeshBuilder,
+    plan: tuple[float, float],
+    heights: tuple[float, float, int],
+    rng: np.random.Generator,
+) -> None:
+    """Columns of balconies on the two long fronts, railings with bars."""
+    length, width = plan
+    foot, top, storeys = heights
+    slab = Material("concrete", (0.8, 0.79, 0.77))
+    rail = Material("metal", (0.2, 0.21, 0.23), is_two_sided=True)
+    columns = [k for k in range(int(length // 4.2)) if rng.random() < 0.5]
+    for side in (-1, 1):
+        y = side * (width / 2 + 0.55)
+        for k in columns:
+            x = -length / 2 + (k + 0.5) * length / int(length // 4.2)
+            for storey in range(1, storeys):
+                z = foot + (top - foot) * storey / storeys
+                builder.box((x, y, z), (2.4, 1.1, 0.14), slab, (4, 4))
+                edge = side * (width / 2 + 1.08)
+                front = [(x - 1.18, edge, z + 0.1), (x + 1.18, edge, z + 0.1),
+                         (x + 1.18, edge, z + 1.0), (x - 1.18, edge, z + 1.0)]  # fmt: skip
+                builder.quad(front, rail, (4.0, 1.0))
+
+
 def _add_doors(builder: MeshBuilder, plan: tuple[float, float], rng: np.random.Generator) -> None:
     length, width = plan
     red, green, blue = (float(c) for c in rng.uniform(0.12, 0.5, 3))
@@ -130,31 +165,3 @@ def _add_flat_roof(
     for _ in range(int(rng.integers(0, 4))):
         ux, uy = rng.uniform(-0.38, 0.38, 2) * (length, width)
         builder.box((ux, uy, height + 0.9), (1.4, 1.0, 0.9), Material("metal"))
-
-
-def _add_pitched_roof(builder: MeshBuilder, size: tuple[float, float, float]) -> None:
-    """A ridge along the longer side, gables closed."""
-    length, width, height = size
-    is_along_x = length >= width
-    long, wide = (length, width) if is_along_x else (width, length)
-    rise, over = 0.36 * wide, 0.45
-    eave = height - over * rise / (wide / 2)
-
-    def at(along: float, across: float, z: float) -> tuple[float, float, float]:
-        return (along, across, z) if is_along_x else (-across, along, z)
-
-    tiles = Material("roof_tiles", is_two_sided=True)
-    end = long / 2 + over
-    slope = float(np.hypot(wide / 2 + over, rise + height - eave))
-    for side in (-1, 1):
-        rim = side * (wide / 2 + over)
-        corners = [at(side * end, rim, eave), at(-side * end, rim, eave),
-                   at(-side * end, 0, height + rise), at(side * end, 0, height + rise)]  # fmt: skip
-        builder.quad(corners, tiles, (2 * end / 4, slope / 4))
-    gable = Material("concrete", (0.86, 0.83, 0.78))
-    for side in (-1, 1):
-        a = at(side * long / 2, -wide / 2, height)
-        b = at(side * long / 2, wide / 2, height)
-        c = at(side * long / 2, 0, height + rise)
-        normal = np.array(at(side, 0, 0))
-        builder.add([a, b, c], normal, [(0, 0), (wide / 4, 0), (wide / 8, 1)], [(0, 1, 2)], gable)
