@@ -9,7 +9,8 @@ from sim.carla_server.images import ImageCoder, normal_pixels
 from sim.carla_server.layouts import IMAGE_HEADER
 from sim.carla_server.sensors.instrument import Body, Still
 from sim.engine.actors import Actor
-from sim.engine.sensing.attributes import Attributes, number, whole
+from sim.engine.render.exposure import Exposure, exposure_gain
+from sim.engine.sensing.attributes import Attributes, flag, number, whole
 from sim.engine.sensing.light_events import EventSettings, LightEvents
 from sim.engine.sensing.optical_flow import OpticalFlow
 
@@ -29,6 +30,7 @@ class Camera(Still):
         self.width = whole(attributes, "image_size_x", 1, MAX_SIDE)
         self.height = whole(attributes, "image_size_y", 1, MAX_SIDE)
         self.fov_deg = number(attributes, "fov", *FOV_RANGE)
+        self.exposure = _exposure(attributes) if "iso" in attributes else Exposure()
 
     def measure(self, world: ServedWorld, actor: Actor) -> Iterator[Body]:
         """Yield one message, or none."""
@@ -36,7 +38,7 @@ class Camera(Still):
             return
         from sim.engine.render.renderer import CameraView  # numba is loaded with the first camera
 
-        view = CameraView(self.width, self.height, self.fov_deg, actor.pose.matrix())
+        view = CameraView(self.width, self.height, self.fov_deg, actor.pose.matrix(), self.exposure)
         pixels = self.pixels(world, view)
         if pixels is not None:
             yield [IMAGE_HEADER.pack(self.width, self.height, self.fov_deg), pixels]
@@ -44,6 +46,32 @@ class Camera(Still):
     def pixels(self, world: ServedWorld, view: CameraView) -> memoryview | None:
         """Return what comes after the header, or None for no message."""
         raise NotImplementedError
+
+
+def _exposure(attributes: Attributes) -> Exposure:
+    """Return what a camera that shows light does with it.
+
+    Sensitivity, time and aperture count where the exposure is manual; in Unreal's histogram mode
+    the exposure settles by itself and only its compensation shows.
+    """
+    settings = {
+        "compensation": number(attributes, "exposure_compensation", -16.0, 16.0),
+        "iso": number(attributes, "iso", 1.0, 1e6),
+        "shutter_hz": number(attributes, "shutter_speed", 0.01, 1e6),
+        "f_stop": number(attributes, "fstop", 0.1, 1000.0),
+    }
+    if attributes["exposure_mode"] != "manual":
+        settings = {"compensation": settings["compensation"]}
+    lens = {
+        "circle_falloff": number(attributes, "lens_circle_falloff", 0.0, 10.0),
+        "circle_multiplier": number(attributes, "lens_circle_multiplier", 0.0, 10.0),
+        "lens_k": number(attributes, "lens_k", -10.0, 10.0),
+        "lens_kcube": number(attributes, "lens_kcube", -10.0, 10.0),
+    }
+    gamma = number(attributes, "gamma", 0.1, 10.0)
+    if not flag(attributes, "enable_postprocess_effects"):
+        return Exposure(**lens)
+    return Exposure(gain=exposure_gain(**settings), gamma=gamma, **lens)
 
 
 class ImageCamera(Camera):

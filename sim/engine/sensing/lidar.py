@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.geometry import Pose
 from sim.engine.sensing.attributes import Attributes, number, seed, whole
-from sim.engine.sensing.ray_scene import Hits, RayScene
+
+if TYPE_CHECKING:
+    from sim.engine.sensing.ray_scene import Hits, RayScene
 
 MOST_CHANNELS: Final = 512
 MOST_POINTS_PER_S: Final = 20e6

@@ -11,14 +11,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from sim.engine.render.renderer import CameraView, Picture
 
-MOST: Final = 2.0  # of a component, as CARLA's 16 bits hold it
-SKY_TAG: Final = 11
 OPTICAL_FROM_BODY: Final = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
 Matrix = NDArray[np.float64]
 
@@ -41,6 +38,8 @@ class OpticalFlow:
             poses: (4, 4) world_from_body of what moves, by instance id. Bodies move as one: what
                 swings on them (legs, wheels) is counted as their body.
         """
+        from sim.engine.sensing.flow_kernel import write_flow  # numba, which starts slowly
+
         flow = np.zeros((*picture.depth.shape, 2), np.float32)
         if self._view is not None and self._view.width == view.width:
             ids = sorted(i for i in poses if i in self._poses)
@@ -51,7 +50,7 @@ class OpticalFlow:
             world_from_optical[:3, :3] = view.world_from_camera[:3, :3] @ OPTICAL_FROM_BODY.T
             to = np.array([before @ motion @ world_from_optical for motion in motions])
             to[:, :, :3] = to[:, :, :3] @ ray_from_pixel
-            _flow(
+            write_flow(
                 picture.depth,
                 picture.instance,
                 picture.semantic,
@@ -68,39 +67,3 @@ def _pixel_from_world(view: CameraView) -> Matrix:
     optical_from_world = np.linalg.inv(view.world_from_camera)
     optical_from_world[:3] = OPTICAL_FROM_BODY @ optical_from_world[:3]
     return np.asarray(view.intrinsics() @ optical_from_world[:3])
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _flow(
-    depth: NDArray[np.float32],
-    instance: NDArray[np.uint32],
-    semantic: NDArray[np.uint8],
-    ids: NDArray[np.uint32],
-    to: NDArray[np.float64],
-    flow: NDArray[np.float32],
-) -> None:
-    """Fill `flow`; `to[k]` (3, 4) takes (u, v, 1) x depth to the old picture's pixels.
-
-    `to[0]` is for what stands still, `to[k + 1]` for instance `ids[k]`, sorted.
-    """
-    height, width = depth.shape
-    for row in range(height):
-        last = np.uint32(0)
-        m = to[0]
-        for column in range(width):
-            if instance[row, column] != last:
-                last = instance[row, column]
-                place = np.searchsorted(ids, last)
-                is_moving = place < len(ids) and ids[place] == last
-                m = to[place + 1] if is_moving else to[0]
-            u, v = column + 0.5, row + 0.5
-            x = m[0, 0] * u + m[0, 1] * v + m[0, 2]
-            y = m[1, 0] * u + m[1, 1] * v + m[1, 2]
-            w = m[2, 0] * u + m[2, 1] * v + m[2, 2]
-            if semantic[row, column] != SKY_TAG:  # the sky is too far for a shift to show
-                near = 1.0 / depth[row, column]
-                x, y, w = x + m[0, 3] * near, y + m[1, 3] * near, w + m[2, 3] * near
-            if w > 1e-6:
-                right, up = 2.0 * (u - x / w) / width, -2.0 * (v - y / w) / height
-                flow[row, column, 0] = min(max(right, -MOST), MOST)
-                flow[row, column, 1] = min(max(up, -MOST), MOST)

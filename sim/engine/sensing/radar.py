@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.geometry import Pose, Vector
 from sim.engine.sensing.attributes import Attributes, number, seed, whole
-from sim.engine.sensing.ray_scene import RayScene
+
+if TYPE_CHECKING:
+    from sim.engine.sensing.ray_scene import RayScene
 
 MOST_POINTS_PER_S: Final = 5e6
 LONGEST_RANGE_M: Final = 2000.0

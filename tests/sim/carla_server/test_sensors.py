@@ -1,4 +1,6 @@
 import struct
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import msgspec
@@ -7,6 +9,7 @@ import pytest
 
 from sim.carla_server.protocol import PROTOCOLS
 from sim.carla_server.sensors import Sensor, check_sensor
+from sim.carla_server.sensors.kinds import instrument
 from sim.engine.actors import VehicleControl
 from sim.engine.geometry import Pose
 from sim.engine.sensing.attributes import SensorError
@@ -90,6 +93,25 @@ def test_wrong_attributes_and_missing_sensors_are_told(engine, name, attributes,
     with pytest.raises(SensorError) as error:
         check_sensor(engine.blueprints[f"sensor.{name}"], attributes)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("attributes", "gain", "gamma"),
+    [
+        ({}, 1.0, 2.2),
+        ({"exposure_compensation": "1"}, 2.0, 2.2),
+        ({"iso": "400", "gamma": "1.8"}, 1.0, 1.8),
+        ({"iso": "400", "exposure_mode": "manual"}, 4.0, 2.2),
+        ({"shutter_speed": "400", "fstop": "2.8", "exposure_mode": "manual"}, 1 / 8, 2.2),
+        ({"exposure_compensation": "3", "enable_postprocess_effects": "false"}, 1.0, 2.2),
+    ],
+)
+def test_exposure_of_a_camera(engine, attributes, gain, gamma):
+    blueprint = engine.blueprints["sensor.camera.rgb"]
+    defaults = {one.id: one.value for one in blueprint.attributes}
+    camera = instrument(blueprint.id, {**defaults, **attributes})
+    assert camera.exposure.gain == pytest.approx(gain)
+    assert camera.exposure.gamma == gamma
 
 
 def test_every_sensor_can_be_made_with_its_defaults(engine):
@@ -223,3 +245,9 @@ def test_stream_carries_each_frame_once(server, call):
     assert [HEADER.unpack_from(subscriber.receive())[1] for _ in frames] == frames
     assert call.value("destroy_actor", actor[0])
     subscriber.close()
+
+
+def test_server_starts_without_the_compiler():
+    """Numba takes a second to import; a world without cameras and lidars never needs it."""
+    code = "import sys, sim.carla_server.server; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
