@@ -47,7 +47,7 @@ class MeshStore:
         sphere[:, :3] = np.einsum("nij,nj->ni", world[:, :3, :3], sphere[:, :3]) + world[:, :3, 3]
         return Placed(
             mesh=mesh,
-            world_from_mesh=world,
+            columns=np.ascontiguousarray(world.transpose(0, 2, 1)),
             sphere=sphere,
             tint=np.array([one.tint for one in listed], np.float32).reshape(count, 3),
             instance_id=np.array([one.instance_id for one in listed], np.uint32),

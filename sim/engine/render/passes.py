@@ -4,23 +4,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.render.kernels.cull import LAST, MIDDLE, TILE, cull, find_farthest
+from sim.engine.render.culling import LAST, MIDDLE, cull
 from sim.engine.render.kernels.fill import fill
 from sim.engine.render.kernels.layout import (
     PLANE_COLUMNS,
+    TILE,
     Atlas,
     Drawn,
-    MeshTable,
     Placed,
     Projection,
     SetUp,
 )
-from sim.engine.render.kernels.raster import POINT_ROWS, set_up
+from sim.engine.render.kernels.raster import POINT_ROWS, find_farthest, set_up
 from sim.engine.render.mesh_store import MeshStore
 from sim.engine.render.stages import Stages
 
@@ -57,7 +56,6 @@ class Rasteriser:
         self._stages = stages
         self._points = np.empty((POINT_ROWS, 0), np.float32)
         self._picked = np.empty(1, np.int32)
-        self._drawn = _empty_drawn(0)
         self._triangles = _empty_set_up(0)
 
     def draw(
@@ -75,13 +73,12 @@ class Rasteriser:
             The instances, and the triangles that `owner` points to; valid until the next call.
         """
         stages = Stages() if owner is None else self._stages
-        geometry, table = self._store.geometry(), self._store.table()
-        count = self._cull(placed, table, view)
-        order = np.argsort(self._drawn.order[:count], kind="stable")
+        geometry = self._store.geometry()
+        drawn = cull(placed, self._store.table(), view)
+        order = np.argsort(drawn.order, kind="stable")
+        self._make_room(drawn)
         marks = np.empty(0, np.int32) if owner is None else owner.reshape(-1)
-        cuts = [0, count]
-        if owner is not None:
-            cuts = _looks(self._drawn.order[order])
+        cuts = [0, len(order)] if owner is None else _looks(drawn.order[order])
         stages.mark("cull")
         done, farthest = 0, NOTHING_KNOWN
         for span in pairwise(cuts):
@@ -90,12 +87,12 @@ class Rasteriser:
                 find_farthest(nearness, farthest)
                 stages.mark("hidden")
             until = set_up(
-                self._drawn, order, span, geometry, view, farthest, self._points, self._picked,
+                drawn, order, span, geometry, view, farthest, self._points, self._picked,
                 done, self._triangles,
             )  # fmt: skip
             stages.mark("set-up")
             work = partial(
-                fill, span=(done, until), triangles=self._triangles, drawn=self._drawn,
+                fill, span=(done, until), triangles=self._triangles, drawn=drawn,
                 geometry=geometry, atlas=self._atlas, view=view, nearness=nearness.reshape(-1),
                 owner=marks,
             )  # fmt: skip
@@ -103,54 +100,25 @@ class Rasteriser:
             done = until
             stages.mark("raster")
         ready = self._triangles
-        return first_rows(self._drawn, count), SetUp(
-            ready.planes[:done], ready.bounds[:done], ready.source[:done]
-        )
+        return drawn, SetUp(ready.planes[:done], ready.bounds[:done], ready.source[:done])
 
-    def _cull(self, placed: Placed, table: MeshTable, view: Projection) -> int:
-        """Fill `drawn` and make room for what it may need; returns how many there are."""
-        if len(self._drawn.order) < len(placed.mesh):
-            self._drawn = _empty_drawn(len(placed.mesh) * 5 // 4)
-        count = int(cull(placed, (0, len(placed.mesh)), table, view, self._drawn))
-        triangles = int(self._drawn.triangle_range[:count, 1].sum())
+    def _make_room(self, drawn: Drawn) -> None:
+        """Enlarge the buffers to what these instances may need."""
+        triangles = int(drawn.triangle_range[:, 1].sum())
         if len(self._triangles.bounds) <= triangles:
             self._triangles = _empty_set_up(triangles * 5 // 4 + 1)
-        most = int(self._drawn.triangle_range[:count, 1].max(initial=0))
+        most = int(drawn.triangle_range[:, 1].max(initial=0))
         if len(self._picked) <= most:
             self._picked = np.empty(most * 5 // 4 + 1, np.int32)
-        vertices = int(self._drawn.vertex_range[:count, 1].max(initial=0))
+        vertices = int(drawn.vertex_range[:, 1].max(initial=0))
         if self._points.shape[1] < vertices:
             self._points = np.empty((POINT_ROWS, vertices * 5 // 4), np.float32)
-        return count
-
-
-def first_rows(drawn: Drawn, count: int) -> Drawn:
-    """The first instances; the arrays are shared."""
-    arrays: tuple[Any, ...] = drawn
-    return Drawn(*(array[:count] for array in arrays))
 
 
 def _looks(keys: NDArray[np.float32]) -> list[int]:
     """Where the drawing order is cut to look what is hidden by now."""
     middle, last = np.searchsorted(keys, (MIDDLE, LAST)).tolist()
     return sorted({0, min(FIRST_LOOK, middle), middle, last, len(keys)})
-
-
-def _empty_drawn(rows: int) -> Drawn:
-    return Drawn(
-        vertex_range=np.empty((rows, 2), np.int32),
-        triangle_range=np.empty((rows, 2), np.int32),
-        order=np.empty(rows, np.float32),
-        rect=np.empty((rows, 4), np.int32),
-        nearest=np.empty(rows, np.float32),
-        eye=np.empty((rows, 4), np.float32),
-        instance_id=np.empty(rows, np.uint32),
-        semantic_tag=np.empty(rows, np.uint8),
-        lamps=np.empty(rows, np.int64),
-        tint=np.empty((rows, 3), np.float32),
-        rotation=np.empty((rows, 3, 3), np.float32),
-        pixel_from_mesh=np.empty((rows, 4, 4), np.float64),
-    )
 
 
 def _empty_set_up(rows: int) -> SetUp:

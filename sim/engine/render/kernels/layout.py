@@ -10,6 +10,8 @@ FLAG_CUTOUT: Final = 2
 FLAG_TEXT: Final = 4  # the texture's cells are chosen by the signs in `Drawn.lamps`
 PLANE_COLUMNS: Final = 13  # three edge functions, nearness (A, B, C each), 1 / determinant
 TEXT_SHIFT: Final = 20  # PLATE_SHIFT of the scene
+TILE: Final = 8  # pixels; depth is known coarsely by squares of this size
+EVERYWHERE: Final = 1e30  # `Drawn.nearest` of what reaches behind the near plane
 SKY_TAG: Final = 11  # CityObjectLabel Sky
 SKY_DEPTH_M: Final = 1000.0  # depth of a pixel that shows nothing, as CARLA's far plane
 
@@ -71,7 +73,7 @@ class Placed(NamedTuple):
 
     Attributes:
         mesh: (N,) int32, index in the `MeshTable`.
-        world_from_mesh: (N, 4, 4) float64.
+        columns: (N, 4, 4) float64, `world_from_mesh` transposed: a row per axis, then the origin.
         sphere: (N, 4) float64, centre in the world and radius of the bounding sphere, metres.
         tint: (N, 3) float32.
         instance_id: (N,) uint32.
@@ -80,7 +82,7 @@ class Placed(NamedTuple):
     """
 
     mesh: NDArray[np.int32]
-    world_from_mesh: NDArray[np.float64]
+    columns: NDArray[np.float64]
     sphere: NDArray[np.float64]
     tint: NDArray[np.float32]
     instance_id: NDArray[np.uint32]
@@ -89,12 +91,12 @@ class Placed(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """The instances of one pass that may be seen; rows past its count are unused.
+    """The instances of one pass that may be seen.
 
     Attributes:
         vertex_range: (N, 2) int32, first vertex and count in `Geometry`.
         triangle_range: (N, 2) int32, first triangle and count.
-        order: (N,) float32, drawing order; see `kernels.cull`.
+        order: (N,) float32, drawing order; see `culling`.
         rect: (N, 4) int32, first and last column, first and last row of the box's pixels.
         nearest: (N,) float32, greatest nearness of the box.
         eye: (N, 4) float32, the camera in mesh axes, homogeneous.
@@ -103,7 +105,8 @@ class Drawn(NamedTuple):
         lamps: (N,) int64; from bit `TEXT_SHIFT` on the number plate's signs, 6 bits each.
         tint: (N, 3) float32.
         rotation: (N, 3, 3) float32, world from mesh.
-        pixel_from_mesh: (N, 4, 4) float64, rows give X, Y, W and nearness: pixel = X / W, Y / W.
+        lens: (N, 4, 4) float64, what each mesh axis, and the origin, adds to X, Y, W and nearness;
+            pixel = X / W, Y / W.
     """
 
     vertex_range: NDArray[np.int32]
@@ -117,7 +120,7 @@ class Drawn(NamedTuple):
     lamps: NDArray[np.int64]
     tint: NDArray[np.float32]
     rotation: NDArray[np.float32]
-    pixel_from_mesh: NDArray[np.float64]
+    lens: NDArray[np.float64]
 
 
 class SetUp(NamedTuple):

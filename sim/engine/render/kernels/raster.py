@@ -6,15 +6,14 @@ same code draws the camera's perspective and the sun's parallel projection. Larg
 1 / depth for a camera, minus the distance along the ray for the sun.
 """
 
-import math
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from sim.engine.render.kernels.cull import TILE
 from sim.engine.render.kernels.layout import (
+    EVERYWHERE,
     FLAG_TWO_SIDED,
+    TILE,
     Drawn,
     Geometry,
     Projection,
@@ -26,7 +25,6 @@ X, Y, W, N, COLUMN, ROW, NEAR = 0, 1, 2, 3, 4, 5, 6
 POINT_ROWS = 7
 BOUND_SLACK = np.float32(1 / 256)  # pixels; the edge functions decide, the bounds only save work
 NEARER = np.float32(1.00001)  # a triangle's nearness may be rounded up by less than this
-EVERYWHERE = 1e29  # `Drawn.nearest` of what reaches behind the near plane is above
 EDGE_ON = np.float32(
     1e-3
 )  # metres that the eye may be behind a face's plane before it surely looks away
@@ -35,12 +33,12 @@ EDGE_ON = np.float32(
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _transform(drawn: Drawn, geometry: Geometry, q: int, points: NDArray[np.float32]) -> None:
     """Write instance q's vertices to points (POINT_ROWS, P)."""
-    vertices, matrix = geometry.vertices, drawn.pixel_from_mesh
+    vertices, lens = geometry.vertices, drawn.lens
     first, count = drawn.vertex_range[q, 0], drawn.vertex_range[q, 1]
-    a0, b0, c0, d0 = matrix[q, 0, 0], matrix[q, 0, 1], matrix[q, 0, 2], matrix[q, 0, 3]
-    a1, b1, c1, d1 = matrix[q, 1, 0], matrix[q, 1, 1], matrix[q, 1, 2], matrix[q, 1, 3]
-    a2, b2, c2, d2 = matrix[q, 2, 0], matrix[q, 2, 1], matrix[q, 2, 2], matrix[q, 2, 3]
-    a3, b3, c3, d3 = matrix[q, 3, 0], matrix[q, 3, 1], matrix[q, 3, 2], matrix[q, 3, 3]
+    a0, b0, c0, d0 = lens[q, 0, 0], lens[q, 1, 0], lens[q, 2, 0], lens[q, 3, 0]
+    a1, b1, c1, d1 = lens[q, 0, 1], lens[q, 1, 1], lens[q, 2, 1], lens[q, 3, 1]
+    a2, b2, c2, d2 = lens[q, 0, 2], lens[q, 1, 2], lens[q, 2, 2], lens[q, 3, 2]
+    a3, b3, c3, d3 = lens[q, 0, 3], lens[q, 1, 3], lens[q, 2, 3], lens[q, 3, 3]
     for k in range(count):
         i, at = np.uintp(k), np.uintp(first + k)
         x, y, z = vertices[at, 0], vertices[at, 1], vertices[at, 2]
@@ -130,66 +128,31 @@ def _pick_covering(
 ) -> int:
     """Keep the picked triangles that may cover a pixel's centre; returns how many.
 
-    Writes their pixel bounds to `bounds` from row `first` on. All corners are before the near
-    plane.
+    Writes their pixel bounds to `bounds` from row `first` on: the whole picture for a triangle
+    that passes the near plane. No branches here either.
     """
-    half = np.float32(0.5)
+    half, near_w = np.float32(0.5), np.float32(view.near_w)
     last_column, last_row = np.float32(view.width - 1), np.float32(view.height - 1)
     count = 0
     for k in range(found):
         triangle = picked[np.uintp(k)]
         t = np.uintp(triangle)
         a, b, c = np.uintp(corners[t, 0]), np.uintp(corners[t, 1]), np.uintp(corners[t, 2])
+        wa, wb, wc = points[W, a], points[W, b], points[W, c]
         xa, xb, xc = points[COLUMN, a], points[COLUMN, b], points[COLUMN, c]
         ya, yb, yc = points[ROW, a], points[ROW, b], points[ROW, c]
-        left = np.ceil(max(min(xa, xb, xc) - half - BOUND_SLACK, np.float32(0)))
-        right = np.floor(min(max(xa, xb, xc) - half + BOUND_SLACK, last_column))
-        top = np.ceil(max(min(ya, yb, yc) - half - BOUND_SLACK, np.float32(0)))
-        bottom = np.floor(min(max(ya, yb, yc) - half + BOUND_SLACK, last_row))
+        crosses = min(wa, wb, wc) <= near_w
+        left = np.float32(0) if crosses else min(xa, xb, xc) - half - BOUND_SLACK
+        right = last_column if crosses else max(xa, xb, xc) - half + BOUND_SLACK
+        top = np.float32(0) if crosses else min(ya, yb, yc) - half - BOUND_SLACK
+        bottom = last_row if crosses else max(ya, yb, yc) - half + BOUND_SLACK
+        left, right = np.ceil(max(left, np.float32(0))), np.floor(min(right, last_column))
+        top, bottom = np.ceil(max(top, np.float32(0))), np.floor(min(bottom, last_row))
         at = np.uintp(first + count)
         bounds[at, 0], bounds[at, 1] = np.int32(left), np.int32(right)
         bounds[at, 2], bounds[at, 3] = np.int32(top), np.int32(bottom)
         picked[np.uintp(count)] = triangle
-        count += (left <= right) & (top <= bottom)
-    return count
-
-
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _pick_crossing(
-    points: NDArray[np.float32],
-    corners: NDArray[np.int32],
-    view: Projection,
-    picked: NDArray[np.int32],
-    found: int,
-    bounds: NDArray[np.int32],
-    first: int,
-) -> int:
-    """As `_pick_covering`, for an instance that reaches behind the near plane: wide bounds."""
-    count = 0
-    for k in range(found):
-        t = picked[k]
-        a, b, c = corners[t, 0], corners[t, 1], corners[t, 2]
-        wa, wb, wc = points[W, a], points[W, b], points[W, c]
-        xa, xb, xc = points[X, a], points[X, b], points[X, c]
-        ya, yb, yc = points[Y, a], points[Y, b], points[Y, c]
-        left, right, top, bottom = 0, view.width - 1, 0, view.height - 1
-        if max(wa, wb, wc) <= view.near_w or max(xa, xb, xc) < 0 or max(ya, yb, yc) < 0:
-            continue
-        if max(view.width * wa - xa, view.width * wb - xb, view.width * wc - xc) < 0:
-            continue
-        if max(view.height * wa - ya, view.height * wb - yb, view.height * wc - yc) < 0:
-            continue
-        if min(wa, wb, wc) > view.near_w:
-            xa, xb, xc = points[COLUMN, a], points[COLUMN, b], points[COLUMN, c]
-            ya, yb, yc = points[ROW, a], points[ROW, b], points[ROW, c]
-            left = max(left, math.ceil(min(xa, xb, xc) - 0.5 - BOUND_SLACK))
-            right = min(right, math.floor(max(xa, xb, xc) - 0.5 + BOUND_SLACK))
-            top = max(top, math.ceil(min(ya, yb, yc) - 0.5 - BOUND_SLACK))
-            bottom = min(bottom, math.floor(max(ya, yb, yc) - 0.5 + BOUND_SLACK))
-        at = first + count
-        bounds[at, 0], bounds[at, 1], bounds[at, 2], bounds[at, 3] = left, right, top, bottom
-        picked[count] = t
-        count += left <= right and top <= bottom
+        count += (left <= right) & (top <= bottom) & (max(wa, wb, wc) > near_w)
     return count
 
 
@@ -227,10 +190,7 @@ def set_up(
             continue
         _transform(drawn, geometry, q, points)
         found = _pick_facing(drawn, geometry, q, picked)
-        if near < EVERYWHERE:
-            found = _pick_covering(points, corners, view, picked, found, bounds, count)
-        else:
-            found = _pick_crossing(points, corners, view, picked, found, bounds, count)
+        found = _pick_covering(points, corners, view, picked, found, bounds, count)
         done = count
         for k in range(done, done + found):
             t = picked[k - done]
@@ -248,3 +208,25 @@ def set_up(
                     bounds[count, side] = bounds[k, side]
                 count += 1
     return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def find_farthest(nearness: NDArray[np.float32], farthest: NDArray[np.float32]) -> None:
+    """Write the least nearness of every tile: what is no nearer is hidden there.
+
+    Args:
+        nearness: (H, W) float32.
+        farthest: (ceil(H / TILE), ceil(W / TILE)) float32.
+    """
+    height, width = nearness.shape
+    least = np.empty(width, np.float32)
+    for row in range(farthest.shape[0]):
+        least[:] = np.float32(1e30)
+        for y in range(row * TILE, min(height, (row + 1) * TILE)):
+            for x in range(width):
+                least[x] = min(least[x], nearness[y, x])
+        for column in range(farthest.shape[1]):
+            found = least[column * TILE]
+            for x in range(column * TILE + 1, min(width, (column + 1) * TILE)):
+                found = min(found, least[x])
+            farthest[row, column] = found
