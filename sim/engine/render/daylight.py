@@ -41,6 +41,7 @@ class Daylight:
         sky: (SKY_NUMBERS,) float32, `dome.ZENITH` and following.
         has_shadows: the sun casts some.
         is_night: lamps burn.
+        glow: strength of the halos round lamps, 0 by day.
     """
 
     sun: NDArray[np.float32]
@@ -48,6 +49,7 @@ class Daylight:
     sky: NDArray[np.float32]
     has_shadows: bool
     is_night: bool
+    glow: float
 
 
 def daylight(weather: Weather) -> Daylight:
@@ -86,6 +88,7 @@ def daylight(weather: Weather) -> Daylight:
         sky=sky.astype(np.float32),
         has_shadows=direct > 0.06,
         is_night=is_night,
+        glow=(1.0 - day) * (0.6 if not is_night else 1.0) + min(fog * 12.0, 0.5),
     )
 
 

@@ -24,8 +24,16 @@ _STYLES: Final[tuple[tuple[tuple[int, int, int], int, float, float, str], ...]] 
 )
 
 
+# Of textures whose alpha says where light may shine out: windows across and up a repeat, and the
+# share of them that has light on at night. An opaque texture's alpha hides nothing.
+WINDOWS: Final[dict[str, tuple[int, int, float]]] = {
+    **{f"facade_{k}": (style[1], 4, 0.34) for k, style in enumerate(_STYLES)},
+    **{f"shop_{k}": (2, 1, 0.6) for k in range(SHOPS)},
+}
+
+
 def facade(noise: NoiseBank, rng: np.random.Generator, variant: int) -> NDArray[np.float32]:
-    """Four floors of wall with windows, (512, 512, 3)."""
+    """Four floors of wall with windows, (512, 512, 4); alpha is 0 where light may shine out."""
     size, floors = 512, 4
     colour, across, wide, tall, bond = _STYLES[variant]
     wall = rgb(*colour) * np.float32(rng.uniform(0.88, 1.08))
@@ -33,6 +41,7 @@ def facade(noise: NoiseBank, rng: np.random.Generator, variant: int) -> NDArray[
     picture: NDArray[np.float32] = wall * (0.86 + 0.2 * noise(size, 1.0))[..., None]
     if bond == "brick":
         _lay_bricks(picture)
+    panes = np.zeros((size, size), np.float32)
     if bond == "panel":
         picture[np.arange(size) % (size // floors) < 3] *= 0.7
         picture[:, np.arange(size) % (size // across) < 3] *= 0.75
@@ -44,14 +53,16 @@ def facade(noise: NoiseBank, rng: np.random.Generator, variant: int) -> NDArray[
             top = int(level * floor + floor * (0.9 - tall) * 0.75)
             bottom = top + int(floor * tall)
             _window(picture, (top, bottom, left, right), wall, rng)
+            panes[top + 7 : bottom - 3, left + 3 : right - 3] = 1.0
         if bond == "render":
             picture[level * floor : level * floor + 3] *= 0.84
-    return picture
+    return np.dstack([picture, 255 - 255 * panes])
 
 
 def shop(noise: NoiseBank, rng: np.random.Generator, variant: int) -> NDArray[np.float32]:
-    """A ground floor, 8 m by 4 m per repeat: two shops, their doors, windows and signs."""
+    """A ground floor, 8 m by 4 m per repeat: two shops, doors, windows and signs; alpha as in `facade`."""
     size = 512
+    panes = np.zeros((size, size), np.float32)
     stone = rgb(*[(112, 104, 98), (150, 142, 132), (86, 84, 86)][variant])
     picture = stone * (0.85 + 0.25 * noise(size, 0.9))[..., None].astype(np.float32)
     for k in range(2):
@@ -64,12 +75,16 @@ def shop(noise: NoiseBank, rng: np.random.Generator, variant: int) -> NDArray[np
             0.5 * picture[int(0.55 * size) : bottom - 30, left + 20 : right - 20]
             + 0.5 * warm[int(0.55 * size) : bottom - 30, left + 20 : right - 20]
         )
+        panes[top + 4 : bottom - 4, left + 5 : right - 5] = 0.8
+        panes[int(0.1 * size) : int(0.25 * size), left:right] = 0.3
         for x in range(left, right, (right - left) // 3):
             picture[top:bottom, x : x + 5] = stone * 0.55
+            panes[top:bottom, x : x + 5] = 0.0
         door = left + int((right - left) * rng.uniform(0.05, 0.7))
         picture[top + 20 : int(0.99 * size), door : door + 62] = rgb(
             *(rng.uniform(40, 90) + rng.uniform(-25, 25, 3))
         )
+        panes[top + 20 : int(0.99 * size), door : door + 62] = 0.0
         picture[top + 40 : bottom - 30, door + 10 : door + 52] = rgb(64, 74, 82)
         tone = rng.uniform(50, 190)
         sign = rgb(*(tone + rng.uniform(-45, 45, 3)))
@@ -80,7 +95,7 @@ def shop(noise: NoiseBank, rng: np.random.Generator, variant: int) -> NDArray[np
             wide = int(rng.integers(7, 18))
             picture[int(0.135 * size) : int(0.215 * size), x : x + wide] = ink
             x += wide + 7
-    return picture.astype(np.float32)
+    return np.dstack([picture, 255 - 255 * panes]).astype(np.float32)
 
 
 def _window(

@@ -105,7 +105,7 @@ class Renderer:
         self._static = self._store.place(scene.static)
         self._dynamic: Placed | None = None
         self._all = self._static
-        self._shading = Shading(self._atlas, self._workers, self._stages, noise)
+        self._shading = Shading(self._atlas, self._workers, self._stages, noise, scene.static)
         self._casts_shadows = shadows
         self._shadows: ShadowMaps | None = None
         self.set_weather(scene.weather)
@@ -177,6 +177,7 @@ class Renderer:
         if self._dynamic is None:
             self._dynamic = self._store.place(self._scene.dynamic.values())
             self._all = join(self._static, self._dynamic)
+            self._shading.begin_tick(self._scene.dynamic.values())
             self._stages.mark("place")
         return self._dynamic
 

@@ -13,6 +13,7 @@ LEVEL_OBJECT_IDS = 1 << 24  # instance ids of buildings, trees and poles start h
 # Mesh.lamp: 0 glows always, 1..32 while that bit (counted from 1) of Instance.lamps is set,
 # LAMP_STATE + s while Instance.lamps == s (traffic lights: 0 red, 1 yellow, 2 green, 3 off).
 LAMP_STATE = 64
+NIGHT_LAMP = 40  # Mesh.lamp of street lamps: burns while it is dark
 PLATE_SHIFT = 20  # lamps have the bits below; from here the signs of the number plate, 6 bits each
 
 

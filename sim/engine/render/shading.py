@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.engine.render import facades
 from sim.engine.render.daylight import Daylight, daylight
 from sim.engine.render.exposure import Exposure, through_lens
 from sim.engine.render.kernels.dome import paint_dome
 from sim.engine.render.kernels.finish import finish
+from sim.engine.render.kernels.lamplight import add_glows
 from sim.engine.render.kernels.layout import (
     DOME_SIZE,
     GAIN,
-    LAMP_COLUMNS,
     LOOK_COLUMNS,
     LOOK_MARKS,
     MIRROR_SIZE,
@@ -30,7 +32,9 @@ from sim.engine.render.kernels.layout import (
 from sim.engine.render.kernels.looks import find_seen, write_looks
 from sim.engine.render.kernels.pieces import GRAIN_SIZE, PIECE
 from sim.engine.render.kernels.shade import shade
+from sim.engine.render.lamps import Lamps
 from sim.engine.render.passes import RowWorkers
+from sim.engine.render.scene import Instance
 from sim.engine.render.stages import Stages
 from sim.engine.render.textures import TEXTURE_INDEX
 from sim.engine.weather import Weather
@@ -74,9 +78,17 @@ class Shading:
         workers: threads to share the rows.
         stages: told what took how long.
         noise: amplitude of the sensor noise in grey levels by day, 0 for none.
+        static: what stands still, street lamps among it.
     """
 
-    def __init__(self, atlas: Atlas, workers: RowWorkers, stages: Stages, noise: float) -> None:
+    def __init__(
+        self,
+        atlas: Atlas,
+        workers: RowWorkers,
+        stages: Stages,
+        noise: float,
+        static: Iterable[Instance],
+    ) -> None:
         self._atlas = atlas
         self._workers = workers
         self._stages = stages
@@ -87,6 +99,8 @@ class Shading:
         self._sky = np.zeros(DOME_SIZE * DOME_SIZE, np.uint32)
         self._mirror = np.zeros(MIRROR_SIZE * MIRROR_SIZE, np.uint32)
         self._looks = _empty_looks(0)
+        self._lamps = Lamps(static)
+        self._windows = _windows(len(atlas.size))
         self.daylight: Daylight
         self.set_weather(Weather())
 
@@ -106,6 +120,10 @@ class Shading:
             self._mirror,
         )
 
+    def begin_tick(self, dynamic: Iterable[Instance]) -> None:
+        """Read which lamps of moving things burn."""
+        self._lamps.update(dynamic, self.daylight.is_night)
+
     def shade(self, shot: Shot, target: Target) -> NDArray[np.uint8]:
         """Write `target` and return the picture, (H, W, 3) uint8 BGR."""
         count = len(shot.triangles.source)
@@ -122,6 +140,7 @@ class Shading:
             map_of,
             shot.seed,
         )
+        pixel_of = np.linalg.inv(shot.ray).astype(np.float64)
         air = self.daylight.air.copy()
         air[GAIN] *= shot.exposure.gain
         light = Light(
@@ -132,7 +151,8 @@ class Shading:
             shadow_side=len(shot.shadow),
             sky=self._sky,
             mirror=self._mirror,
-            lamps=np.zeros((0, LAMP_COLUMNS), np.float32),
+            lamps=self._lamps.lights(self.daylight.is_night, shot.eye, pixel_of, shot.owner.shape),
+            windows=self._windows,
         )
         self._workers.each(
             find_seen(shot.owner, looks.row, looks.source),
@@ -148,6 +168,9 @@ class Shading:
                 self._grain, target,
             ),
         )  # fmt: skip
+        glows = self._lamps.glows(shot.eye, pixel_of, self.daylight.glow)
+        if len(glows):
+            add_glows(glows, target.depth, target.bgr)
         self._stages.mark("shade")
         bgr = self._finish(target, shot.seed)
         if not shot.exposure.is_plain:
@@ -183,3 +206,11 @@ def _specks(count: int) -> NDArray[np.int8]:
     rng = np.random.default_rng(0x5EC5)
     grain = rng.integers(0, 128, count) - rng.integers(0, 128, count)
     return np.repeat(grain.astype(np.int8), 3)
+
+
+def _windows(textures: int) -> NDArray[np.float32]:
+    """Of each texture the windows across and up a repeat, and the share with light on."""
+    table = np.zeros((textures, 3), np.float32)
+    for name, numbers in facades.WINDOWS.items():
+        table[TEXTURE_INDEX[name]] = numbers
+    return table

@@ -1,11 +1,13 @@
 """Street furniture: traffic lights, lamps, benches, bins."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from sim.engine.render.mesh_builder import Colour, Material, MeshBuilder
-from sim.engine.render.scene import LAMP_STATE, Mesh
+from sim.engine.render.scene import LAMP_STATE, NIGHT_LAMP, LampSpot, Mesh
 
 _STEEL: Final = Material("metal", (0.5, 0.52, 0.53), specular=0.15)
 _BLACK: Final = Material("plain", (0.1, 0.1, 0.1))
@@ -28,7 +30,17 @@ def traffic_light_mesh() -> Mesh:
     for head in TRAFFIC_LIGHT_HEADS:
         _add_head(builder, head)
     builder.cylinder((0, 0, 2.75), (0, 0.3, 2.75), (0.04, 0.04), _STEEL, 6)
-    return builder.build("traffic light")
+    return replace(builder.build("traffic light"), spots=tuple(_head_spots()))
+
+
+def _head_spots() -> Iterator[LampSpot]:
+    """Where the lenses of a traffic light are; their colours as they glow."""
+    colours = ((1.0, 0.12, 0.08), (1.0, 0.66, 0.1), (0.2, 1.0, 0.55))
+    for x, y, z in TRAFFIC_LIGHT_HEADS:
+        face = x - TRAFFIC_LIGHT_HEAD_SIZE[0] / 2
+        for state, colour in enumerate(colours):
+            place = (face - 0.03, y, z + 0.33 * (1 - state))
+            yield LampSpot(place, (-1.0, 0.0, 0.0), colour, LAMP_STATE + state)
 
 
 def _add_head(builder: MeshBuilder, centre: tuple[float, float, float]) -> None:
@@ -60,8 +72,10 @@ def street_lamp_mesh() -> Mesh:
     builder.cylinder((0, 0, 0), (0, 0, 0.6), (0.15, 0.13), _STEEL, 8)
     builder.cylinder((0, 0, 6.75), (0, 1.5, 7.0), (0.05, 0.04), _STEEL, 6)
     builder.box((0, 1.75, 6.98), (0.3, 0.75, 0.12), Material("metal", (0.62, 0.63, 0.64)))
-    builder.box((0, 1.75, 6.91), (0.22, 0.6, 0.03), Material("plain", (0.95, 0.94, 0.86)))
-    return builder.build("street lamp")
+    glass = Material("plain", (0.95, 0.94, 0.86), emissive=2.0, lamp=NIGHT_LAMP)
+    builder.box((0, 1.75, 6.91), (0.22, 0.6, 0.03), glass)
+    spot = LampSpot((0, 1.75, 6.85), (0, 0, -1), (1.0, 0.82, 0.56), NIGHT_LAMP, 18.0)
+    return replace(builder.build("street lamp"), spots=(spot,))
 
 
 def bench_mesh() -> Mesh:

@@ -179,6 +179,7 @@ class Light(NamedTuple):
         sky: (DOME_SIZE ** 2,) uint32 0xAABBGGRR, the upper half of the sky by octahedral mapping.
         mirror: (MIRROR_SIZE ** 2,) uint32, all surroundings by octahedral mapping.
         lamps: (L, LAMP_COLUMNS) float32, the lamps that light this picture.
+        windows: (textures, 3) float32, windows across and up a repeat, and the share with light on.
     """
 
     sun: NDArray[np.float32]
@@ -189,6 +190,7 @@ class Light(NamedTuple):
     sky: NDArray[np.uint32]
     mirror: NDArray[np.uint32]
     lamps: NDArray[np.float32]
+    windows: NDArray[np.float32]
 
 
 # Places in `Light.numbers`; three-channel values are red, green, blue.
@@ -207,8 +209,11 @@ AIR_NUMBERS: Final = 17
 DOME_SIZE: Final = 256
 MIRROR_SIZE: Final = 128
 
-# Columns of `Light.lamps`: position, reach (m), colour, beam direction, cosine of the beam's edge.
-LAMP_COLUMNS: Final = 11
+# Columns of `Light.lamps`: position, reach (m), colour, beam direction, cosine of the beam's edge,
+# and the part of the picture that it may light: first and past the last column, the same of rows.
+LAMP_COLUMNS: Final = 15
+# Of halos: column, row, depth, radius in pixels, red, green, blue.
+GLOW_COLUMNS: Final = 7
 
 
 class Lens(NamedTuple):

@@ -37,6 +37,7 @@ from sim.engine.render.kernels.pieces import (
     STRIDE,
     TEX_U,
     TEX_V,
+    WITHIN,
 )
 from sim.engine.render.kernels.sampling import FAST, F, glance, octahedral
 
@@ -49,6 +50,7 @@ def cast_shadows(
 
     `shadow` holds `side` rows of as many cells, one after the other; beyond it the sun shines.
     """
+    count &= WITHIN
     for block in range(0, count, BLOCK):
         brightest = F(0)
         for i in range(block, block + BLOCK):
@@ -75,6 +77,7 @@ def cast_shadows(
 @njit(**FAST)
 def lay_light(count: int, numbers: NDArray[np.float32], piece: NDArray[np.float32]) -> None:
     """Sun, sky and own glow on the colours; sky counts more the more a surface looks up."""
+    count &= WITHIN
     sun_r, sun_g, sun_b = numbers[SUN_LIGHT], numbers[SUN_LIGHT + 1], numbers[SUN_LIGHT + 2]
     sky_r, sky_g, sky_b = numbers[SKY_LIGHT], numbers[SKY_LIGHT + 1], numbers[SKY_LIGHT + 2]
     for i in range(count):
@@ -100,6 +103,7 @@ def gloss(
     piece: NDArray[np.float32],
 ) -> None:
     """What a run of paint or glass mirrors: where in the table, what share, and the sun's glint."""
+    start, count = start & WITHIN, count & WITHIN
     down, specular = F(y - marks[m, at.ABOVE]), planes[m, at.SPECULAR]
     a, b, c = planes[m, at.NX], planes[m, at.NY], planes[m, at.NZ]
     right = F(x - marks[m, at.LEFT])
@@ -141,6 +145,7 @@ def lay_mirror(
     start: int, count: int, mirror: NDArray[np.uint32], side: int, piece: NDArray[np.float32]
 ) -> None:
     """Lay what `_gloss` found over a run."""
+    start, count = start & WITHIN, count & WITHIN
     for i in range(start, start + count):
         red, green, blue = glance(
             mirror, side, piece[TEX_U * STRIDE + i], piece[TEX_V * STRIDE + i]
@@ -160,6 +165,7 @@ def _squeeze(value: float) -> float:
 @njit(**FAST)
 def through_air(count: int, numbers: NDArray[np.float32], piece: NDArray[np.float32]) -> None:
     """Haze and fog, the exposure, and highlights above 200 rolled off towards 255."""
+    count &= WITHIN
     air_r, air_g, air_b = numbers[AIR_COLOUR], numbers[AIR_COLOUR + 1], numbers[AIR_COLOUR + 2]
     haze, fog, begin, gain = (
         numbers[HAZE_PER_M],

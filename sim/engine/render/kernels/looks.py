@@ -29,7 +29,7 @@ U, V, FACING, UP, NX, NY, NZ = 0, 3, 6, 9, 12, 15, 18
 RED, GREEN, BLUE, SPECULAR, GLOW, SPREAD = 21, 22, 23, 24, 25, 26
 OFF_U, OFF_V, OFF_NEAR = 27, 28, 29  # how far the look into the shadow map is moved
 # Columns of `Looks.marks`.
-TEXTURE, IS_TEXT, DRAWN, SURFACE, LEFT, ABOVE = 0, 1, 2, 3, 4, 5
+TEXTURE, IS_TEXT, DRAWN, SURFACE, LEFT, ABOVE, WHOLE_U, WHOLE_V = range(8)
 
 NIGHT_LAMP = 40  # `scene.NIGHT_LAMP`
 SOAKS = (1, 2, 24, 25)  # tags that rain darkens: Roads, Sidewalks, RoadLines, Ground
@@ -99,6 +99,7 @@ def _write_planes(
     light: Light,
     lens: Lens,
     planes: NDArray[np.float32],
+    marks: NDArray[np.int32],
 ) -> None:
     """Planes of u, v, the normal, its part towards the sun, and where its shadow is looked up."""
     edges, uv, normals = triangles.planes, geometry.uv, geometry.normals
@@ -110,6 +111,7 @@ def _write_planes(
     corner = first + geometry.triangles[triangle, 0]
     # Textures repeat: whole repeats less leave more digits for the rest.
     whole_u, whole_v = math.floor(uv[corner, 0]), math.floor(uv[corner, 1])
+    marks[n, WHOLE_U], marks[n, WHOLE_V] = int(whole_u), int(whole_v)
     mean_x, mean_y, mean_z = 0.0, 0.0, 0.0
     for k in range(3):
         slope, fall = edges[m, 3 * k] * inverse, edges[m, 3 * k + 1] * inverse
@@ -201,7 +203,7 @@ def write_looks(
         q, triangle = triangles.source[m, 0], triangles.source[m, 1]
         first, texture = drawn.vertex_range[q, 0], geometry.texture[triangle]
         _write_planes(n, m, first, triangle, q, triangles, geometry, drawn.rotation, light, lens,
-                      planes)  # fmt: skip
+                      planes, marks)  # fmt: skip
         _write_material(n, m, first, triangle, q, triangles, geometry, drawn, light,
                         atlas.size[texture], looks)  # fmt: skip
         paint = planes[n, RED] * 63 + planes[n, GREEN] * 255 + planes[n, BLUE] * 637

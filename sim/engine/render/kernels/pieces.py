@@ -9,11 +9,15 @@ attributes do not overlap.
 PIECE = 256  # pixels shaded together; their attributes fit the processor's second cache
 BLOCK = 8  # pixels that are asked together whether any of them faces the sun
 STRIDE = PIECE + BLOCK
+# Place and length of a run are masked by this, which changes nothing but tells the compiler that
+# no index is negative: only then it makes vector instructions of a loop.
+WITHIN = 511
 # Where a piece's attributes lie, in pieces.
 DEPTH, AIR, TEX_U, TEX_V, SPREAD, AMBIENT, FACING = 0, 1, 2, 3, 4, 5, 6
 MAP_U, MAP_V, MAP_NEAR, RED, GREEN, BLUE, GLOW = 7, 8, 9, 10, 11, 12, 13
 SHARE, SHINE = 14, 15
-PLACES = 16
+NORMAL_X, NORMAL_Y, NORMAL_Z, LAMP_R, LAMP_G, LAMP_B = 16, 17, 18, 19, 20, 21  # by night
+PLACES = 22
 # Whole numbers of a piece: of each texture its first texel and width, then the four texels looked
 # at (before the look: their indices) and 8-bit weights.
 FIRST, WIDTH, TEXEL, ACROSS, DOWN = 0, 1, 2, 6, 7

@@ -8,9 +8,16 @@ from numba import njit
 from numpy.typing import NDArray
 
 from sim.engine.render.kernels import looks as at
+from sim.engine.render.kernels.lamplight import (
+    lay_lamplight,
+    light_windows,
+    place_normals,
+    shine,
+)
 from sim.engine.render.kernels.layout import (
     GLINT,
     MIRROR_SIZE,
+    NIGHT,
     SKY_DEPTH_M,
     SKY_TAG,
     SKY_UP,
@@ -61,6 +68,38 @@ def _show(y: int, x: int, count: int, piece: NDArray[np.float32], bgr: NDArray[n
 
 
 @njit(**FAST)
+def _light_up(
+    y: int,
+    x: int,
+    count: int,
+    found: int,
+    runs: NDArray[np.int32],
+    looks: Looks,
+    drawn: Drawn,
+    light: Light,
+    lens: Lens,
+    piece: NDArray[np.float32],
+    whole: NDArray[np.int32],
+    own: NDArray[np.float32],
+) -> None:
+    """By night: lamps and windows of a piece; keeps the surfaces' own colours for the lamps."""
+    planes, marks, windows, ids = looks.planes, looks.marks, light.windows, drawn.instance_id
+    for run in range(found):
+        start, n = runs[run, 0], runs[run, 1]
+        length = runs[run + 1, 0] - start
+        place_normals(y, x + start, length, n, start, planes, marks, piece)
+        if n >= 0 and windows[marks[n, at.TEXTURE], 0] > 0:
+            light_windows(start, length, int(ids[marks[n, at.DRAWN]]), marks[n, at.WHOLE_U],
+                          marks[n, at.WHOLE_V], windows, marks[n, at.TEXTURE], piece,
+                          whole)  # fmt: skip
+    for i in range(count):
+        own[i] = piece[RED * STRIDE + i]
+        own[STRIDE + i] = piece[GREEN * STRIDE + i]
+        own[2 * STRIDE + i] = piece[BLUE * STRIDE + i]
+    shine(y, x, count, light.lamps, lens.ray_of, lens.eye, piece)
+
+
+@njit(**FAST)
 def _shade_piece(
     y: int,
     x: int,
@@ -75,6 +114,7 @@ def _shade_piece(
     grain: NDArray[np.int32],
     piece: NDArray[np.float32],
     whole: NDArray[np.int32],
+    own: NDArray[np.float32],
     target: Target,
 ) -> None:
     planes, marks, numbers = looks.planes, looks.marks, light.numbers
@@ -83,7 +123,7 @@ def _shade_piece(
     lamps, ids, tags = drawn.lamps, drawn.instance_id, drawn.semantic_tag
     identities, semantics, surfaces, depths = (
         target.instance, target.semantic, target.surface, target.depth)  # fmt: skip
-    sky_up, glint = numbers[SKY_UP], numbers[GLINT]
+    sky_up, glint, is_night = numbers[SKY_UP], numbers[GLINT], numbers[NIGHT] > 0
     shines = False
     for run in range(found):
         start, m = runs[run, 0], runs[run, 1]
@@ -106,9 +146,13 @@ def _shade_piece(
             run += 1
         look_up(start, runs[run, 0] - start, light.sky if is_sky else atlas.texels, whole)
     paint(count, piece, whole)
+    if is_night:
+        _light_up(y, x, count, found, runs, looks, drawn, light, lens, piece, whole, own)
     if light.shadow_side > 1:
         cast_shadows(count, light.shadow, light.shadow_side, piece)
     lay_light(count, numbers, piece)
+    if is_night:
+        lay_lamplight(count, piece, own)
     if shines:
         for run in range(found):
             start, m = runs[run, 0], runs[run, 1]
@@ -155,6 +199,7 @@ def shade(
     """
     piece = np.zeros(PLACES * STRIDE, np.float32)
     whole = np.zeros(WHOLE_PLACES * STRIDE, np.int32)
+    own = np.zeros(3 * STRIDE, np.float32)
     runs = np.zeros((PIECE + 1, 2), np.int32)
     width = owner.shape[1]
     for y in range(rows[0], rows[1]):
@@ -164,4 +209,4 @@ def shade(
                 piece[DEPTH * STRIDE + i] = F(1) / max(nearness[y, x + i], F(1 / SKY_DEPTH_M))
             found = find_runs(y, x, count, owner, looks.row, runs)
             _shade_piece(y, x, count, found, runs, looks, drawn, atlas, light, lens,
-                         grain, piece, whole, target)  # fmt: skip
+                         grain, piece, whole, own, target)  # fmt: skip

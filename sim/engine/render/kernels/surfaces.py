@@ -29,6 +29,7 @@ from sim.engine.render.kernels.pieces import (
     TEX_V,
     TEXEL,
     WIDTH,
+    WITHIN,
 )
 from sim.engine.render.kernels.sampling import FAST, F, octahedral
 
@@ -71,6 +72,7 @@ def place_surface(
     whole: NDArray[np.int32],
 ) -> None:
     """Attributes of `count` pixels of triangle m from x on, at `start` of the piece."""
+    start, count = start & WITHIN, count & WITHIN
     right, down = F(x - marks[m, at.LEFT]), F(y - marks[m, at.ABOVE])
     ua, va, fa = planes[m, at.U], planes[m, at.V], planes[m, at.FACING]
     na = planes[m, at.UP]
@@ -118,6 +120,7 @@ def place_sky(
     whole: NDArray[np.int32],
 ) -> None:
     """Attributes of a run of sky: it shines by itself, and its texture is the dome."""
+    start, count = start & WITHIN, count & WITHIN
     for i in range(start, start + count):
         px, py = F(x + i - start) + F(0.5), y + F(0.5)
         u, v = octahedral(
@@ -144,6 +147,7 @@ def choose_sign(start: int, count: int, text: int, piece: NDArray[np.float32]) -
 
     Eight signs make a row of the texture, eight places of a sign lie along u.
     """
+    start, count = start & WITHIN, count & WITHIN
     for i in range(start, start + count):
         u = piece[TEX_U * STRIDE + i]
         place = min(max(int(u * F(8)), 0), 7)
@@ -166,6 +170,7 @@ def find_texels(
     The mip level is the logarithm of the spread, read off a float's own exponent and dithered by
     the grain; a texture's levels follow each other, each a quarter of the one before.
     """
+    count &= WITHIN
     for i in range(count):
         level = ((bits[SPREAD * STRIDE + i] + grain[first + i]) >> 23) - 127
         level = min(max(level, 0), 15)
@@ -189,6 +194,7 @@ def find_texels(
 @njit(**FAST)
 def look_up(start: int, count: int, table: NDArray[np.uint32], whole: NDArray[np.int32]) -> None:
     """Replace indices by what stands there."""
+    start, count = start & WITHIN, count & WITHIN
     for k in range(TEXEL, TEXEL + 4):
         for i in range(k * STRIDE + start, k * STRIDE + start + count):
             whole[i] = np.int32(table[np.uintp(whole[i])])
@@ -197,6 +203,7 @@ def look_up(start: int, count: int, table: NDArray[np.uint32], whole: NDArray[np
 @njit(**FAST)
 def paint(count: int, piece: NDArray[np.float32], whole: NDArray[np.int32]) -> None:
     """The surfaces' own colours: their textures, by weights of 8 bits, times their paint."""
+    count &= WITHIN
     for i in range(count):
         a, b = whole[ACROSS * STRIDE + i], whole[DOWN * STRIDE + i]
         ws = (a * b) >> 8
