@@ -14,6 +14,7 @@ def main():
     parser.add_argument("--tm-port", type=int, default=8000)
     parser.add_argument("--cars", type=int, default=12)
     parser.add_argument("--ticks", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=42)
     flags = parser.parse_args()
     client = carla.Client(flags.host, flags.port)
     client.set_timeout(20.0)
@@ -29,7 +30,7 @@ def main():
     world.tick()
     manager = client.get_trafficmanager(flags.tm_port)
     manager.set_synchronous_mode(True)
-    manager.set_random_device_seed(42)
+    manager.set_random_device_seed(flags.seed)
     for car in cars:
         car.set_autopilot(True, manager.get_port())
     digest = hashlib.sha256()
