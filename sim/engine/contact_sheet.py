@@ -29,12 +29,12 @@ from sim.engine.simulation import Engine, SpawnCollision
 from sim.engine.town import build_town, town_names
 
 Image = NDArray[np.uint8]
-VEHICLE_TILE, WALKER_TILE, STREET_TILE = (168, 106), (84, 130), (504, 300)  # pixels
+VEHICLE_TILE, WALKER_TILE, STREET_TILE = (168, 100), (84, 124), (378, 240)  # pixels
 COLUMNS = 3  # vehicles side by side, three views each
 WALKERS_SHOWN = 18
 VIEWS = (math.pi - 0.55, math.pi / 2, -0.62)  # yaw of what the camera, looking along x, sees
 FINER = 2  # drawn that many times larger, then shrunk
-JPEG_QUALITY = 82
+JPEG_QUALITY = 72
 VEHICLES, WALKERS, WARM_UP_TICKS = 90, 70, 60
 
 
@@ -95,8 +95,7 @@ def _actor(number: int, blueprint: Blueprint) -> Actor:
 def _labelled(tiles: list[Image], text: str) -> Image:
     strip: Image = np.hstack(tiles)
     place = (4, 11)
-    for colour, thick in (((40, 40, 40), 2), ((255, 255, 255), 1)):
-        cv2.putText(strip, text, place, cv2.FONT_HERSHEY_PLAIN, 0.75, colour, thick, cv2.LINE_AA)
+    cv2.putText(strip, text, place, cv2.FONT_HERSHEY_PLAIN, 0.75, (20, 20, 20), 1, cv2.LINE_AA)
     return strip
 
 
