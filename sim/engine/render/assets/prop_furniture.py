@@ -172,18 +172,32 @@ def _fountain(b: MeshBuilder, size: Size, rng: Rng) -> None:
 
 def _cart(b: MeshBuilder, size: Size, rng: Rng) -> None:
     length, width, height = size
-    for x, y in legs(0.36 * length, 0.38 * width):
-        b.cylinder((x, y - 0.02, 0.06), (x, y + 0.02, 0.06), (0.06, 0.06), BLACK, 10)
-        b.cylinder((x, y, 0.1), (x, y, 0.5 * height), (0.012, 0.012), STEEL, 6)
-    for at in (0.5, 0.62, 0.74, 0.86):  # the basket's wires
-        wide = 0.62 + 0.3 * at
-        for x, y, sx, sy in ((wide, 0, 0, 1), (-wide, 0, 0, 1), (0, wide, 1, 0), (0, -wide, 1, 0)):
-            start = ((x - sx * wide) * length / 2, (y - sy * wide) * width / 2, at * height)
-            end = ((x + sx * wide) * length / 2, (y + sy * wide) * width / 2, at * height)
+    low, high = 0.48 * height, 0.86 * height
+    for x, y in legs(1.0, 1.0):
+        foot = (0.36 * x * length, 0.38 * y * width)
+        b.cylinder((foot[0], foot[1] - 0.02, 0.06), (foot[0], foot[1] + 0.02, 0.06),
+                   (0.06, 0.06), BLACK, 10)  # fmt: skip
+        knee = (0.39 * x * length, 0.42 * y * width, low)
+        b.cylinder((*foot, 0.1), knee, (0.014, 0.014), STEEL, 6)
+        b.cylinder(knee, (0.46 * x * length, 0.47 * y * width, high), (0.01, 0.01), STEEL, 6)
+    for k in range(5):  # the basket's wires, wider towards the top
+        share, z = k / 4, low + (high - low) * k / 4
+        x, y = (0.39 + 0.07 * share) * length, (0.42 + 0.05 * share) * width
+        ring = [(x, y, z), (-x, y, z), (-x, -y, z), (x, -y, z)]
+        for start, end in zip(ring, [*ring[1:], ring[0]], strict=True):
             b.cylinder(start, end, (0.008, 0.008), STEEL, 5, has_caps=False)
-    b.box((0, 0, 0.47 * height), (0.7 * length, 0.7 * width, 0.015), STEEL)
-    b.cylinder((-0.47 * length, -0.45 * width, 0.98 * height),
-               (-0.47 * length, 0.45 * width, 0.98 * height), (0.018, 0.018), RED, 8)  # fmt: skip
+    for k in range(-4, 5):
+        for side in (-1, 1):
+            x, y = 0.39 * length * k / 4.5, 0.42 * side * width
+            b.cylinder((x, y, low), (1.15 * x, 1.12 * y, high), (0.005, 0.005), STEEL, 4,
+                       has_caps=False)  # fmt: skip
+    b.box((0, 0, low), (0.78 * length, 0.84 * width, 0.012), STEEL)
+    for side in (-1, 1):
+        y = side * 0.45 * width
+        b.cylinder((-0.44 * length, y, high), (-0.49 * length, y, 0.98 * height), (0.012, 0.012),
+                   STEEL, 6)  # fmt: skip
+    b.cylinder((-0.49 * length, -0.45 * width, 0.98 * height),
+               (-0.49 * length, 0.45 * width, 0.98 * height), (0.018, 0.018), RED, 8)  # fmt: skip
 
 
 def _food_cart(b: MeshBuilder, size: Size, rng: Rng) -> None:
