@@ -3,10 +3,10 @@
     python benchmarks/world_ticks.py [--seconds 4] [--cars 1,20,50,100] [--town VdapTown01]
 
 Every line is a server and a client process of its own: the client's Traffic Manager drives all
-cars in synchronous mode (its known hang is waited out and the line tried again), then the same
-number of cars stands under constant throttle without it. "engine" is one tick of the engine alone
-under its own traffic, in this process. Ticks/s are wall-clock figures of two processes that share
-the machine: compare lines of one run.
+cars in synchronous mode (its known hang is waited out and the line tried again), then the client
+alone drives one car round in a circle while the others stand. "engine" is one tick of the engine
+alone in this process, its cars under its own traffic's drivers (which take half of it). Ticks/s are wall-clock
+figures of two processes that share the machine: compare lines of one run.
 """
 
 import argparse
@@ -115,8 +115,9 @@ def drive(flags: argparse.Namespace) -> None:
         for car in cars:
             car.set_autopilot(True, manager.get_port())
     else:
-        for car in cars:
-            car.apply_control(carla.VehicleControl(throttle=0.3))
+        field = carla.Transform(carla.Location(y=400.0))  # open ground
+        cars[0].set_transform(field)
+        cars[0].apply_control(carla.VehicleControl(throttle=0.2, steer=0.3))
     for _ in range(40):
         world.tick()
     count, start, before = 0, time.perf_counter(), process_cpu(int(pid))
@@ -145,7 +146,7 @@ def engine_cpu_ms(cars: int, flags: argparse.Namespace) -> float:
     points = engine.town.spawn_points
     for point in points[:: max(1, len(points) // cars)][:cars]:
         engine.follow_lanes(engine.spawn("vehicle.tesla.model3", point).id)
-    for _ in range(40):
+    for _ in range(100):
         engine.tick(DELTA_S)
     ticks = 200
     start = time.process_time()

@@ -93,9 +93,24 @@ PROPS: tuple[Prop, ...] = (
 )  # fmt: skip
 
 
+UNREAL_MESH = "static.prop.mesh"
+"""CARLA's prop of any Unreal asset: it is listed, and nothing here can show it."""
+
+
 def prop_blueprints() -> list[Blueprint]:
     """All props with CARLA's attributes `role_name` and `size`."""
-    return [_blueprint(prop) for prop in PROPS]
+    any_mesh = Blueprint(
+        id=UNREAL_MESH,
+        tags=("static", "prop", "mesh"),
+        kind="prop",
+        attributes=(
+            Attribute("mesh_path", "string", ""),
+            Attribute("mass", "float", "0.0"),
+            Attribute("scale", "float", "1.0"),
+            Attribute("role_name", "string", "prop"),
+        ),
+    )
+    return [*(_blueprint(prop) for prop in PROPS), any_mesh]
 
 
 def _blueprint(prop: Prop) -> Blueprint:

@@ -21,6 +21,7 @@ from sim.carla_server.world import ServedWorld
 from sim.engine.actors import Attachment
 from sim.engine.actors import WalkerControl as EngineWalkerControl
 from sim.engine.sensing.attributes import SensorError
+from sim.engine.prop_catalogue import UNREAL_MESH
 from sim.engine.simulation import SpawnCollision, UnknownActor, UnknownBlueprint
 
 ATTACHMENTS: tuple[Attachment, ...] = ("rigid", "spring_arm", "spring_arm_ghost")
@@ -88,6 +89,11 @@ def spawn(
     Raises:
         RpcFailure: unknown blueprint or parent, a clash, or impossible attributes.
     """
+    if description.id == UNREAL_MESH:
+        raise RpcFailure(
+            f"{UNREAL_MESH} shows an asset of Unreal's, and there are none here: use another "
+            "static.prop"
+        )
     attributes = {attribute.id: attribute.value for attribute in description.attributes}
     try:
         if description.id.startswith("sensor.") and description.id in world.engine.blueprints:

@@ -150,6 +150,11 @@ def test_spring_arms_are_told_from_rigid_ones(call, car, server):
     assert actors[kinds[0]].pose.pitch == 0.0 and actors[kinds[2]].pose.pitch < -0.4
 
 
+def test_a_prop_of_an_unreal_asset_is_refused_with_a_reason(call):
+    prop = description(call, "static.prop.mesh", mesh_path="/Game/Carla/Static/Car/SM_Car")
+    assert "asset of Unreal's" in call.failure("spawn_actor", prop, FIELD)
+
+
 # ---- Ackermann
 
 
