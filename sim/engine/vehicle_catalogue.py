@@ -17,9 +17,11 @@ TAG_OF_BASE_TYPE = {
     "motorcycle": MOTORCYCLE_TAG,
     "bicycle": BICYCLE_TAG,
 }
+# As often as on European roads: grey, silver, black and white before blue, red and the rest.
 COLOURS = (
-    "17,37,103", "134,134,134", "180,44,44", "233,216,0", "23,23,23", "220,220,220",
-    "66,88,66", "91,65,43",
+    "17,37,103", "236,236,234", "23,23,25", "112,114,118", "176,178,182", "225,227,229",
+    "62,64,68", "12,12,14", "150,20,22", "88,91,96", "46,74,124", "196,198,200", "240,240,238",
+    "34,35,38", "52,66,54", "180,44,44", "134,136,140", "214,160,24", "120,104,82",
 )  # fmt: skip
 WHITE, RED, BLACK, YELLOW = "240,240,240", "170,20,20", "12,12,14", "233,190,0"
 # m that mirrors (of cycles: handlebars) add to the width
