@@ -12,7 +12,7 @@ from sim.engine.actors import Actor
 from sim.engine.geometry import Pose
 from sim.engine.plates import plate_code, plate_text
 from sim.engine.render.assets.clothes import TOPS
-from sim.engine.render.assets.people import STANDING, STRIDE_M, WALK_PHASES, pedestrian_meshes
+from sim.engine.render.assets.people import STANDING, STRIDE_M, WALK_PHASES, Pedestrian
 from sim.engine.render.assets.props import prop_mesh
 from sim.engine.render.assets.street import traffic_light_mesh
 from sim.engine.render.assets.vehicle_parts import VehicleAsset
@@ -26,12 +26,13 @@ BEACON_HZ = 2.0
 STANDING_SPEED = 0.05  # m/s
 WHITE = (1.0, 1.0, 1.0)
 RIDER_TAG = 13  # CityObjectLabel
-WALKER_LOOKS = 2  # of one blueprint, besides the colours of the top; each keeps its meshes for good
 LOOKS = 997  # prime, so that equal blueprints under other asset seeds look unlike
 ADULT_M = 1.78
 MAX_PARTS = 16  # keys of parts lie that far apart
 
 Matrix = NDArray[np.float64]
+# a wheel's instance, its vehicle's matrix, its place, steering angle and roll, radians
+_Rolling = tuple[Instance, Matrix, tuple[float, float, float], float, float]
 
 
 class ActorInstances:
@@ -39,10 +40,11 @@ class ActorInstances:
 
     def __init__(self, asset_seed: int) -> None:
         self._asset_seed = asset_seed
-        self._people: dict[tuple[str, int], list[Mesh]] = {}
+        self._people: dict[str, Pedestrian] = {}
         self._vehicles: dict[str, VehicleAsset] = {}
         self._things: dict[str, Mesh] = {}
         self._posed: dict[int, tuple[Pose, float, float]] = {}
+        self._rolling: list[_Rolling] = []
 
     def update(
         self, instances: dict[int, Instance], actors: dict[int, Actor], elapsed_s: float = 0.0
@@ -62,10 +64,12 @@ class ActorInstances:
                 continue
             instance = self._body(instances, actor)
             if actor.kind == "walker":
-                instance.mesh = self._person(actor)[_phase(actor)]
+                instance.mesh = self._person(actor).mesh(_phase(actor))
             elif actor.light is not None:
                 instance.lamps = int(actor.light.state)
             instance.world_from_mesh = _mesh_pose(actor).matrix()
+        _turn_wheels(self._rolling)
+        self._rolling.clear()
 
     def _body(self, instances: dict[int, Instance], actor: Actor) -> Instance:
         """The instance under the actor's own id, made if it is new."""
@@ -76,7 +80,7 @@ class ActorInstances:
                 mesh, tint = self._vehicle(actor).body, _paint(actor)
                 plate = plate_code(plate_text(actor.id, self._asset_seed))
             elif actor.kind == "walker":
-                mesh, tint = self._person(actor)[STANDING], TOPS[_draw(actor.id) % len(TOPS)]
+                mesh, tint = self._person(actor).mesh(STANDING), TOPS[_draw(actor.id) % len(TOPS)]
             else:
                 mesh, tint = self._thing(actor), WHITE
             instances[actor.id] = Instance(
@@ -104,7 +108,7 @@ class ActorInstances:
         for number, wheel in enumerate(asset.wheels):
             part = self._part(instances, actor, number, wheel.mesh, actor.blueprint.semantic_tag)
             steer = actor.steer_angle if wheel.is_steered else 0.0
-            part.world_from_mesh = world @ _turned(wheel.at, steer, actor.rolled / wheel.radius)
+            self._rolling.append((part, world, wheel.at, steer, actor.rolled / wheel.radius))
         if asset.rider:
             phase = int(actor.rolled / asset.pedal_m * len(asset.rider)) % len(asset.rider)
             rider = self._part(instances, actor, len(asset.wheels), asset.rider[phase], RIDER_TAG)
@@ -122,9 +126,8 @@ class ActorInstances:
 
     # ---- meshes
 
-    def _seed(self, actor: Actor, own: int = 0) -> int:
-        look = zlib.crc32(actor.blueprint.id.encode()) + LOOKS * (self._asset_seed + 31 * own)
-        return look % (1 << 31)
+    def _seed(self, actor: Actor) -> int:
+        return (zlib.crc32(actor.blueprint.id.encode()) + LOOKS * self._asset_seed) % (1 << 31)
 
     def _vehicle(self, actor: Actor) -> VehicleAsset:
         blueprint = actor.blueprint
@@ -135,13 +138,12 @@ class ActorInstances:
             )
         return self._vehicles[blueprint.id]
 
-    def _person(self, actor: Actor) -> list[Mesh]:
-        own = _draw(actor.id) // 32 % WALKER_LOOKS
-        key = (actor.blueprint.id, own)
+    def _person(self, actor: Actor) -> Pedestrian:
+        key = actor.blueprint.id
         if key not in self._people:
-            self._people[key] = pedestrian_meshes(
+            self._people[key] = Pedestrian(
                 actor.blueprint.variant,
-                self._seed(actor, own),
+                self._seed(actor),
                 actor.blueprint.size[2],
                 actor.attributes.get("gender") == "female",
             )
@@ -168,18 +170,21 @@ def _owner(key: int) -> int:
     return key if key >= 0 else (-key - 1) // MAX_PARTS
 
 
-def _turned(at: tuple[float, float, float], steer: float, spin: float) -> Matrix:
-    """(4, 4): a wheel at its place, steered about z, rolled forward by `spin` radians about y."""
-    c, s = math.cos(steer), math.sin(steer)
-    d, t = math.cos(spin), math.sin(spin)
-    return np.array(
-        [
-            [c * d, -s, c * t, at[0]],
-            [s * d, c, s * t, at[1]],
-            [-t, 0.0, d, at[2]],
-            [0.0, 0.0, 0.0, 1.0],
-        ]
-    )
+def _turn_wheels(rolling: list[_Rolling]) -> None:
+    """Steer wheels about z and roll them forward about y, all at once, which costs less."""
+    if not rolling:
+        return
+    parts, worlds, places, steers, spins = zip(*rolling, strict=True)
+    steer, spin = np.array(steers), np.array(spins)
+    c, s, d, t = np.cos(steer), np.sin(steer), np.cos(spin), np.sin(spin)
+    local = np.zeros((len(parts), 4, 4))
+    local[:, 0, 0], local[:, 0, 1], local[:, 0, 2] = c * d, -s, c * t
+    local[:, 1, 0], local[:, 1, 1], local[:, 1, 2] = s * d, c, s * t
+    local[:, 2, 0], local[:, 2, 2] = -t, d
+    local[:, :3, 3] = places
+    local[:, 3, 3] = 1.0
+    for part, matrix in zip(parts, np.array(worlds) @ local, strict=True):
+        part.world_from_mesh = matrix
 
 
 def _draw(actor_id: int) -> int:

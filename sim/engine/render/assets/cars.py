@@ -154,11 +154,11 @@ class _Body:
         ]
         return side + top
 
-    def bulge(self, x: float, y: float) -> float:
-        """Metres that nose and tail are drawn out in the middle."""
+    def bulge(self, x: float, y: Array) -> Array:
+        """Metres that nose and tail are drawn out in the middle, at each y."""
         out = self.shape.round * float(np.clip(1 - min(x, 1 - x) / 0.12, 0, 1)) ** 1.5
-        share = min(1.0, abs(y) / (0.44 * self.width))
-        drawn: float = (out if x < 0.5 else -out) * (1 - share**2)
+        share = np.minimum(1.0, np.abs(y) / (0.44 * self.width))
+        drawn: Array = (out if x < 0.5 else -out) * (1 - share**2)
         return drawn
 
     def points(self, has_arches: bool = True) -> Array:
@@ -166,9 +166,9 @@ class _Body:
         rows = []
         for x in self.stations:
             half = self.section(float(x), has_arches)
-            ring = [(-y, z) for y, z in half] + half[-2::-1]
+            ring = np.array([(-y, z) for y, z in half] + half[-2::-1])
             at = self.length * (0.5 - float(x))
-            rows.append([(at + self.bulge(float(x), y), y, z) for y, z in ring])
+            rows.append(np.column_stack([at + self.bulge(float(x), ring[:, 0]), ring]))
         return np.array(rows)
 
     def add_shell(self, builder: MeshBuilder) -> None:
@@ -231,11 +231,12 @@ class _Body:
         crown_y, crown_z = np.array([y for y, _ in half[4:]]), np.array([z for _, z in half[4:]])
         rows = []
         for y_half, z in half[:5]:
-            rows.append([(at + self.bulge(x, t * y_half), t * y_half, z) for t in ACROSS])
-        crown_x = np.array([at + self.bulge(x, v) for v in crown_y])
+            y = ACROSS * y_half
+            rows.append(np.column_stack([at + self.bulge(x, y), y, np.full(len(y), z)]))
+        crown_x = at + self.bulge(x, crown_y)
         y = ACROSS * half[4][0]
         rim_x, rim = (np.interp(np.abs(y), crown_y[::-1], c[::-1]) for c in (crown_x, crown_z))
-        rows.append(list(zip(rim_x, y, rim, strict=True)))
+        rows.append(np.column_stack([rim_x, y, rim]))
         points = np.array(rows)
         points[0, 1:-1, 0] += 0.03 if front else -0.03  # the bumper's lip
         points[2, [2, 6], 2] += 0.3 * (points[3, 2, 2] - points[2, 2, 2])  # lamps taper inwards

@@ -34,10 +34,8 @@ class Build:
     head: float
 
 
-def pedestrian_meshes(
-    variant: int, seed: int, height: float | None = None, is_female: bool | None = None
-) -> list[Mesh]:
-    """One person: `WALK_PHASES` phases of a stride, then standing; each with its coarse form.
+class Pedestrian:
+    """One person: `WALK_PHASES` phases of a stride and `STANDING`, each posed when first asked for.
 
     The origin lies on the ground under the pelvis, x is ahead. What the top half wears takes the
     instance's tint.
@@ -48,27 +46,45 @@ def pedestrian_meshes(
         height: metres, where it is not the variant's.
         is_female: where it is not the variant's.
     """
-    rng = np.random.default_rng((seed, variant, 0x9ED))
-    height = height or PEDESTRIAN_HEIGHT[variant % PEDESTRIAN_VARIANTS]
-    female = variant % 2 == 1 if is_female is None else is_female
-    head = 1.0 + 0.38 * max(0.0, CHILD_M + 0.1 - height)
-    build = Build(height, female, float(rng.uniform(0.9, 1.16)), head)
-    look = draw_look(female, height < CHILD_M, rng)
-    fine, coarse = (make_figure(build, look, k) for k in (1, 0))
-    meshes = []
-    scale = 0.0
-    for phase in (STANDING, *range(WALK_PHASES)):
-        turns = standing(look) if phase == STANDING else stride(phase, look)
-        name = f"person {variant} phase {phase}"
-        mesh, far = fine.pose(turns, name), coarse.pose(turns, name)
-        scale = scale or height / float(mesh.vertices[:, 2].max())
-        meshes.append(_scaled(mesh, far, scale))
-    return [*meshes[1:], meshes[0]]
+
+    def __init__(
+        self, variant: int, seed: int, height: float | None = None, is_female: bool | None = None
+    ) -> None:
+        rng = np.random.default_rng((seed, variant, 0x9ED))
+        height = height or PEDESTRIAN_HEIGHT[variant % PEDESTRIAN_VARIANTS]
+        female = variant % 2 == 1 if is_female is None else is_female
+        head = 1.0 + 0.38 * max(0.0, CHILD_M + 0.1 - height)
+        build = Build(height, female, float(rng.uniform(0.9, 1.16)), head)
+        self._name = f"person {variant}"
+        self._look = draw_look(female, height < CHILD_M, rng)
+        self._fine, self._coarse = (make_figure(build, self._look, k) for k in (1, 0))
+        self._scale = 1.0
+        tall = float(self._posed(STANDING).vertices[:, 2].max())
+        self._scale = height / tall
+        self._meshes: dict[int, Mesh] = {}
+
+    def mesh(self, phase: int) -> Mesh:
+        """The figure in a phase, with its coarse form; the same object each time."""
+        if phase not in self._meshes:
+            self._meshes[phase] = self._posed(phase)
+        return self._meshes[phase]
+
+    def _posed(self, phase: int) -> Mesh:
+        turns = standing(self._look) if phase == STANDING else stride(phase, self._look)
+        name = f"{self._name} phase {phase}"
+        near, far = (figure.pose(turns, name) for figure in (self._fine, self._coarse))
+        return _scaled(near, far, self._scale)
+
+
+def pedestrian_meshes(variant: int, seed: int, height: float | None = None) -> list[Mesh]:
+    """All phases of a `Pedestrian`, the standing one last."""
+    person = Pedestrian(variant, seed, height)
+    return [person.mesh(phase) for phase in range(WALK_PHASES + 1)]
 
 
 def pedestrian_mesh(variant: int, seed: int, phase: int, height: float | None = None) -> Mesh:
-    """One of `pedestrian_meshes`."""
-    return pedestrian_meshes(variant, seed, height)[phase % (WALK_PHASES + 1)]
+    """One phase of a `Pedestrian`."""
+    return Pedestrian(variant, seed, height).mesh(phase % (WALK_PHASES + 1))
 
 
 def _scaled(mesh: Mesh, coarse: Mesh, scale: float) -> Mesh:
