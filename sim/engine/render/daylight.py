@@ -77,6 +77,9 @@ def daylight(weather: Weather) -> Daylight:
     air[at.FOG_START] = weather.fog_distance
     air[at.GAIN] = 1.0 + 1.2 * (1.0 - _smooth((altitude + 6.0) / 14.0)) + 0.12 * veil
     air[at.WET] = wetness(weather)
+    deposits = max(weather.precipitation_deposits, 0.4 * weather.precipitation)
+    air[at.PUDDLES] = min(deposits, 100.0) / 100.0
+    air[at.RAIN], air[at.WIND] = rain, weather.wind_intensity / 100.0
     air[at.NIGHT] = float(is_night)
     air[at.GLINT] = 230.0 * direct
     azimuth, height = weather.sun_azimuth, weather.sun_altitude

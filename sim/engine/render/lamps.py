@@ -12,7 +12,7 @@ from sim.engine.render.scene import LAMP_STATE, NIGHT_LAMP, Instance, LampSpot
 
 MOST_LAMPS = 16  # the nearest that light one picture; each costs what it shines on
 FARTHEST_M = 130.0  # lamps beyond light too few pixels
-POWER = 0.62  # light on a surface that faces a lamp from near
+POWER = 0.8  # light on a surface that faces a lamp from near
 WIDE_BEAM = 0.15  # cosine at the edge of a lamp's light
 HEAD_BEAM, HEAD_REACH_M = 0.86, 12.0  # the same of a head lamp; lamps that reach farther are some
 

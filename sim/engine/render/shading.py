@@ -20,6 +20,10 @@ from sim.engine.render.kernels.layout import (
     LOOK_COLUMNS,
     LOOK_MARKS,
     MIRROR_SIZE,
+    RAIN,
+    SKY_LIGHT,
+    WET,
+    WIND,
     Atlas,
     Drawn,
     Geometry,
@@ -31,6 +35,7 @@ from sim.engine.render.kernels.layout import (
 )
 from sim.engine.render.kernels.looks import find_seen, write_looks
 from sim.engine.render.kernels.pieces import GRAIN_SIZE, PIECE
+from sim.engine.render.kernels.rain import draw_streaks, lay_wetness
 from sim.engine.render.kernels.shade import shade
 from sim.engine.render.lamps import Lamps
 from sim.engine.render.passes import RowWorkers
@@ -38,6 +43,8 @@ from sim.engine.render.scene import Instance
 from sim.engine.render.stages import Stages
 from sim.engine.render.textures import TEXTURE_INDEX
 from sim.engine.weather import Weather
+
+MOST_DROPS = 1100  # in a picture of 640 x 384 pixels in the heaviest rain
 
 
 class Shot(NamedTuple):
@@ -171,12 +178,34 @@ class Shading:
         glows = self._lamps.glows(shot.eye, pixel_of, self.daylight.glow)
         if len(glows):
             add_glows(glows, target.depth, target.bgr)
+        if air[WET] > 0:
+            self._rain(target, light, lens, pixel_of)
         self._stages.mark("shade")
         bgr = self._finish(target, shot.seed)
         if not shot.exposure.is_plain:
             bgr = through_lens(bgr, shot.exposure)
         self._stages.mark("finish")
         return bgr
+
+    def _rain(
+        self, target: Target, light: Light, lens: Lens, pixel_of: NDArray[np.float64]
+    ) -> None:
+        """Wet ground and falling drops over a shaded picture."""
+        to_pixel = np.ascontiguousarray(pixel_of, np.float32)
+        puddles = TEXTURE_INDEX["cloud"]
+        self._workers.each(
+            len(target.depth),
+            lambda rows: lay_wetness(
+                rows, target.depth, target.semantic, self._atlas, puddles, light, lens, to_pixel,
+                target.bgr,
+            ),
+        )  # fmt: skip
+        drops = int(MOST_DROPS * float(light.numbers[RAIN]) ** 0.7)
+        if drops:
+            day = float(light.numbers[SKY_LIGHT + 1]) * float(light.numbers[GAIN])
+            slant = 0.05 + 0.4 * float(light.numbers[WIND])
+            grey = min(60.0 + 330.0 * day, 235.0)
+            draw_streaks(drops, slant, grey, lens.seed, target.depth, target.bgr)
 
     def _finish(self, target: Target, seed: int) -> NDArray[np.uint8]:
         height, width = target.surface.shape

@@ -205,7 +205,10 @@ GAIN: Final = 13  # exposure
 WET: Final = 14  # 0 dry to 1 wet
 NIGHT: Final = 15  # 0 day, 1 street lamps and windows lit
 GLINT: Final = 16  # brightness of the sun's mirror image
-AIR_NUMBERS: Final = 17
+PUDDLES: Final = 17  # share of the road under water
+RAIN: Final = 18  # 0 none to 1 heaviest
+WIND: Final = 19  # 0 none to 1 strongest; it slants the rain
+AIR_NUMBERS: Final = 20
 DOME_SIZE: Final = 256
 MIRROR_SIZE: Final = 128
 
