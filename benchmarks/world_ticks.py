@@ -5,8 +5,8 @@
 Every line is a server and a client process of its own: the client's Traffic Manager drives all
 cars in synchronous mode (its known hang is waited out and the line tried again), then the client
 alone drives one car round in a circle while the others stand. "engine" is one tick of the engine
-alone in this process, its cars under its own traffic's drivers (which take half of it). Ticks/s are wall-clock
-figures of two processes that share the machine: compare lines of one run.
+alone in this process, its cars under its own traffic's drivers (which take half of it). Ticks/s
+are wall-clock figures of two processes that share the machine: compare lines of one run.
 """
 
 import argparse

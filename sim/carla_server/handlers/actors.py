@@ -20,8 +20,8 @@ from sim.carla_server.sensors import check_sensor, prepare_sensor
 from sim.carla_server.world import ServedWorld
 from sim.engine.actors import Attachment
 from sim.engine.actors import WalkerControl as EngineWalkerControl
-from sim.engine.sensing.attributes import SensorError
 from sim.engine.prop_catalogue import UNREAL_MESH
+from sim.engine.sensing.attributes import SensorError
 from sim.engine.simulation import SpawnCollision, UnknownActor, UnknownBlueprint
 
 ATTACHMENTS: tuple[Attachment, ...] = ("rigid", "spring_arm", "spring_arm_ghost")
