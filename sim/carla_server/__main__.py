@@ -8,6 +8,7 @@ import importlib.util
 import logging
 import os
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
@@ -130,6 +131,10 @@ def main() -> int:
         f"ready {flags.host}:{server.port} ({town}, CARLA {flags.carla_version}, {took_s:.1f} s)\n"
     )
     sys.stdout.flush()
+    if not flags.lazy_rendering and importlib.util.find_spec("numba"):
+        from sim.carla_server.sensors.kinds import prepare_all
+
+        threading.Thread(target=prepare_all, name="prepare", daemon=True).start()
     while not stop and not server.has_failed:
         time.sleep(STOP_POLL_S)
     server.close()

@@ -57,8 +57,23 @@ def instrument(blueprint_id: str, attributes: Attributes) -> Instrument:
 
 
 def prepare(blueprint_id: str) -> None:
-    """Compile the kernels of what casts rays; cameras' are compiled with the first picture."""
+    """Compile the kernels that a sensor of this kind needs beside those of pictures."""
     if blueprint_id.startswith("sensor.lidar.") or blueprint_id == "sensor.other.radar":
-        from sim.engine.sensing.ray_scene import compile_kernels
+        from sim.engine.sensing.warm_up import compile_rays
 
-        compile_kernels()
+        compile_rays()
+    elif blueprint_id == "sensor.camera.optical_flow":
+        from sim.engine.sensing.warm_up import compile_flow
+
+        compile_flow()
+    elif blueprint_id == "sensor.camera.dvs":
+        from sim.engine.sensing.warm_up import compile_events
+
+        compile_events()
+
+
+def prepare_all() -> None:
+    """Compile all of them."""
+    from sim.engine.sensing.warm_up import compile_all
+
+    compile_all()

@@ -82,9 +82,10 @@ class Sensor:
 
     def messages(self, world: ServedWorld) -> Iterator[list[Buffer]]:
         """Yield this tick's messages, each as buffers to be sent one after another."""
-        for body in self._instrument.measure(world, self.actor):
-            engine = world.engine
+        engine = world.engine
+        actor = engine.actors[self.actor.id]  # as it was, where the frame is a still
+        for body in self._instrument.measure(world, actor):
             header = MESSAGE_HEADER.pack(
-                self._type, engine.frame, engine.elapsed_s, *transform_floats(self.actor.pose)
+                self._type, engine.frame, engine.elapsed_s, *transform_floats(actor.pose)
             )
             yield [header, *body]

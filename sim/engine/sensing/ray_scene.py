@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -264,20 +263,3 @@ def _over(instances: _Instances, first: int = 0) -> Hierarchy:
 def _around(tree: Hierarchy) -> NDArray[np.float32]:
     root = tree.boxes[0]
     return np.concatenate([np.minimum(root[:3], root[6:9]), np.maximum(root[3:6], root[9:])])
-
-
-@lru_cache(maxsize=1)
-def compile_kernels() -> None:
-    """Compile all that rays need, or load it from the cache; the first ray need not wait then."""
-    corner = np.zeros((2, 3), np.float32)
-    tree = build(corner, corner, 1)
-    meshes = _joined(())
-    number = np.zeros(2, np.int32)
-    bounds, row = np.zeros((2, 6), np.float32), np.zeros((2, 12), np.float32)
-    placed = Placed(tree.boxes, tree.children, 0, number, row, bounds)
-    holes = Pictures(np.zeros(1, np.uint32), np.zeros((1, 1), np.int32), np.zeros(1, np.int32))
-    ray, distance = np.ones((1, 3), np.float32), np.zeros(1, np.float32)
-    nothing = np.full(1, -1, np.int32)
-    trace(np.full(3, 9.0), ray, 1.0, 1, placed, meshes, holes, distance, nothing, nothing.copy())
-    incidence(ray, nothing, nothing, row, meshes.corners, distance)
-    turned(ray, np.eye(3, dtype=np.float32))

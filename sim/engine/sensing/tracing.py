@@ -198,7 +198,7 @@ def incidence(
             cosine[k] = abs(nx * x + ny * y + nz * z) / max(length, F(1e-20))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
 def _search(
     start: int,
     best: float,
@@ -322,7 +322,7 @@ def _turn(
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
 def _meet(
     corners: NDArray[np.float32],
     uv: NDArray[np.float32],
