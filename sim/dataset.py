@@ -38,7 +38,7 @@ EVERY_TICKS = 6  # so that pictures of one camera differ
 WARM_UP_TICKS = 30  # until traffic has spread and moves
 STANDING = 0.3  # m/s
 MAX_STANDING = 2  # pictures of one wait at a light
-DEFAULT_TOWNS = ["VdapTown01", "VdapTown01-2", "VdapTown01-3"]
+DEFAULT_TOWNS = ["VdapTown01", "VdapTown02", "VdapTown03", "VdapTown04"]
 LOOK_AHEAD_M = 7.0  # the least gap to what stands in the way; grows by a second of driving
 
 

@@ -98,6 +98,9 @@ class Zone:
         storeys: least and most.
         gaps: metres to the next building, to choose from.
         form: of the buildings.
+        fills_corners: buildings stand at street corners too.
+        looks: how many different buildings there are; 0 for each its own. More cost time at the
+            start.
     """
 
     lengths: tuple[float, float]
@@ -106,15 +109,24 @@ class Zone:
     storeys: tuple[int, int]
     gaps: tuple[float, ...]
     form: str = "block"
+    fills_corners: bool = False
+    looks: int = 0
 
 
 ZONES = {
     "town": Zone((12.0, 28.0), (10.0, 15.0), (0.5, 0.5, 1.5), (2, 6), (0.6, 0.6, 3.5, 9.0)),
-    "centre": Zone((16.0, 30.0), (12.0, 18.0), (0.4, 0.4, 1.2), (4, 8), (0.5, 0.5, 0.5, 4.0)),
-    "dense": Zone((12.0, 26.0), (11.0, 15.0), (0.4, 0.4, 1.0), (3, 6), (0.5, 0.5, 0.5, 3.5)),
+    "centre": Zone(
+        (16.0, 30.0), (12.0, 18.0), (0.4, 0.4, 1.2), (4, 8), (0.5, 0.5, 0.5, 4.0),
+        fills_corners=True, looks=36,
+    ),
+    "dense": Zone(
+        (12.0, 26.0), (11.0, 15.0), (0.4, 0.4, 1.0), (3, 6), (0.5, 0.5, 0.5, 3.5),
+        fills_corners=True, looks=36,
+    ),
     "suburb": Zone((9.0, 13.0), (8.0, 10.5), (5.0, 6.5, 8.0), (1, 2), (7.0, 9.0, 13.0), "house"),
-}
+}  # fmt: skip
 STOREY = 3.2  # m
+CORNER_DEPTH = 14.0  # m beyond a street's end up to which buildings fill the corner
 # length, width, height of the eaves, metres; houses share the looks of these
 HOUSES = tuple(
     (9.0 + 0.5 * (k * 5 % 9), 8.0 + 0.3 * (k * 7 % 9), 3.1 + 2.8 * (k % 2) + 0.1 * (k % 5))
@@ -183,21 +195,33 @@ def place_buildings(
 
 def _row(lane: Lane, zone: Zone, plots: Plots, land: Land, rng: random.Random) -> None:
     """Buildings one after another on the right of a pavement, where they fit."""
-    at = rng.uniform(0.0, 4.0)
-    while at < lane.length - 8.0:
+    at, end = rng.uniform(0.0, 4.0), lane.length - 8.0
+    if zone.fills_corners:
+        at, end = at - CORNER_DEPTH, end + CORNER_DEPTH
+    while at < end:
         building = _draw_building(lane, at, zone, land, rng)
         if plots.fits(building):
             plots.add(building)
             at += building.length + rng.choice(zone.gaps)
         else:
-            at += 4.0
+            at += 4.0 if not zone.fills_corners else 2.0
+
+
+def _beyond(lane: Lane, s: float, offset: float) -> Pose:
+    """The pose `s` metres along a lane, on its straight continuation where it has ended."""
+    at = lane.pose_at(s, offset)
+    over = min(s, 0.0) + max(s - lane.length, 0.0)
+    return at.compose(Pose(x=over))
 
 
 def _draw_building(lane: Lane, at: float, zone: Zone, land: Land, rng: random.Random) -> Building:
-    length, width = rng.uniform(*zone.lengths), rng.uniform(*zone.widths)
+    own = rng
+    if zone.looks:
+        own = random.Random(f"{zone.storeys} {rng.randrange(zone.looks)}")
+    length, width = own.uniform(*zone.lengths), own.uniform(*zone.widths)
     setback = rng.choice(zone.setbacks)
     beside = -(lane.width / 2 + setback + width / 2)
-    kerb = lane.pose_at(at + length / 2, beside)
+    kerb = _beyond(lane, at + length / 2, beside)
     z = land(kerb.x, kerb.y)
     if zone.form == "house":
         look = rng.randrange(len(HOUSES))
@@ -208,9 +232,9 @@ def _draw_building(lane: Lane, at: float, zone: Zone, land: Land, rng: random.Ra
         Pose(kerb.x, kerb.y, z + LAWN_HEIGHT, kerb.yaw),
         length,
         width,
-        height=z + STOREY * rng.randint(*zone.storeys) + rng.uniform(0.3, 1.2),
-        style=rng.randrange(FACADE_STYLES),
-        seed=rng.randrange(1 << 16),
+        height=z + STOREY * own.randint(*zone.storeys) + own.uniform(0.3, 1.2),
+        style=own.randrange(FACADE_STYLES),
+        seed=own.randrange(1 << 16),
         form=zone.form,
     )
 

@@ -81,7 +81,12 @@ def _tag(lane: Lane) -> int:
 
 
 def pavement_strips(
-    left: Line, right: Line, *, road_z: float = KERB_HEIGHT, verge: float = VERGE_WIDTH
+    left: Line,
+    right: Line,
+    *,
+    road_z: float = KERB_HEIGHT,
+    verge: float = VERGE_WIDTH,
+    is_paved: bool = False,
 ) -> list[Surface]:
     """Kerb face and top, slabs and verge of a pavement, the road on its left.
 
@@ -90,6 +95,7 @@ def pavement_strips(
         right: (N, 3) metres, its back edge.
         road_z: metres by which the road lies deeper.
         verge: metres of grass behind it; 0 for none.
+        is_paved: slabs instead of the grass.
     """
     across = right - left
     width = np.linalg.norm(across[:, :2], axis=1, keepdims=True)
@@ -102,7 +108,8 @@ def pavement_strips(
     ]
     if verge:
         foot = lowered(right + unit * verge, road_z - LAWN_HEIGHT)
-        found.append(Strip(right, foot, "grass", TERRAIN_TAG))
+        look = ("pavement", PAVEMENT_TAG) if is_paved else ("grass", TERRAIN_TAG)
+        found.append(Strip(right, foot, *look))
     return found
 
 

@@ -10,8 +10,8 @@ r"""The motorway: two interchanges with ramps, country roads on both sides, hill
       south country road
 ```
 
-Between the interchanges each carriageway has a third lane that begins with one on-ramp and ends
-with the next off-ramp; the other on-ramp merges into the right lane.
+Every on-ramp brings a lane of its own: from the first interchange it leads to the next off-ramp,
+from the second to the lights at the end.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ RAMP_RADIUS = 40.0  # m
 COUNTRY_RADIUS = 160.0  # m of bends
 HILLS = Relief(amplitude=9.0, level_below=130.0)
 
-ENDS: tuple[Approach, ...] = ("", "", "", "priority", "light")  # what rules at sections' ends
+ENDS: tuple[Approach, ...] = ("", "", "", "", "light")  # what rules at sections' ends
 CARRIAGEWAY = Profile((MARGIN,), (DRIVING, DRIVING, SHOULDER), 120 * KMH, "motorway")
 WITH_RAMP_LANE = Profile((MARGIN,), (DRIVING, DRIVING, DRIVING, SHOULDER), 120 * KMH, "motorway")
-TO_LIGHTS = Profile((MARGIN,), (DRIVING, DRIVING, SHOULDER), 80 * KMH, "motorway")
+TO_LIGHTS = Profile((MARGIN,), (DRIVING, DRIVING, DRIVING, SHOULDER), 80 * KMH, "motorway")
 RAMP = Profile((MARGIN,), (DRIVING, MARGIN), 50 * KMH, "rural")
-COUNTRY = Profile((DRIVING, MARGIN), (DRIVING, MARGIN), 80 * KMH, "rural")
+COUNTRY = Profile((DRIVING, MARGIN), (DRIVING, MARGIN), 60 * KMH, "rural")
 VILLAGE = Profile((DRIVING, PAVEMENT), (DRIVING, PAVEMENT), 50 * KMH, "suburb")
 
 SOUTH_WEST = ((-760.0, -120.0), (-610.0, -200.0), (-450.0, -110.0))
 SOUTH_EAST = ((450.0, -110.0), (600.0, -190.0), (760.0, -130.0))
 TO_VILLAGE = ((-210.0, -110.0), (-160.0, -210.0))
 FROM_VILLAGE = ((160.0, -210.0), (210.0, -110.0))
-NORTH_WEST = ((-760.0, 150.0), (-650.0, 320.0), (-480.0, 290.0), (-420.0, 110.0))
-NORTH_MIDDLE = ((-190.0, 110.0), (-130.0, 280.0), (30.0, 370.0), (150.0, 260.0), (200.0, 110.0))
-NORTH_EAST = ((430.0, 110.0), (500.0, 290.0), (640.0, 330.0), (760.0, 160.0))
+NORTH_WEST = ((-760.0, 150.0), (-650.0, 320.0), (-500.0, 300.0), (-450.0, 110.0))
+NORTH_MIDDLE = ((-150.0, 110.0), (-120.0, 280.0), (10.0, 370.0), (130.0, 270.0), (160.0, 110.0))
+NORTH_EAST = ((460.0, 110.0), (510.0, 300.0), (640.0, 330.0), (760.0, 160.0))
 HOUSES = (
     (-560.0, 352.0, 0.2), (-530.0, 378.0, 1.7), (-60.0, 372.0, 0.5), (-28.0, 398.0, 2.0),
     (120.0, 330.0, -0.6), (560.0, 350.0, 0.3), (590.0, 378.0, 1.8), (-540.0, -112.0, 0.4),
@@ -108,14 +108,11 @@ def _carriageway(
     roads = []
     for k, profile in enumerate(profiles):
         points = [_turned(half, marks[2 * k + i], -REFERENCE_Y) for i in (0, 1)]
-        start: Approach = "priority" if k == 4 else ""
         end: Approach = ENDS[k]
-        roads.append(network.road(points, joints[k], joints[k + 1], profile, control=(start, end)))
+        roads.append(network.road(points, joints[k], joints[k + 1], profile, control=("", end)))
     for k, x in enumerate(stations):
         node = country[half, -1 if k < 2 else 1]
         ramp = (_off_ramp if k % 2 == 0 else _on_ramp)(network, half, x, noses[k], node)
-        if k == 3:
-            noses[k].arms[-1].control = "yield"
         _join(noses[k], roads[k], roads[k + 1], ramp, is_off=k % 2 == 0)
     return roads
 

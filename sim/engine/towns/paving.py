@@ -29,6 +29,7 @@ LINE_STEP, ARC_STEP = 12.0, 0.8  # m between the points of straight and bent ban
 HILL_STEP = 6.0  # m between the points of bands on hills
 MEDIAN_VERGE = 2.2  # m of grass beside the inner edge of a motorway's carriageway
 ISLAND_MARGIN = 0.8  # m from a roundabout's lane to the kerb of its island
+PAVED = ("centre", "dense")  # where no grass grows between pavement and houses
 KERB = 0.25  # m, width of a median's or island's kerbstone
 
 
@@ -94,7 +95,7 @@ def _side(road: Road, side: int, found: list[Surface]) -> None:
     if pavements:
         inner, outer = road.edges(pavements[0])
         edges = road.line(inner, KERB_HEIGHT, at), road.line(outer, KERB_HEIGHT, at)
-        found += pavement_strips(*edges)
+        found += pavement_strips(*edges, is_paved=road.character in PAVED)
         return
     width = MEDIAN_VERGE if road.character == "motorway" and side > 0 else VERGE_WIDTH
     edge, foot = road.kerb(side), road.kerb(side) + side * width
@@ -109,7 +110,9 @@ def _corner(junction: Junction, k: int) -> list[Surface]:
     if first is not None and last is not None:
         width = arm.road.form(first).width
         kerb = junction.corner_line(k, 0.0, KERB_HEIGHT)
-        return pavement_strips(kerb, junction.corner_line(k, -width, KERB_HEIGHT))
+        is_paved = arm.road.character in PAVED or after.road.character in PAVED
+        back = junction.corner_line(k, -width, KERB_HEIGHT)
+        return pavement_strips(kerb, back, is_paved=is_paved)
     if _is_nose(arm, after):
         return []
     foot = junction.corner_line(k, -VERGE_WIDTH, LAWN_HEIGHT)

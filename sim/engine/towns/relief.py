@@ -22,7 +22,7 @@ class Relief:
     amplitude: float = 0.0
     wavelength: float = 520.0
     level_below: float = 0.0
-    fade: float = 120.0
+    fade: float = 300.0
 
     def heights(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Height of the land at points, metres."""

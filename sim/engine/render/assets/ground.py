@@ -40,15 +40,28 @@ def strip_mesh(
         raise ValueError(
             f"strip_mesh: two (N, 3) polylines of one length expected, got {a.shape}, {b.shape}"
         )
+    return strips_mesh(a[None], b[None], texture_name, v_scale, is_two_sided=is_two_sided)
+
+
+def strips_mesh(
+    left: NDArray[np.floating],
+    right: NDArray[np.floating],
+    texture_name: str,
+    v_scale: float | None = None,
+    *,
+    is_two_sided: bool = False,
+) -> Mesh:
+    """Many bands of as many points each as one mesh: (K, N, 3) left and right, as `strip_mesh`."""
+    a, b = np.asarray(left, np.float64), np.asarray(right, np.float64)
     size = METRES_PER_REPEAT[texture_name]
     middle = (a + b) / 2
-    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(middle, axis=0), axis=1))])
+    steps = np.linalg.norm(np.diff(middle, axis=1), axis=2)
+    along = np.concatenate([np.zeros((len(a), 1)), np.cumsum(steps, axis=1)], axis=1)
     v = along / (v_scale or size)
-    across = np.linalg.norm(a - b, axis=1) / size
-    uv = np.concatenate([np.stack([0 * v, v], 1), np.stack([across, v], 1)])
-    direction = np.gradient(middle, axis=0)
-    normal = np.cross(direction, a - b)
-    count = len(a)
+    across = np.linalg.norm(a - b, axis=2) / size
+    uv = np.concatenate([np.stack([0 * v, v], 2), np.stack([across, v], 2)], axis=1)
+    normal = np.cross(np.gradient(middle, axis=1), a - b)
+    bands, count = a.shape[:2]
     i = np.arange(count - 1)
     faces = np.concatenate(
         [
@@ -56,9 +69,15 @@ def strip_mesh(
             np.stack([i + 1, i + count, i + count + 1], 1),
         ]
     )
+    faces = faces[None] + 2 * count * np.arange(bands)[:, None, None]
     builder = MeshBuilder()
-    material = Material(texture_name, is_two_sided=is_two_sided)
-    builder.add(np.concatenate([a, b]), np.concatenate([normal, normal]), uv, faces, material)
+    builder.add(
+        np.concatenate([a, b], axis=1).reshape(-1, 3),
+        np.concatenate([normal, normal], axis=1).reshape(-1, 3),
+        uv.reshape(-1, 2),
+        faces,
+        Material(texture_name, is_two_sided=is_two_sided),
+    )
     return builder.build(f"strip {texture_name}")
 
 

@@ -50,7 +50,8 @@ def house_mesh(
         _windows(builder, (length, width), z, rng, has_door=storey == 0)
     chimney = Material("roof_tiles", (0.8, 0.62, 0.55))
     x = float(rng.uniform(-0.3, 0.3)) * length
-    builder.box((x, 0.12 * width, height + 0.42 * width), (0.7, 0.6, 0.5 * width), chimney, (1, 1))
+    top = 0.36 * width * 0.76 + 0.9
+    builder.box((x, 0.12 * width, height + top / 2), (0.7, 0.6, top), chimney, (1, 1))
     return builder.build("house")
 
 
