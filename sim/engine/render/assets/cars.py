@@ -248,9 +248,9 @@ class _Body:
         builder.grid(points, uv, looks, outward_from=middle)
         for side in (1, -1):  # indicators below the lamps' outer ends
             corner = points[2, 7 if side > 0 else 1]
-            place = (float(corner[0]), float(corner[1]), float(corner[2]) - 0.022)
+            place = (float(corner[0]), float(corner[1]), float(corner[2]) - 0.026)
             faces = "+x+y-y" if front else "-x+y-y"  # open to the inside, where a camera may be
-            builder.box(place, (0.05, 0.13, 0.03), blinker(side), faces=faces)
+            builder.box(place, (0.06, 0.17, 0.045), blinker(side), faces=faces)
 
     def _end_look(self, row: int, across: float, front: bool) -> Material:
         s = self.shape
