@@ -12,7 +12,7 @@ from typing import TypeVar
 import sim.carla_server.handlers  # noqa: F401 - fills the registry
 from scheduler.errors import PortInUseError
 from sim.carla_server.connections import RpcServer
-from sim.carla_server.handlers.registry import HANDLERS, READING, UNLOCKED
+from sim.carla_server.handlers.registry import HANDLERS, UNLOCKED
 from sim.carla_server.images import InstanceIds
 from sim.carla_server.maps import EngineMaker, Maps
 from sim.carla_server.protocol import NEWEST, PROTOCOLS
@@ -113,12 +113,7 @@ class CarlaServer:
             with world.lock:
                 return function(world, *arguments)
 
-        def reading(arguments: tuple[object, ...]) -> object:
-            with world.lock.reading():
-                return function(world, *arguments)
-
-        chosen = unlocked if name in UNLOCKED else reading if name in READING else locked
-        return functools.wraps(function)(chosen)
+        return functools.wraps(function)(unlocked if name in UNLOCKED else locked)
 
     def _loop_main(self) -> None:
         try:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from msgspec.structs import replace
 
 from sim.carla_server.ackermann import AckermannFollower
 from sim.carla_server.images import InstanceIds
 from sim.carla_server.layouts import EpisodeSettings
-from sim.carla_server.locks import WorldLock
 from sim.carla_server.presenter import Presenter
 from sim.carla_server.protocol import Protocol
 from sim.carla_server.sensors import Sensor
@@ -36,7 +36,7 @@ WORLD_STREAM = 1  # the real server's number for the snapshot stream
 SLOW_READER_WAIT_S = 2.0  # synchronous mode, per tick; under half of the client's default time-out
 PUBLISH_WAIT_S = 0.5  # asynchronous mode: several ticks, should one be slow
 DEFAULT_DELTA_S = 0.05  # of a tick in synchronous mode without a fixed step
-DRAWING = ("sensor.camera.", "sensor.lidar.")  # sensors that take long: after the answer
+DRAWING = ("sensor.camera.", "sensor.lidar.", "sensor.other.radar")  # after the answer
 SPECTATOR_POSE = Pose(0.0, 0.0, 40.0, 0.0, -0.6)
 
 
@@ -71,7 +71,8 @@ class ServedWorld:
         has_pictures: bool = True,
         releases_synchronous: bool = False,
     ) -> None:
-        self.lock = WorldLock()
+        self.lock = threading.Lock()
+        self._frame_under_way = threading.Lock()  # taken by a tick, freed when all is sent
         self.settings_changed = threading.Event()
         self.delta_s = DEFAULT_DELTA_S
         self.engine = engine
@@ -186,38 +187,41 @@ class ServedWorld:
     def tick(self, delta_s: float, *, is_synchronous: bool) -> int | None:
         """Make a frame: physics, the snapshot, the quick sensors, then those that draw.
 
-        The lock is exclusive for the physics and shared until the last sensor's message is out. In
-        synchronous mode that is after the return: a client that waits for a picture in its queue
-        costs nothing, one that waits for a snapshot keeps a core busy.
+        The lock is held for the physics alone. What draws does so from a still of the frame, in
+        synchronous mode after the return: a client that waits for a picture in its queue costs
+        nothing, one that waits for a snapshot keeps a core busy. The next frame waits for the end
+        of the drawing; every other call goes on meanwhile.
 
         Returns:
             The frame's number; None, and no frame, if the mode is another than `is_synchronous`.
         """
-        self.lock.acquire()
-        if self.settings.synchronous_mode != is_synchronous:
-            self.lock.release()
-            return None
-        try:
-            frame, message = self._advance(delta_s)
-        except BaseException:
-            self.lock.release()
-            raise
-        self.lock.share()
+        self._frame_under_way.acquire()
+        drawing: list[Sensor] = []
         patience_s = SLOW_READER_WAIT_S if is_synchronous else None
-        drawing: Sequence[Sensor] = ()
         try:
+            with self.lock:
+                if self.settings.synchronous_mode != is_synchronous:
+                    return None
+                frame, message = self._advance(delta_s)
+                quick, drawing = self._due_sensors()
+                messages = [
+                    (one.stream_id, made) for one in quick for made in self._made(one, self)
+                ]
+                scene = self._still() if drawing else self
             patience_s = self._send(WORLD_STREAM, [message], patience_s)
             with self._published:
                 self._published_frame = frame
                 self._published.notify_all()
-            quick, drawing = self._due_sensors()
-            patience_s = self._show(quick, patience_s)
-        finally:
+            for stream_id, made in messages:
+                patience_s = self._send(stream_id, made, patience_s)
             if drawing and is_synchronous:
-                self.presenter.submit(partial(self._show_and_release, drawing, patience_s))
-            else:
-                self._show_and_release(drawing, patience_s)
-        return frame
+                self.presenter.submit(partial(self._draw, scene, drawing, patience_s))
+            elif drawing:
+                self._show(scene, drawing, patience_s)
+            return frame
+        finally:
+            if not (drawing and is_synchronous):
+                self._frame_under_way.release()
 
     def _advance(self, delta_s: float) -> tuple[int, Buffer]:
         self.delta_s = delta_s
@@ -240,23 +244,36 @@ class ServedWorld:
         drawing = [sensor for sensor in due if sensor.actor.blueprint.id.startswith(DRAWING)]
         return [sensor for sensor in due if sensor not in drawing], drawing
 
-    def _show(self, sensors: Sequence[Sensor], patience_s: float | None) -> float | None:
-        for sensor in sensors:
-            try:
-                for message in sensor.messages(self):
-                    patience_s = self._send(sensor.stream_id, message, patience_s)
-            except Exception:
-                # An edge: one sensor's failure must not cost the others their frame.
-                if sensor.actor.id not in self._failed_sensors:
-                    self._failed_sensors.add(sensor.actor.id)
-                    logger.exception("sensor %d has failed", sensor.actor.id)
-        return patience_s
-
-    def _show_and_release(self, sensors: Sequence[Sensor], patience_s: float | None) -> None:
+    def _made(self, sensor: Sensor, scene: ServedWorld) -> Iterator[list[Buffer]]:
+        """Yield a sensor's messages of a frame; a sensor that fails costs the others nothing."""
         try:
-            self._show(sensors, patience_s)
+            yield from sensor.messages(scene)
+        except Exception:
+            # An edge: it is told once, and tried again in the next frame.
+            if sensor.actor.id not in self._failed_sensors:
+                self._failed_sensors.add(sensor.actor.id)
+                logger.exception("sensor %d has failed", sensor.actor.id)
+
+    def _still(self) -> ServedWorld:
+        """Return this world as sensors that draw may see it: with a still of the engine."""
+        still = copy.copy(self)
+        still.engine = cast("Engine", self.engine.still())
+        return still
+
+    def _show(
+        self, scene: ServedWorld, sensors: Sequence[Sensor], patience_s: float | None
+    ) -> None:
+        for sensor in sensors:
+            for message in self._made(sensor, scene):
+                patience_s = self._send(sensor.stream_id, message, patience_s)
+
+    def _draw(
+        self, scene: ServedWorld, sensors: Sequence[Sensor], patience_s: float | None
+    ) -> None:
+        try:
+            self._show(scene, sensors, patience_s)
         finally:
-            self.lock.release_drawn()
+            self._frame_under_way.release()
 
     def _send(
         self, stream_id: int, message: Sequence[Buffer], patience_s: float | None

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from sim.engine.collisions import Level
 from sim.engine.level_inventory import standing_obstacles
-from sim.engine.pictures import Pictures
 from sim.engine.town import Town
 from sim.engine.weather import Weather
 
@@ -16,23 +15,24 @@ class LevelCalls:
 
     town: Town
     _level: Level
-    _pictures: Pictures
     _version: int
+    _weather: Weather
+    _hidden: frozenset[int]
 
     @property
     def weather(self) -> Weather:
         """What the sky does."""
-        return self._pictures.weather
+        return self._weather
 
     def set_weather(self, weather: Weather) -> None:
         """Let the sky do something else."""
-        self._pictures.set_weather(weather)
+        self._weather = weather
         self._version += 1
 
     @property
     def hidden(self) -> frozenset[int]:
         """Ids of the level objects that are away."""
-        return self._pictures.hidden
+        return self._hidden
 
     def hide_objects(self, ids: Iterable[int], is_hidden: bool = True) -> None:
         """Take level objects away, or bring them back: from pictures, rays and everybody's way.
@@ -42,6 +42,6 @@ class LevelCalls:
         known = self.hidden
         hidden = known | frozenset(ids) if is_hidden else known - frozenset(ids)
         if hidden != known:
-            self._pictures.hide(hidden)
+            self._hidden = hidden
             self._level = Level(standing_obstacles(self.town, hidden))
             self._version += 1

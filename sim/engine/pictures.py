@@ -40,29 +40,19 @@ class Pictures:
         self._placed = -1
         self._shown = -1
 
-    @property
-    def weather(self) -> Weather:
-        """The light that pictures show."""
-        return self._weather
-
-    def set_weather(self, weather: Weather) -> None:
-        """Let pictures show other weather from the next one on."""
-        self._weather = weather
-        if self._scene is not None:
-            self._scene.weather = weather
-        if self._renderer is not None:
-            self._renderer.set_weather(weather)
-
-    @property
-    def hidden(self) -> frozenset[int]:
-        """Instance ids of the level's objects that pictures leave out."""
-        return self._hidden
-
-    def hide(self, instance_ids: frozenset[int]) -> None:
-        """Leave these objects of the level out; the next picture builds its scene anew."""
-        self._hidden = instance_ids
-        self._scene = self._renderer = self._instances = None
-        self._placed = self._shown = -1
+    def look(self, weather: Weather, hidden: frozenset[int]) -> None:
+        """Show this weather, and leave out the level's objects with these ids, from now on."""
+        if hidden != self._hidden:
+            self._hidden = hidden
+            self._scene = self._renderer = self._instances = None
+            self._placed = self._shown = -1
+        if weather != self._weather:
+            self._weather = weather
+            if self._scene is not None:
+                self._scene.weather = weather
+            if self._renderer is not None:
+                self._renderer.set_weather(weather)
+                self._shown = -1
 
     def scene(self, actors: dict[int, Actor], version: int, elapsed_s: float) -> Scene:
         """The level and the actors as meshes; `version` changes whenever anything may have moved.

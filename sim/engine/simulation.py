@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from sim.engine.actor_calls import ActorCalls, UnknownActor
 from sim.engine.actors import ZERO, Actor, Attachment
@@ -21,16 +20,10 @@ from sim.engine.motion import Motion
 from sim.engine.pedestrians import Pedestrians
 from sim.engine.pictures import Pictures
 from sim.engine.road_place import TRIGGER_LENGTH, RoadPlaces
+from sim.engine.sight import Sight
 from sim.engine.town import Town
 from sim.engine.traffic import Traffic
 from sim.engine.traffic_lights import LightBoard, TrafficLight
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from sim.engine.render.renderer import CameraView, Picture
-    from sim.engine.sensing.ray_scene import RayScene
 
 __all__ = [
     "TRIGGER_LENGTH",
@@ -50,7 +43,7 @@ class SpawnCollision(RuntimeError):  # noqa: N818 - named for what happened
     """Something already stands where an actor should spawn."""
 
 
-class Engine(ActorCalls, LightCalls, LevelCalls):
+class Engine(ActorCalls, LightCalls, LevelCalls, Sight):
     """One world. Everything in it follows from (town, seed, asset_seed, the calls made).
 
     Attributes:
@@ -231,18 +224,6 @@ class Engine(ActorCalls, LightCalls, LevelCalls):
 
     # ---- what can be seen
 
-    def picture(self, view: CameraView) -> Picture:
-        """What a camera sees now; the same view in the same tick is drawn once."""
-        return self._pictures.take(view, self.actors, self.frame, self._version, self.elapsed_s)
-
-    def normals(self, view: CameraView) -> NDArray[np.float32]:
-        """What the surfaces seen by a camera face: (H, W, 3) unit vectors in world axes."""
-        return self._pictures.normals(view, self.actors, self.frame, self._version, self.elapsed_s)
-
     def obstacles_near(self, x: float, y: float, reach: float) -> list[Obstacle]:
         """Fixed things of the level within `reach` metres of a point on the ground."""
         return self._level.near(x, y, reach)
-
-    def rays(self) -> RayScene:
-        """What rays meet now; the same object at each call."""
-        return self._pictures.rays(self.actors, self._version, self.elapsed_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sim.carla_server.actors import wire_pose
 from sim.carla_server.axes import transform_from_pose
-from sim.carla_server.handlers.registry import living, reading_rpc
+from sim.carla_server.handlers.registry import living, rpc
 from sim.carla_server.layouts import Transform
 from sim.carla_server.rpc import RpcFailure
 from sim.carla_server.world import ServedWorld
@@ -32,14 +32,14 @@ def _offset(actor: Actor, name: str, call: str) -> Pose:
     )
 
 
-@reading_rpc
+@rpc
 def get_actor_component_names(world: ServedWorld, actor_id: int) -> list[str]:
     """Return the names of an actor's components: its root and, with a body, its bounds."""
     actor = living(world, actor_id, "get_actor_component_names")
     return [_root(actor), *([BOUNDS[actor.kind]] if actor.kind in BOUNDS else [])]
 
 
-@reading_rpc
+@rpc
 def get_actor_component_world_transform(world: ServedWorld, actor_id: int, name: str) -> Transform:
     """Return where a component is in the world."""
     actor = living(world, actor_id, "get_actor_component_world_transform")
@@ -47,7 +47,7 @@ def get_actor_component_world_transform(world: ServedWorld, actor_id: int, name:
     return transform_from_pose(wire_pose(actor).compose(offset))
 
 
-@reading_rpc
+@rpc
 def get_actor_component_relative_transform(
     world: ServedWorld, actor_id: int, name: str
 ) -> Transform:

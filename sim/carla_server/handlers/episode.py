@@ -5,7 +5,7 @@ from __future__ import annotations
 from scheduler.errors import VdapError
 from sim.carla_server.actors import definitions
 from sim.carla_server.axes import checked, transform_from_pose
-from sim.carla_server.handlers.registry import reading_rpc, rpc, unlocked_rpc
+from sim.carla_server.handlers.registry import rpc, unlocked_rpc
 from sim.carla_server.layouts import (
     ActorDefinition,
     EpisodeSettings,
@@ -28,7 +28,7 @@ def version(world: ServedWorld) -> str:
     return world.protocol.version
 
 
-@reading_rpc
+@rpc
 def get_episode_info(world: ServedWorld) -> tuple[int, tuple[bytes]]:
     """Return the episode's number and the token of the snapshot stream."""
     return world.episode, (world.streams.token(WORLD_STREAM),)
@@ -63,14 +63,14 @@ def tick_cue(world: ServedWorld) -> int:
     return world.tick_when_subscribed()
 
 
-@reading_rpc
+@rpc
 def get_map_info(world: ServedWorld) -> tuple[str, list[Transform]]:
     """Return the map's name and its spawn points."""
     town = world.engine.town
     return town.name, [transform_from_pose(pose) for pose in town.spawn_points]
 
 
-@reading_rpc
+@rpc
 def get_map_data(world: ServedWorld) -> str:
     """Return the map as OpenDRIVE."""
     return world.engine.town.opendrive
@@ -100,7 +100,7 @@ def get_navigation_mesh(world: ServedWorld) -> bytes:
     return navigation_mesh(world.engine.town)
 
 
-@reading_rpc
+@rpc
 def get_available_maps(world: ServedWorld) -> list[str]:
     """Return the names that `load_world` takes."""
     return world.maps.names()
@@ -127,7 +127,7 @@ def copy_opendrive_to_file(
         raise RpcFailure(str(error)) from error
 
 
-@reading_rpc
+@rpc
 def get_actor_definitions(world: ServedWorld) -> list[ActorDefinition]:
     """Return the blueprint library."""
     blueprints = world.engine.blueprints.values()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.carla_server.axes import transform_from_pose
-from sim.carla_server.handlers.registry import reading_rpc, rpc
+from sim.carla_server.handlers.registry import rpc
 from sim.carla_server.layouts import BoundingBox, EnvironmentObject, StreetLight
 from sim.carla_server.level import actor_box, level_box, light_heads
 from sim.carla_server.weather import weather_from_carla, weather_to_carla
@@ -17,7 +17,7 @@ def _objects(world: ServedWorld, tag: int) -> list[LevelObject]:
     return [one for one in world.inventory if tag in (one.tag, ANY)]
 
 
-@reading_rpc
+@rpc
 def get_environment_objects(world: ServedWorld, tag: int) -> list[EnvironmentObject]:
     """Return the level's objects with this tag, hidden ones too, with ids to hide them by."""
     return [
@@ -47,7 +47,7 @@ def unload_map_layer(world: ServedWorld, layers: int) -> None:
     world.engine.hide_objects([one.id for one in world.inventory if one.layer & layers], True)
 
 
-@reading_rpc
+@rpc
 def get_all_level_BBs(world: ServedWorld, tag: int) -> list[BoundingBox]:  # noqa: N802 - CARLA's
     """Return world boxes of everything with this tag: level objects, lights' heads, actors."""
     boxes: list[BoundingBox] = []
@@ -61,13 +61,13 @@ def get_all_level_BBs(world: ServedWorld, tag: int) -> list[BoundingBox]:  # noq
     return boxes + [level_box(one.box) for one in _objects(world, tag)]
 
 
-@reading_rpc
+@rpc
 def get_names_of_all_objects(world: ServedWorld) -> list[str]:
     """Return the names that `get_environment_objects` gives."""
     return [one.name for one in world.inventory]
 
 
-@reading_rpc
+@rpc
 def query_lights_state(world: ServedWorld, _endpoint: str) -> list[StreetLight]:
     """Return every street lamp with its place and state."""
     return world.street_lights.states()
@@ -87,7 +87,7 @@ def update_day_night_cycle(world: ServedWorld, _endpoint: str, is_active: bool) 
     world.street_lights.follows_night = is_active
 
 
-@reading_rpc
+@rpc
 def get_weather_parameters(world: ServedWorld) -> list[float]:
     """Return the weather as last set."""
     return world.weather or weather_to_carla(world.engine.weather)

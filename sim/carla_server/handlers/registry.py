@@ -12,21 +12,14 @@ from sim.engine.simulation import UnknownActor
 
 HANDLERS: dict[str, Callable[..., object]] = {}
 UNLOCKED: set[str] = set()
-READING: set[str] = set()
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def rpc(function: Function) -> Function:
-    """Enter a handler under its own name; it runs while nobody else has the world."""
+    """Enter a handler under its own name; it runs while holding the world's lock."""
     HANDLERS[function.__name__] = function
     return function
-
-
-def reading_rpc(function: Function) -> Function:
-    """Enter a handler that changes nothing; it need not wait for pictures that are being drawn."""
-    READING.add(function.__name__)
-    return rpc(function)
 
 
 def unlocked_rpc(function: Function) -> Function:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sim.carla_server.axes import LARGEST, checked
-from sim.carla_server.handlers.registry import living, missing_actor, reading_rpc, rpc
+from sim.carla_server.handlers.registry import living, missing_actor, rpc
 from sim.carla_server.layouts import (
     AckermannControl,
     AckermannSettings,
@@ -87,7 +87,7 @@ def apply_ackermann_controller_settings(
     extras.ackermann.settings = settings
 
 
-@reading_rpc
+@rpc
 def get_physics_control(world: ServedWorld, actor_id: int) -> PhysicsControl:
     """Return the vehicle's mechanics, the blueprint's or as last set."""
     return physics_to_wire(_vehicle(world, actor_id, "get_physics_control"))
@@ -114,7 +114,7 @@ def close_vehicle_door(world: ServedWorld, actor_id: int, door: int) -> None:
     world.engine.set_door(actor_id, door, False)
 
 
-@reading_rpc
+@rpc
 def get_vehicle_light_state(world: ServedWorld, actor_id: int) -> LightFlags:
     """Return a vehicle's lights."""
     return LightFlags(_vehicle(world, actor_id, "get_vehicle_light_state").light_flags)
@@ -133,21 +133,21 @@ def set_light_flags(world: ServedWorld, actor_id: int, flags: int) -> None:
     world.engine.set_light_flags(actor_id, flags)
 
 
-@reading_rpc
+@rpc
 def get_vehicle_light_states(world: ServedWorld) -> list[tuple[int, int]]:
     """Return (id, flags) of every vehicle."""
     actors = world.engine.actors.values()
     return [(actor.id, actor.light_flags) for actor in actors if actor.kind == "vehicle"]
 
 
-@reading_rpc
+@rpc
 def get_telemetry_data(world: ServedWorld, actor_id: int) -> tuple[object, ...]:
     """Return `VehicleTelemetryData` as the vehicle model has it."""
     _vehicle(world, actor_id, "get_telemetry_data")
     return telemetry_to_wire(world.engine.telemetry(actor_id))
 
 
-@reading_rpc
+@rpc
 def get_wheel_steer_angle(world: ServedWorld, actor_id: int, wheel: int) -> float:
     """Return a wheel's steering angle, degrees, right positive."""
     actor = _vehicle(world, actor_id, "get_wheel_steer_angle")

@@ -194,29 +194,29 @@ def test_a_camera_that_nobody_reads_costs_another_client_no_frame(server_process
             one.close()
 
 
-def test_reading_calls_are_answered_while_pictures_are_drawn(call, server):
-    """Who looks at the world need not wait for a frame's cameras; who changes it must."""
+@pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="pictures need numba")
+def test_world_can_be_read_and_changed_while_a_frame_is_drawn(call, server, monkeypatch):
+    """The tick is answered, others change the world, and the picture shows the frame it names."""
+    drawing, go_on, seen = threading.Event(), threading.Event(), []
+
+    def slow(pictures, view, actors, frame, version, elapsed_s):
+        drawing.set()
+        assert go_on.wait(10.0)
+        seen.append((frame, actors[car].pose.x))
+        raise RuntimeError("no picture is needed here")
+
+    monkeypatch.setattr("sim.engine.pictures.Pictures.take", slow)
     call.settings(True, 0.05)
-    other = Caller(server.port)
-    with_lock = threading.Event()
-    changed = threading.Event()
-    server.world.lock.acquire()
-    server.world.lock.share()  # as while a frame is drawn
-
-    def change():
-        with_lock.set()
-        other.settings(True, 0.1)
-        changed.set()
-
-    thread = threading.Thread(target=change)
-    try:
-        thread.start()
-        assert with_lock.wait(5.0)
-        assert call.value("get_map_info")[1]
-        assert call.value("cast_ray", [0, 0, 10], [0, 0, -1]) is not None
-        assert not changed.is_set()
-    finally:
-        server.world.lock.release_drawn()
-    thread.join(5.0)
-    assert changed.is_set()
-    other.close()
+    car = spawn(call, "vehicle.audi.tt")[0]
+    x = server.world.engine.actors[car].pose.x
+    camera = spawn(call, "sensor.camera.rgb", 1)
+    stream = Subscriber(call, struct.unpack_from("<I", camera[5])[0])
+    frame = call.value("tick_cue")
+    assert drawing.wait(10.0)
+    assert call.value("get_map_info")[1]
+    call.void("set_actor_transform", car, [[900.0, 0.0, 0.3], [0, 0, 0]])
+    assert server.world.engine.actors[car].pose.x == 900.0
+    go_on.set()
+    assert call.value("tick_cue") == frame + 1  # it has waited for the end of the drawing
+    assert seen[0] == (frame, pytest.approx(x, abs=0.5))
+    stream.close()
