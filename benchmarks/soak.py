@@ -114,6 +114,10 @@ def watch(
             while line := lines.get(timeout=STUCK_S):
                 made = int(line)
                 samples.append((done + made, size_of(pid), time.monotonic() - started))
+                if samples[-1][0] % 500 == 0:
+                    tick, size, seconds = samples[-1]
+                    sys.stdout.write(f"{tick} ticks, {seconds:.0f} s, {size['KiB'] >> 10} MiB\n")
+                    sys.stdout.flush()
         except queue.Empty:
             stuck += 1
         client.kill()
@@ -195,7 +199,6 @@ class Episode:
         self.points = world.get_map().get_spawn_points()
         self.blueprints = world.get_blueprint_library().filter("vehicle.*")
         self.cars: dict[int, list] = {}
-        self.frames: queue.Queue[int] = queue.Queue()
 
     def run(self) -> None:
         """Make the ticks."""
@@ -204,11 +207,11 @@ class Episode:
         manager = self.client.get_trafficmanager(self.flags.client_of + 2000)
         manager.set_synchronous_mode(True)
         manager.set_random_device_seed(self.flags.seed)
-        port = manager.get_port()
+        self.manager_port = manager.get_port()
         try:
             for tick in range(self.flags.ticks):
                 if tick % 10 == 0:
-                    self.change(port)
+                    self.change()
                 world.tick()
                 if (tick + 1) % 50 == 0 or tick + 1 == self.flags.ticks:
                     sys.stdout.write(f"{tick + 1}\n")
@@ -219,7 +222,7 @@ class Episode:
             world.tick()
             world.tick()
 
-    def change(self, port: int) -> None:
+    def change(self) -> None:
         """Destroy two cars, spawn until there are enough, let the sky do something else."""
         carla, choose = self.carla, self.choose
         for _ in range(min(2, max(0, len(self.cars) - self.flags.cars + 2))):
@@ -231,7 +234,7 @@ class Episode:
                 choose.choice(self.blueprints), choose.choice(self.points)
             )
             if car is not None:
-                car.set_autopilot(True, port)
+                car.set_autopilot(True, self.manager_port)
                 self.cars[car.id] = [car, *self.sensors(car)]
         if choose.random() < 0.1:
             self.world.set_weather(carla.WeatherParameters(cloudiness=choose.uniform(0, 100)))
@@ -257,7 +260,7 @@ class Episode:
         for sensor in sensors:
             sensor.stop()
             sensor.destroy()
-        car.set_autopilot(False)
+        car.set_autopilot(False, self.manager_port)
         car.destroy()
 
 
