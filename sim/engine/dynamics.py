@@ -26,6 +26,7 @@ CREEP = 0.3  # m/s; slip at less is reckoned as at this
 LEAST_SIDE_GRIP = 0.2  # of the grip that a braked or driven axle keeps for the side
 CLIMB = 1.0  # m/s at which a body rises over a kerb
 ON_GROUND = 0.05  # m over the ground up to which tyres touch it
+TAKE_OFF = 1.0  # m/s upwards, over what the road rises by, from which a vehicle leaves it
 SHIFT_PAUSE = 0.3  # s between two shifts of the automatic
 
 
@@ -85,8 +86,21 @@ def drive(body: Body, h: float) -> None:
     body.vx, body.vy = along * cos - side * sin, along * sin + side * cos
     body.x += 0.5 * (before_x + body.vx) * h
     body.y += 0.5 * (before_y + body.vy) * h
-    if body.z != body.ground + body.rest or body.vz != 0.0:
+    _keep_to_road(body, along, h)
+
+
+def _keep_to_road(body: Body, along: float, h: float) -> None:
+    """Follow the road up and down: its height under a moving vehicle goes on along its slope."""
+    rise = along * math.tan(body.slope) if body.slope else 0.0
+    if body.vz > rise + TAKE_OFF:  # thrown up
         settle(body, h)
+        return
+    body.ground += rise * h
+    off = body.ground + body.rest - body.z
+    if off or rise or body.vz:
+        step = CLIMB * h + abs(rise) * h
+        body.z += min(max(off, -step), step)
+        body.vz = rise
 
 
 def _along(body: Body, ahead: float, h: float) -> float:

@@ -13,6 +13,7 @@ from sim.engine.drivetrain import Drivetrain, default_drivetrain
 from sim.engine.dynamics import drive
 from sim.engine.geometry import Pose
 from sim.engine.simulation import Engine
+from sim.engine.town import build_town
 from sim.engine.vehicle_catalogue import vehicle_blueprints
 from sim.engine.vehicle_physics import GRAVITY, GearPhysics, VehiclePhysics, default_physics
 
@@ -258,6 +259,35 @@ def test_a_slope_rolls_a_vehicle_down_and_a_brake_holds_it(engine: Engine, car: 
     car.control = VehicleControl(brake=1.0)
     drive(body, 0.01)
     assert (body.vx, body.vy) == (0.0, 0.0)
+
+
+def test_a_vehicle_keeps_to_a_road_that_rises_and_falls() -> None:
+    town = build_town("VdapTown03")
+    engine = Engine(town)
+    lane, at = max(
+        ((one, i) for one in town.lanes.lanes.values() for i in range(len(one.points) - 1)
+         if one.kind == "driving" and 20.0 < one.lengths[i] < one.length - 35.0),
+        key=lambda found: abs(found[0].points[found[1] + 1][2] - found[0].points[found[1]][2]),
+    )  # fmt: skip
+    start = lane.pose_at(lane.lengths[at] - 15.0)
+    actor = engine.spawn(MODEL3, replace_height(start, start.z + 0.3))
+    engine.follow_lanes(actor.id)
+    push_off(engine, actor, 14.0)
+    steepest = 0.0
+    for tick in range(60):
+        engine.tick(0.05)
+        assert actor.lane is not None
+        road = actor.lane.pose_at(actor.lane_s)
+        if tick > 10:
+            assert actor.pose.z == pytest.approx(road.z, abs=0.02)
+            steepest = max(steepest, abs(actor.pose.pitch))
+            climbed = actor.velocity[2] / max(actor.speed, 1.0)
+            assert math.tan(actor.pose.pitch) == pytest.approx(climbed, abs=0.02)
+    assert steepest > math.radians(1.5)
+
+
+def replace_height(pose: Pose, z: float) -> Pose:
+    return Pose(pose.x, pose.y, z, pose.yaw)
 
 
 def test_the_hand_brake_locks_the_rear_wheels(engine: Engine, car: Actor) -> None:
