@@ -21,6 +21,7 @@ GROUND_HALF_HEIGHT = 0.6  # m; flatter and wider things are ground: they hide li
 GROUND_HALF_WIDTH = 4.0  # m
 # What covers this many pixels per triangle is worth drawing first: it hides much and costs little.
 HIDING_PIXELS = 16.0
+COARSE_STEPS = 3  # coarse forms of coarse forms
 MIDDLE, LAST = 1.0e6, 2.0e6  # `Drawn.order` is a distance, plus one of these unless it comes first
 
 Array = NDArray[np.float64]
@@ -45,8 +46,9 @@ def cull(placed: Placed, table: MeshTable, view: Projection) -> Drawn:
     is_ground = (box[:, 5] < GROUND_HALF_HEIGHT) & (box[:, 3:5].max(1) > GROUND_HALF_WIDTH)
     hides = table.is_opaque[mesh] & (pixels > HIDING_PIXELS * table.triangle_range[mesh, 1])
     order = found[:, AHEAD] + np.where(is_ground, LAST, np.where(hides, 0.0, MIDDLE))
-    is_far = (table.coarser[mesh] >= 0) & (found[:, ACROSS] < table.coarser_below[mesh])
-    mesh = np.where(is_far, table.coarser[mesh], mesh)
+    for _ in range(COARSE_STEPS):
+        is_far = found[:, ACROSS] < view.coarseness * table.coarser_below[mesh]
+        mesh = np.where(is_far & (table.coarser[mesh] >= 0), table.coarser[mesh], mesh)
     rotation = columns[:, :3, :3]
     # The inverse of a rigid motion: the transposed rotation of what is left of the eye.
     left = view.eye[:3] - view.eye[3] * columns[:, 3, :3]

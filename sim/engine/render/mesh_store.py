@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.engine.render.far_forms import far_form
 from sim.engine.render.kernels.layout import (
     FLAG_CUTOUT,
     FLAG_TEXT,
@@ -18,7 +19,9 @@ from sim.engine.render.scene import PLATE_SHIFT, Instance, Mesh
 from sim.engine.render.textures import TEXTURE_INDEX
 
 Array = NDArray[Any]
-COARSE_BELOW = 40.0  # pixels that a box spans when its mesh's coarse form will do
+# A mesh's coarse form will do where its box spans fewer pixels than this times the root of its
+# triangles, about one triangle in two pixels; raising it saves time and shows the change.
+COARSE_SPAN = 1.2
 BY_VERTEX = ("vertices", "normals", "uv", "colour")
 SPARE = 1.5  # how much longer arrays become than needed now, so that few meshes move them
 
@@ -29,6 +32,7 @@ class MeshStore:
     def __init__(self) -> None:
         self._meshes: list[Mesh] = []
         self._index: dict[int, int] = {}
+        self._coarse: dict[int, int] = {}
         self._packed = 0
         self._vertices = self._triangles = 0
         self._space: list[Array] = []
@@ -74,8 +78,9 @@ class MeshStore:
         if index is None:
             index = self._index[id(mesh)] = len(self._meshes)
             self._meshes.append(mesh)  # kept alive, so that its id stays its own
-            if mesh.coarse is not None:
-                self._index_of(mesh.coarse)
+            coarse = mesh.coarse or far_form(mesh)
+            if coarse is not None:
+                self._coarse[index] = self._index_of(coarse)
         return index
 
     def _pack(self) -> None:
@@ -83,11 +88,13 @@ class MeshStore:
         fresh = self._meshes[self._packed :]
         if not fresh:
             return
+        numbers = range(self._packed, len(self._meshes))
         self._packed = len(self._meshes)
         for mesh in fresh:
             self._append(_flat(mesh))
         self._sphere = np.concatenate([self._sphere, [_sphere(m) for m in fresh]])
         known = self._table
+        span = COARSE_SPAN * np.sqrt([len(m.triangles) for m in fresh])
         self._table = MeshTable(
             vertex_range=_extend(known.vertex_range, [len(m.vertices) for m in fresh]),
             triangle_range=_extend(known.triangle_range, [len(m.triangles) for m in fresh]),
@@ -95,16 +102,11 @@ class MeshStore:
             is_opaque=np.concatenate(
                 [known.is_opaque, np.array([not m.is_cutout.any() for m in fresh], np.uint8)]
             ),
-            coarser=np.concatenate([known.coarser, [self._coarser(m) for m in fresh]]).astype(
-                np.int32
-            ),
-            coarser_below=np.concatenate(
-                [known.coarser_below, np.full(len(fresh), COARSE_BELOW, np.float32)]
-            ),
+            coarser=np.concatenate(
+                [known.coarser, [self._coarse.get(k, -1) for k in numbers]]
+            ).astype(np.int32),
+            coarser_below=np.concatenate([known.coarser_below, span.astype(np.float32)]),
         )
-
-    def _coarser(self, mesh: Mesh) -> int:
-        return -1 if mesh.coarse is None else self._index[id(mesh.coarse)]
 
     def _append(self, part: Geometry) -> None:
         vertices = self._vertices + len(part.vertices)

@@ -269,9 +269,7 @@ def projection(view: CameraView, pose: NDArray[np.float64]) -> Projection:
     pixel_from_world[:3] = view.intrinsics() @ optical_from_world[:3]
     pixel_from_world[3, 3] = 1.0  # nearness interpolates 1 / W
     eye = np.append(pose[:3, 3], 1.0)
-    return Projection(
-        pixel_from_world, eye, view.width, view.height, NEAR_M, 1.0 / NEAR_M, facing=1
-    )
+    return Projection(pixel_from_world, eye, view.width, view.height, NEAR_M, 1.0 / NEAR_M, 1, 1.0)
 
 
 class _Buffers:

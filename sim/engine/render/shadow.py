@@ -14,6 +14,7 @@ MAP_PIXELS = 1024
 MAP_METRES = 120.0  # a pixel is 0.117 m; raising it shows farther shadows with coarser edges
 CELL_METRES = 24.0  # maps stand on this grid, so that near cameras share one
 KEPT_STATIC_MAPS = 8  # 4 MiB each
+COARSENESS = 10.0  # coarse meshes cast all shadows: what they leave out is below a map's pixel
 A_PIXEL_MORE = np.array([-1, 1, -1, 1], np.int32)  # around a box, against rounding
 KEPT_MAPS = 4  # with moving things, 4 MiB each
 MANY_TOUCHED = 300  # rectangles; more are wiped by one copy
@@ -111,7 +112,7 @@ class ShadowMaps:
         pixel_from_world[2, 3] = 1.0  # W = 1: a parallel projection
         pixel_from_world[3] = shadow_from_world[2]
         eye = np.append(self._sun, 0.0)
-        return Projection(pixel_from_world, eye, MAP_PIXELS, MAP_PIXELS, 0.0, 1.0e9, -1)
+        return Projection(pixel_from_world, eye, MAP_PIXELS, MAP_PIXELS, 0.0, 1.0e9, -1, COARSENESS)
 
     def _static_map(self, cell: Cell, view: Projection) -> NDArray[np.float32]:
         if cell in self._static:

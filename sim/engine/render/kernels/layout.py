@@ -148,6 +148,7 @@ class Projection(NamedTuple):
         near_w: W of the near plane.
         limit: greatest nearness shown.
         facing: sign of the determinant of triangles that look away, see `kernels.raster`.
+        coarseness: coarse meshes take over at so many times the size; more is faster.
     """
 
     pixel_from_world: NDArray[np.float64]
@@ -157,6 +158,7 @@ class Projection(NamedTuple):
     near_w: float
     limit: float
     facing: int
+    coarseness: float
 
 
 class Atlas(NamedTuple):
