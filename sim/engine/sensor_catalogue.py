@@ -129,6 +129,7 @@ CAMERAS: Final[dict[str, tuple[Row, ...]]] = {
     "normals": (),
     "optical_flow": (),
     "dvs": (*FILM, *EVENTS),
+    "cosmos_visualization": (),
 }
 LIDARS: Final[dict[str, tuple[Row, ...]]] = {
     "ray_cast": (*SWEEP, *ECHO),

@@ -34,6 +34,7 @@ _KINDS: Final[MappingProxyType[str, Maker]] = MappingProxyType(
 )
 MISSING: Final = MappingProxyType(
     {
+        "sensor.camera.cosmos_visualization": "this world has no pictures made for Cosmos Transfer",
         "sensor.other.rss": "the RSS library is part of special builds of the client only",
         "sensor.other.v2x": "this world has no V2X messages between vehicles",
         "sensor.other.v2x_custom": "this world has no V2X messages between vehicles",
