@@ -11,9 +11,9 @@ from sim.engine.render.textures import METRES_PER_REPEAT
 from sim.engine.surfaces import LAWN_HEIGHT, TERRAIN_TAG
 from sim.engine.town import Town
 
-LAWN_REACH = 900.0  # m; the lawn's edge lies behind the haze
+LAWN_REACH = 900.0  # m from the origin; the lawn's edge lies behind the haze
+BEYOND_LANES = 300.0  # m of land beyond lanes that lie farther out
 FIELD = 100.0  # m, side of a field
-HILL_CELLS = 5  # cells along a field's side where the land is not level
 UNDER_VERGES = 0.05  # m by which hills lie lower than verges, whose lines they cannot follow
 CLEAR_OF_LANES = 30.0  # m from any lane within which there is lawn and no field
 CELL = 300.0  # m, side of the pieces that are culled one by one
@@ -33,9 +33,9 @@ def land_instances(town: Town) -> list[Instance]:
     builder = MeshBuilder()
     near = _fields_with_lanes(town)
     rng = np.random.default_rng((town.seed, 0xF1E1D))
-    count = int(2 * LAWN_REACH / FIELD)
-    for i in range(count):
-        for j in range(count):
+    columns, rows = _reach(town)
+    for i in columns:
+        for j in rows:
             low = (-LAWN_REACH + i * FIELD, -LAWN_REACH + j * FIELD)
             drawn = FIELDS[int(rng.integers(len(FIELDS)))]
             _field(builder, town, low, LAWN if (i, j) in near else drawn)
@@ -43,6 +43,17 @@ def land_instances(town: Town) -> list[Instance]:
     return [
         Instance(mesh=part, world_from_mesh=np.eye(4), semantic_tag=TERRAIN_TAG) for part in parts
     ]
+
+
+def _reach(town: Town) -> tuple[range, range]:
+    """Columns and rows of fields, as numbered from `LAWN_REACH` west and south of the origin."""
+    points = np.concatenate([lane.centre[:, :2] for lane in town.lanes.lanes.values()])
+    around = np.array([LAWN_REACH, LAWN_REACH])
+    low = np.minimum(points.min(axis=0) - BEYOND_LANES, -around)
+    high = np.maximum(points.max(axis=0) + BEYOND_LANES, around)
+    first = np.floor((low + LAWN_REACH) / FIELD).astype(int)
+    last = np.ceil((high + LAWN_REACH) / FIELD).astype(int)
+    return range(int(first[0]), int(last[0])), range(int(first[1]), int(last[1]))
 
 
 def _fields_with_lanes(town: Town) -> set[tuple[int, int]]:
@@ -65,7 +76,7 @@ def _field(
         for v in (0.0, 0.5, 1.0)
     ]
     is_level = not any(corners)
-    cells = 1 if is_level else HILL_CELLS
+    cells = 1 if is_level else round(FIELD / town.land_cell)
     axis = np.linspace(0.0, FIELD, cells + 1)
     x, y = np.meshgrid(low[0] + axis, low[1] + axis, indexing="ij")
     z: NDArray[np.float64] = np.full(x.shape, LAWN_HEIGHT)

@@ -139,6 +139,7 @@ class Town:
         junctions: their floors.
         surfaces: the whole ground but the land around: roads, marks, kerbs, pavements, verges.
         land_height: height of the land that the roads are laid on, at any (x, y), metres.
+        land_cell: metres between the points of its mesh where it is not level; less is more work.
         buildings: with footprints and heights.
         furniture: trees, lamps, bins, benches, parked cars.
         traffic_lights: as built; an engine advances copies of them.
@@ -157,6 +158,7 @@ class Town:
     junctions: list[JunctionArea] = field(default_factory=list)
     surfaces: list[Surface] = field(default_factory=list)
     land_height: Callable[[float, float], float] = level_ground
+    land_cell: float = 20.0
     buildings: list[Building] = field(default_factory=list)
     furniture: list[Furniture] = field(default_factory=list)
     traffic_lights: list[TrafficLight] = field(default_factory=list)
