@@ -10,6 +10,7 @@ from sim.engine.lanes import LaneGraph
 FINEST_CELL, MOST_CELLS = 8.0, 512  # m, and cells along the longer side
 REACH = 120.0  # m of land around the outermost lane that still rises and falls
 SMOOTHINGS = 3
+UNDER_ROADS = 0.2  # m by which the land lies lower than a road, whose crests it cannot follow
 
 
 class Terrain:
@@ -41,13 +42,14 @@ class Terrain:
     def _spread(self, grid: NDArray[np.float64]) -> NDArray[np.float64]:
         """Fill the cells between from their neighbours, ring by ring, then smooth those."""
         known = np.isfinite(grid)
-        filled, is_full = np.where(known, grid, 0.0), known.copy()
+        filled, is_full = np.where(known, grid - UNDER_ROADS, 0.0), known.copy()
         for _ in range(int(REACH / self.cell)):
             total, count = _around(np.where(is_full, filled, 0.0)), _around(is_full.astype(float))
             new = ~is_full & (count > 0)
             filled[new] = total[new] / count[new]
             is_full |= new
         filled[~is_full] = self.level
+        filled[[0, -1], :] = filled[:, [0, -1]] = self.level
         for _ in range(SMOOTHINGS):
             filled = np.where(known, filled, _around(filled) / 9.0)
         return filled
@@ -63,10 +65,6 @@ class Terrain:
         near = z[i, j] * (1 - b) + z[i, j + 1] * b
         far = z[i + 1, j] * (1 - b) + z[i + 1, j + 1] * b
         return float(near * (1 - a) + far * a)
-
-    def is_level(self) -> bool:
-        """All of it is of one height."""
-        return float(np.ptp(self.heights)) < 0.05
 
 
 def _around(grid: NDArray[np.float64]) -> NDArray[np.float64]:

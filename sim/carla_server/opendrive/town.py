@@ -23,6 +23,7 @@ SPAWN_HEIGHT = 0.3  # m over the ground, so that no wheel starts below it
 NARROWEST_SPAWN = 1.9  # m of lane
 MOST_SPAWNS = 5000
 SHORTEST_LOOP, LONGEST_LOOP = 200.0, 5000.0  # m
+LAND_CELL = 10.0  # m of the land's mesh
 LOOP_STARTS = 40  # lanes from which a way back is looked for
 
 
@@ -60,6 +61,7 @@ def town_from_opendrive(xodr: str, name: str = "OpenDriveMap", *, wall_height: f
         junctions=floors,
         surfaces=surfaces + crosswalks.bars(),
         land_height=terrain.height,
+        land_cell=LAND_CELL,
         traffic_lights=lights,
         signs=signs,
         pavements=ways,
