@@ -191,7 +191,11 @@ class Street:
     def pictures(self, count: int) -> Iterator[Taken]:
         """Pictures in turns, from a driver's seat and at a road user: source, picture, truth."""
         drivers = [a for a in self.road_users if a.blueprint.semantic_tag == 14]
-        subjects = self._random.sample(self.road_users, len(self.road_users))
+        walkers = [a for a in self.road_users if a.kind == "walker"]
+        others = [a for a in self.road_users if a.kind != "walker"]
+        subjects = [  # two on wheels for each on foot
+            self._random.choice(walkers if k % 3 == 2 and walkers else others) for k in range(count)
+        ]
         for number in range(count):
             for _ in range(BETWEEN_TICKS):
                 self.engine.tick(DELTA_S)

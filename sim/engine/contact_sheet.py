@@ -36,6 +36,7 @@ VIEWS = (math.pi - 0.55, math.pi / 2, -0.62)  # yaw of what the camera, looking 
 FINER = 2  # drawn that many times larger, then shrunk
 JPEG_QUALITY = 72
 VEHICLES, WALKERS, WARM_UP_TICKS = 90, 70, 60
+CAR_TAG, LOW_CAR_M = 14, 1.6  # a camera 1.9 m up stands above its roof
 
 
 class Studio:
@@ -128,7 +129,7 @@ def road_users() -> Image:
 
 
 def street(town: str, size: tuple[int, int]) -> Image:
-    """A street with traffic, seen from above the bonnet of the car that sees most."""
+    """A street with traffic, seen from the roof of the car that sees most."""
     engine = Engine(build_town(town), seed=3)
     choose = random.Random(f"{town} sheet")
     drivers: list[Actor] = []
@@ -147,7 +148,8 @@ def street(town: str, size: tuple[int, int]) -> Image:
                 continue
             if prefix == "vehicle.":
                 engine.follow_lanes(actor.id)
-                drivers.append(actor)
+                if blueprint.semantic_tag == CAR_TAG and blueprint.size[2] < LOW_CAR_M:
+                    drivers.append(actor)
             else:
                 engine.walk_pavement(actor.id)
     for _ in range(WARM_UP_TICKS):
@@ -157,7 +159,7 @@ def street(town: str, size: tuple[int, int]) -> Image:
     for actor in choose.sample(drivers, min(30, len(drivers))):
         view = CameraView(160, 96, 90.0, actor.pose.compose(seat).matrix())
         ids, pixels = np.unique(engine.picture(view).instance, return_counts=True)
-        others = (ids > 0) & (ids < 1 << 20) & (ids != actor.id) & (pixels < 2500)
+        others = (ids > 0) & (ids < 1 << 20) & (ids != actor.id) & (pixels < 1800)
         seen = int(np.sqrt(pixels[others]).sum())
         if seen > most:
             best, most = actor, seen
