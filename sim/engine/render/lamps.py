@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.render.kernels.layout import GLOW_COLUMNS, LAMP_COLUMNS
+from sim.engine.render.kernels.layout import GLOW_COLUMNS
 from sim.engine.render.scene import LAMP_STATE, NIGHT_LAMP, Instance, LampSpot
 
 MOST_LAMPS = 16  # the nearest that light one picture; each costs what it shines on
@@ -33,22 +33,15 @@ class Lamps:
         self._moving = _table(dynamic, is_night)
 
     def lights(
-        self,
-        is_night: bool,
-        eye: NDArray[np.float64],
-        pixel_of: NDArray[np.float64],
-        size: tuple[int, int],
+        self, eye: NDArray[np.float64], pixel_of: NDArray[np.float64], size: tuple[int, ...]
     ) -> NDArray[np.float32]:
-        """The lamps that shine into a picture, (L, LAMP_COLUMNS) float32.
+        """The lamps that shine into a picture by night, (L, LAMP_COLUMNS of the kernels) float32.
 
         Args:
-            is_night: else none does: daylight drowns them.
             eye: (3,) metres.
             pixel_of: (3, 3), a world direction to column, row and depth, the first two times depth.
             size: rows and columns.
         """
-        if not is_night:
-            return np.zeros((0, LAMP_COLUMNS), np.float32)
         table = np.concatenate([self._standing, self._moving])
         table = _merge_pairs(table[table[:, 3] > 0])
         distance = np.linalg.norm(table[:, :3] - eye, axis=1)
@@ -131,7 +124,7 @@ def _bounds(
     table: NDArray[np.float64],
     eye: NDArray[np.float64],
     pixel_of: NDArray[np.float64],
-    size: tuple[int, int],
+    size: tuple[int, ...],
 ) -> NDArray[np.float64]:
     """First and past the last column, first and past the last row that each may light, (N, 4)."""
     # What a beam lights lies in a sphere half way along it.

@@ -30,6 +30,7 @@ from sim.engine.render.kernels.layout import (
     Lens,
     Light,
     Looks,
+    Night,
     SetUp,
     Target,
 )
@@ -150,6 +151,9 @@ class Shading:
         pixel_of = np.linalg.inv(shot.ray).astype(np.float64)
         air = self.daylight.air.copy()
         air[GAIN] *= shot.exposure.gain
+        night = None
+        if self.daylight.is_night:
+            night = Night(self._lamps.lights(shot.eye, pixel_of, shot.owner.shape), self._windows)
         light = Light(
             sun=self.daylight.sun,
             towards=np.ascontiguousarray(matrix[:, :3], np.float32),
@@ -158,8 +162,6 @@ class Shading:
             shadow_side=len(shot.shadow),
             sky=self._sky,
             mirror=self._mirror,
-            lamps=self._lamps.lights(self.daylight.is_night, shot.eye, pixel_of, shot.owner.shape),
-            windows=self._windows,
         )
         self._workers.each(
             find_seen(shot.owner, looks.row, looks.source),
@@ -171,7 +173,7 @@ class Shading:
         self._workers.each(
             height,
             lambda rows: shade(
-                rows, shot.owner, shot.nearness, looks, shot.drawn, self._atlas, light, lens,
+                rows, shot.owner, shot.nearness, looks, shot.drawn, self._atlas, light, night, lens,
                 self._grain, target,
             ),
         )  # fmt: skip

@@ -180,8 +180,6 @@ class Light(NamedTuple):
         shadow_side: S, 1 without shadows.
         sky: (DOME_SIZE ** 2,) uint32 0xAABBGGRR, the upper half of the sky by octahedral mapping.
         mirror: (MIRROR_SIZE ** 2,) uint32, all surroundings by octahedral mapping.
-        lamps: (L, LAMP_COLUMNS) float32, the lamps that light this picture.
-        windows: (textures, 3) float32, windows across and up a repeat, and the share with light on.
     """
 
     sun: NDArray[np.float32]
@@ -191,6 +189,16 @@ class Light(NamedTuple):
     shadow_side: int
     sky: NDArray[np.uint32]
     mirror: NDArray[np.uint32]
+
+
+class Night(NamedTuple):
+    """What burns; a picture by day has none, and no kernel for it is compiled before dark.
+
+    Attributes:
+        lamps: (L, LAMP_COLUMNS) float32, the lamps that light this picture.
+        windows: (textures, 3) float32, windows across and up a repeat, and the share with light on.
+    """
+
     lamps: NDArray[np.float32]
     windows: NDArray[np.float32]
 

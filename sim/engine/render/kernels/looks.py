@@ -22,7 +22,7 @@ from sim.engine.render.kernels.layout import (
     Looks,
     SetUp,
 )
-from sim.engine.render.kernels.sampling import FAST
+from sim.engine.render.kernels.sampling import FAST, F
 
 # Columns of `Looks.planes`; planes take three: A, B, C.
 U, V, FACING, UP, NX, NY, NZ = 0, 3, 6, 9, 12, 15, 18
@@ -71,22 +71,6 @@ def find_seen(owner: NDArray[np.int32], row: NDArray[np.int32], source: NDArray[
 
 
 @njit(**FAST)
-def _add(
-    planes: NDArray[np.float32],
-    m: int,
-    place: int,
-    slope: float,
-    fall: float,
-    value: float,
-    attribute: float,
-) -> None:
-    """Add a corner's share to a plane."""
-    planes[m, place] += slope * attribute
-    planes[m, place + 1] += fall * attribute
-    planes[m, place + 2] += value * attribute
-
-
-@njit(**FAST)
 def _write_planes(
     n: int,
     m: int,
@@ -122,14 +106,13 @@ def _write_planes(
         wy = rotation[q, 1, 0] * nx + rotation[q, 1, 1] * ny + rotation[q, 1, 2] * nz
         wz = rotation[q, 2, 0] * nx + rotation[q, 2, 1] * ny + rotation[q, 2, 2] * nz
         mean_x, mean_y, mean_z = mean_x + wx / 3, mean_y + wy / 3, mean_z + wz / 3
-        _add(planes, n, U, slope, fall, value, uv[vertex, 0] - whole_u)
-        _add(planes, n, V, slope, fall, value, uv[vertex, 1] - whole_v)
         facing = wx * sun[0] + wy * sun[1] + wz * sun[2]
-        _add(planes, n, FACING, slope, fall, value, facing)
-        _add(planes, n, UP, slope, fall, value, wz)
-        _add(planes, n, NX, slope, fall, value, wx)
-        _add(planes, n, NY, slope, fall, value, wy)
-        _add(planes, n, NZ, slope, fall, value, wz)
+        values = (F(uv[vertex, 0] - whole_u), F(uv[vertex, 1] - whole_v), F(facing), F(wz),
+                  F(wx), F(wy), F(wz))  # fmt: skip
+        for j in range(7):  # U to NZ, three columns each
+            planes[n, 3 * j] += slope * values[j]
+            planes[n, 3 * j + 1] += fall * values[j]
+            planes[n, 3 * j + 2] += value * values[j]
     # The look is moved off the surface by a map cell or two, more where the sun grazes it: else
     # the surface shades itself in waves.
     facing = mean_x * sun[0] + mean_y * sun[1] + mean_z * sun[2]

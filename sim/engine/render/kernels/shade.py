@@ -17,7 +17,6 @@ from sim.engine.render.kernels.lamplight import (
 from sim.engine.render.kernels.layout import (
     GLINT,
     MIRROR_SIZE,
-    NIGHT,
     SKY_DEPTH_M,
     SKY_TAG,
     SKY_UP,
@@ -27,6 +26,7 @@ from sim.engine.render.kernels.layout import (
     Lens,
     Light,
     Looks,
+    Night,
     Target,
 )
 from sim.engine.render.kernels.lighting import (
@@ -76,14 +76,14 @@ def _light_up(
     runs: NDArray[np.int32],
     looks: Looks,
     drawn: Drawn,
-    light: Light,
+    night: Night,
     lens: Lens,
     piece: NDArray[np.float32],
     whole: NDArray[np.int32],
     own: NDArray[np.float32],
 ) -> None:
     """By night: lamps and windows of a piece; keeps the surfaces' own colours for the lamps."""
-    planes, marks, windows, ids = looks.planes, looks.marks, light.windows, drawn.instance_id
+    planes, marks, windows, ids = looks.planes, looks.marks, night.windows, drawn.instance_id
     for run in range(found):
         start, n = runs[run, 0], runs[run, 1]
         length = runs[run + 1, 0] - start
@@ -96,7 +96,7 @@ def _light_up(
         own[i] = piece[RED * STRIDE + i]
         own[STRIDE + i] = piece[GREEN * STRIDE + i]
         own[2 * STRIDE + i] = piece[BLUE * STRIDE + i]
-    shine(y, x, count, light.lamps, lens.ray_of, lens.eye, piece)
+    shine(y, x, count, night.lamps, lens.ray_of, lens.eye, piece)
 
 
 @njit(**FAST)
@@ -110,6 +110,7 @@ def _shade_piece(
     drawn: Drawn,
     atlas: Atlas,
     light: Light,
+    night: Night | None,
     lens: Lens,
     grain: NDArray[np.int32],
     piece: NDArray[np.float32],
@@ -123,7 +124,7 @@ def _shade_piece(
     lamps, ids, tags = drawn.lamps, drawn.instance_id, drawn.semantic_tag
     identities, semantics, surfaces, depths = (
         target.instance, target.semantic, target.surface, target.depth)  # fmt: skip
-    sky_up, glint, is_night = numbers[SKY_UP], numbers[GLINT], numbers[NIGHT] > 0
+    sky_up, glint = numbers[SKY_UP], numbers[GLINT]
     shines = False
     for run in range(found):
         start, m = runs[run, 0], runs[run, 1]
@@ -146,12 +147,12 @@ def _shade_piece(
             run += 1
         look_up(start, runs[run, 0] - start, light.sky if is_sky else atlas.texels, whole)
     paint(count, piece, whole)
-    if is_night:
-        _light_up(y, x, count, found, runs, looks, drawn, light, lens, piece, whole, own)
+    if night is not None:
+        _light_up(y, x, count, found, runs, looks, drawn, night, lens, piece, whole, own)
     if light.shadow_side > 1:
         cast_shadows(count, light.shadow, light.shadow_side, piece)
     lay_light(count, numbers, piece)
-    if is_night:
+    if night is not None:
         lay_lamplight(count, piece, own)
     if shines:
         for run in range(found):
@@ -189,6 +190,7 @@ def shade(
     drawn: Drawn,
     atlas: Atlas,
     light: Light,
+    night: Night | None,
     lens: Lens,
     grain: NDArray[np.int32],
     target: Target,
@@ -208,5 +210,5 @@ def shade(
             for i in range(count):
                 piece[DEPTH * STRIDE + i] = F(1) / max(nearness[y, x + i], F(1 / SKY_DEPTH_M))
             found = find_runs(y, x, count, owner, looks.row, runs)
-            _shade_piece(y, x, count, found, runs, looks, drawn, atlas, light, lens,
+            _shade_piece(y, x, count, found, runs, looks, drawn, atlas, light, night, lens,
                          grain, piece, whole, own, target)  # fmt: skip
