@@ -1,6 +1,6 @@
 """Ten thousand ticks under the client's Traffic Manager: does the server grow, err, lose anything?
 
-    python benchmarks/soak.py [--ticks 10000] [--cars 50] [--town VdapTown01]
+    python benchmarks/soak.py [--ticks 10000] [--cars 50] [--sensors 0.1]
 
 A server and a client in processes of their own. The client drives cars with its synchronous
 Traffic Manager, hangs sensors on some, destroys and spawns two cars every ten ticks, changes the
@@ -33,7 +33,10 @@ STUCK_S = 60.0  # the client's synchronous Traffic Manager can wait for itself f
 MOST_GROWTH = 0.06  # of resident memory from the first half of the samples to the second
 SENSORS = (
     ("sensor.camera.rgb", {"image_size_x": "320", "image_size_y": "192", "sensor_tick": "0.2"}),
-    ("sensor.camera.semantic_segmentation", {"image_size_x": "160", "image_size_y": "96"}),
+    (
+        "sensor.camera.semantic_segmentation",
+        {"image_size_x": "160", "image_size_y": "96", "sensor_tick": "0.1"},
+    ),
     ("sensor.other.collision", {}),
     ("sensor.other.gnss", {}),
 )
@@ -44,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ticks", type=int, default=10_000)
     parser.add_argument("--cars", type=int, default=50)
+    parser.add_argument("--sensors", type=float, default=0.1, help="share of cars with sensors")
     parser.add_argument("--town", default="VdapTown01")
     parser.add_argument("--client-of", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=1)
@@ -103,6 +107,7 @@ def watch(
             [
                 *(sys.executable, __file__, "--client-of", str(port), "--cars", str(flags.cars)),
                 *("--ticks", str(wanted), "--seed", str(runs)),
+                *("--sensors", str(flags.sensors)),
             ],
             stdout=subprocess.PIPE, text=True, cwd=ROOT,
         )  # fmt: skip
@@ -240,8 +245,8 @@ class Episode:
             self.world.set_weather(carla.WeatherParameters(cloudiness=choose.uniform(0, 100)))
 
     def sensors(self, car) -> list:  # type: ignore[no-untyped-def, type-arg]
-        """Give every eighth car all sensors."""
-        if self.choose.random() > 0.125:
+        """Give some cars all sensors."""
+        if self.choose.random() > self.flags.sensors:
             return []
         library, found = self.world.get_blueprint_library(), []
         for name, attributes in SENSORS:

@@ -144,6 +144,11 @@ class ServedWorld:
                     self.streams.forget_stream(ended.stream_id)
         return is_destroyed
 
+    def show_street_lights(self) -> None:
+        """Let pictures show which lamps burn: by day none is seen to."""
+        is_night = self.engine.weather.is_night
+        self.engine.keep_dark(self.street_lights.dark() if is_night else frozenset())
+
     def forget_client(self) -> None:
         """Strike off what the client had that this thread has served: its Traffic Managers.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sim.engine.actors import Actor
+from sim.engine.look import Look
 from sim.engine.render.stages import Stages
 from sim.engine.town import Town
-from sim.engine.weather import Weather
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,23 +35,22 @@ class Pictures:
         self._renderer: Renderer | None = None
         self._instances: ActorInstances | None = None
         self._rays: RayScene | None = None
-        self._weather = Weather()
-        self._hidden: frozenset[int] = frozenset()
+        self._look = Look()
         self._placed = -1
         self._shown = -1
 
-    def look(self, weather: Weather, hidden: frozenset[int]) -> None:
-        """Show this weather, and leave out the level's objects with these ids, from now on."""
-        if hidden != self._hidden:
-            self._hidden = hidden
+    def wear(self, look: Look) -> None:
+        """Let the level look so from now on; other things in it cost some tenths of a second."""
+        if look is self._look:
+            return
+        before, self._look = self._look, look
+        if not look.has_same_level(before):
             self._scene = self._renderer = self._instances = None
             self._placed = self._shown = -1
-        if weather != self._weather:
-            self._weather = weather
-            if self._scene is not None:
-                self._scene.weather = weather
+        elif look.weather != before.weather and self._scene is not None:
+            self._scene.weather = look.weather
             if self._renderer is not None:
-                self._renderer.set_weather(weather)
+                self._renderer.set_weather(look.weather)
                 self._shown = -1
 
     def scene(self, actors: dict[int, Actor], version: int, elapsed_s: float) -> Scene:
@@ -64,10 +63,8 @@ class Pictures:
             from sim.engine.level_scene import level_scene
 
             self._scene = level_scene(self._town, self._asset_seed)
-            self._scene.weather = self._weather
-            self._scene.static = [
-                one for one in self._scene.static if one.instance_id not in self._hidden
-            ]
+            self._scene.weather = self._look.weather
+            self._scene.static = self._look.of_level(self._scene.static)
             self._instances = ActorInstances(self._asset_seed)
         if version != self._placed:
             self._instances.update(self._scene.dynamic, actors, elapsed_s)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.actors import Actor
+from sim.engine.look import Look
 from sim.engine.pictures import Pictures
-from sim.engine.weather import Weather
 
 if TYPE_CHECKING:
     from sim.engine.render.renderer import CameraView, Picture
@@ -28,22 +28,21 @@ class Sight:
     actors: dict[int, Actor]
     _pictures: Pictures
     _version: int
-    _weather: Weather = Weather()
-    _hidden: frozenset[int] = frozenset()
+    _look: Look = Look()
 
     def picture(self, view: CameraView) -> Picture:
         """What a camera sees; the same view in the same tick is drawn once."""
-        self._pictures.look(self._weather, self._hidden)
+        self._pictures.wear(self._look)
         return self._pictures.take(view, self.actors, self.frame, self._version, self.elapsed_s)
 
     def normals(self, view: CameraView) -> NDArray[np.float32]:
         """What the surfaces seen by a camera face: (H, W, 3) unit vectors in world axes."""
-        self._pictures.look(self._weather, self._hidden)
+        self._pictures.wear(self._look)
         return self._pictures.normals(view, self.actors, self.frame, self._version, self.elapsed_s)
 
     def rays(self) -> RayScene:
         """What rays meet; the same object at each call."""
-        self._pictures.look(self._weather, self._hidden)
+        self._pictures.wear(self._look)
         return self._pictures.rays(self.actors, self._version, self.elapsed_s)
 
     def still(self) -> Still:
@@ -60,8 +59,7 @@ class Still(Sight):
         self.actors = {number: _still(actor) for number, actor in engine.actors.items()}
         self._pictures = engine._pictures
         self._version = engine._version
-        self._weather = engine._weather
-        self._hidden = engine._hidden
+        self._look = engine._look
 
 
 def _still(actor: Actor) -> Actor:

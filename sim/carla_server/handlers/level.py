@@ -79,6 +79,7 @@ def update_lights_state(
 ) -> None:
     """Turn street lamps on or off, change their colour and brightness; all clients are told."""
     world.street_lights.update(states)
+    world.show_street_lights()
 
 
 @rpc
@@ -100,3 +101,4 @@ def set_weather_parameters(world: ServedWorld, parameters: list[float]) -> None:
     world.engine.set_weather(weather)
     world.weather = parameters[: len(weather_to_carla(weather))]
     world.street_lights.night_falls(weather.is_night)
+    world.show_street_lights()

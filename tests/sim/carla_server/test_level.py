@@ -169,6 +169,10 @@ def test_street_lamps_are_told_set_and_follow_the_sun(call, server):
     night = [5.0, 0.0, 0.0, 10.0, 90.0, -20.0, 2.0, 0.75, 0.1, 0.0, 1.0, 0.03, 0.0331, 0.0]
     call.void("set_weather_parameters", night)
     assert all(lamp[5] for lamp in call.value("query_lights_state", ""))
+    assert server.world.engine._look.dark == frozenset()
+    call.void("update_lights_state", "", [[number, place, 50.0, 2, [255, 0, 0], False]], False)
+    assert server.world.engine._look.dark == {number}  # pictures leave its light out
+    call.void("update_lights_state", "", [[number, place, 50.0, 2, [255, 0, 0], True]], False)
     call.void("update_day_night_cycle", "", False)
     night[5] = 45.0
     call.void("set_weather_parameters", night)
