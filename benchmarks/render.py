@@ -18,14 +18,20 @@ from rich.console import Console
 from rich.table import Table
 
 from sim.engine.geometry import Pose
+from sim.engine.look import Look
 from sim.engine.pictures import Pictures
 from sim.engine.render.renderer import CameraView
 from sim.engine.render.stages import Stages
 from sim.engine.simulation import Engine, SpawnCollision
 from sim.engine.town import build_town
+from sim.engine.weather import Weather
 
 CARS, WALKERS = 24, 12
 SMALL, LARGE = (640, 384), (800, 600)
+HEAD_LAMPS = 0x3  # position and low beam; by day they cost nothing
+RAIN = Weather(cloudiness=90.0, precipitation=80.0, precipitation_deposits=80.0, wetness=80.0)
+NIGHT = Weather(sun_altitude=-0.5)
+FOG = Weather(cloudiness=50.0, fog_density=60.0)
 STAGES = {
     "place": "poses of actors to arrays",
     "shadow": "moving casters into the shadow map",
@@ -52,9 +58,11 @@ def busy_town(name: str) -> Engine:
     ):
         for point in points[:count]:
             try:
-                engine.spawn(rng.choice(names), point)
+                actor = engine.spawn(rng.choice(names), point)
             except SpawnCollision:
                 continue
+            if names is kinds:
+                engine.set_light_flags(actor.id, HEAD_LAMPS)
     return engine
 
 
@@ -70,12 +78,14 @@ class Variant:
         shadows: bool = True,
         threads: int = 1,
         repeat: int = 1,
+        weather: Weather | None = None,
     ) -> None:
         self._engine = engine
         self._size = size
         self._cameras = cameras
         self._repeat = repeat
         self.pictures = Pictures(engine.town, 1, shadows=shadows, threads=threads, noise_seed=1)
+        self.pictures.wear(Look(weather=weather or Weather()))
 
     def draw(self) -> None:
         """This tick's pictures: cameras above the first cars, looking forward."""
@@ -96,6 +106,9 @@ def compare(engine: Engine, rounds: int) -> None:
         "640 x 384, shadows, 1 thread": Variant(engine, SMALL, 1),
         "640 x 384, no shadows": Variant(engine, SMALL, 1, shadows=False),
         "640 x 384, shadows, 2 threads": Variant(engine, SMALL, 1, threads=2),
+        "640 x 384, shadows, rain": Variant(engine, SMALL, 1, weather=RAIN),
+        "640 x 384, night": Variant(engine, SMALL, 1, weather=NIGHT),
+        "640 x 384, shadows, fog": Variant(engine, SMALL, 1, weather=FOG),
         "800 x 600, shadows": Variant(engine, LARGE, 1),
         "800 x 600, no shadows": Variant(engine, LARGE, 1, shadows=False),
         "640 x 384, same view asked twice": Variant(engine, SMALL, 1, repeat=2),
