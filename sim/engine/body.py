@@ -32,13 +32,14 @@ class Body:
         front_force, rear_force: N of side force on the axles, left positive (for telemetry).
         drive_force: N along the vehicle from engine and brakes (for telemetry).
         gravity: m/s^2; 0 for who does not fall.
+        pace: m/s that it may be told to go at in this tick; 0 for what rests.
         drivetrain: its mechanics (vehicles only).
     """
 
     __slots__ = (
         "actor", "clear", "cos", "drive_force", "drivetrain", "front_force", "gear", "gravity",
         "ground", "half_length", "half_width", "height", "inverse_inertia", "inverse_mass",
-        "is_asleep", "is_driven", "is_walker", "pose", "radius", "rear_force", "rest",
+        "is_asleep", "is_driven", "is_walker", "pace", "pose", "radius", "rear_force", "rest",
         "shift_left", "shift_wait", "sin", "slope", "spin", "start", "steer", "vx", "vy", "vz",
         "x", "y", "yaw", "z",
     )  # fmt: skip
@@ -60,6 +61,7 @@ class Body:
         self.front_force = self.rear_force = self.drive_force = 0.0
         self.pose: Pose | None = None
         self.is_asleep = False
+        self.pace = 0.0
         self.take_physics()
         self.load()
 
@@ -89,6 +91,14 @@ class Body:
         self.vx, self.vy, self.vz = actor.velocity
         self.spin = actor.angular_velocity[2]
         return is_moved
+
+    def fastest(self) -> float:
+        """m/s that it goes at in this tick, but for what forces add."""
+        actor = self.actor
+        speed = math.hypot(self.vx, self.vy)
+        if actor.constant_velocity is not None:
+            speed = max(speed, math.hypot(*actor.constant_velocity[:2]))
+        return max(speed, actor.walker_control.speed) if self.is_walker else speed
 
     def rests(self) -> bool:
         """Nothing moves it and it does not move."""

@@ -145,6 +145,20 @@ def overlap(a: Body, b: Body | Wall, margin: float = 0.0) -> tuple[float, float,
     return best, bx, by
 
 
+def gap(a: Body, b: Wall) -> float:
+    """Metres that two rectangles are apart at least; negative where they overlap."""
+    straight = abs(a.cos * b.cos + a.sin * b.sin)
+    turned = abs(a.sin * b.cos - a.cos * b.sin)
+    dx, dy = a.x - b.x, a.y - b.y
+    la, wa, lb, wb = a.half_length, a.half_width, b.half_length, b.half_width
+    return max(
+        abs(dx * a.cos + dy * a.sin) - la - lb * straight - wb * turned,
+        abs(dy * a.cos - dx * a.sin) - wa - lb * turned - wb * straight,
+        abs(dx * b.cos + dy * b.sin) - lb - la * straight - wa * turned,
+        abs(dy * b.cos - dx * b.sin) - wb - la * turned - wa * straight,
+    )
+
+
 def _corners(box: Body | Wall) -> list[tuple[float, float]]:
     cx, sx = box.cos * box.half_length, box.sin * box.half_length
     cy, sy = -box.sin * box.half_width, box.cos * box.half_width

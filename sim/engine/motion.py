@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from sim.engine.actors import ZERO, Actor
 from sim.engine.body import Body
-from sim.engine.collisions import Collision, Contacts, overlap
+from sim.engine.collisions import Collision, Contacts, gap, overlap
 from sim.engine.dynamics import drive, settle
 from sim.engine.geometry import wrap
 from sim.engine.level import LOOK, Level, Wall
@@ -57,7 +57,9 @@ class Motion:
             elif is_moved or not body.is_asleep:
                 body.ground = self._town.ground_height(body.x, body.y)
             body.is_asleep = body.rests()
+            body.pace = 0.0
             if not body.is_asleep:
+                body.pace = body.fastest()
                 awake.append(body)
             elif body.actor.acceleration != ZERO:
                 body.actor.acceleration = ZERO
@@ -106,9 +108,7 @@ class Motion:
         for body in self._bodies.values():
             if not body.actor.does_collide:
                 continue
-            go = body.radius + gain
-            if not body.is_asleep:
-                go += math.hypot(body.vx, body.vy) * delta_s
+            go = body.radius + gain + body.pace * delta_s
             spans.append((body.x - go, body.x + go, go, body))
         spans.sort(key=itemgetter(0))
         found = []
@@ -129,18 +129,21 @@ class Motion:
         for body in awake:
             if not body.actor.does_collide:
                 continue
-            go = (math.hypot(body.vx, body.vy) + 0.5 * HARDEST * delta_s) * delta_s + MARGIN
+            speed = body.pace + 0.5 * HARDEST * delta_s
+            go = (speed + body.radius * abs(body.spin)) * delta_s + MARGIN
             body.clear -= go
             if body.clear > 0.0:
                 continue
-            if go > LOOK:
+            complete = LOOK - body.radius  # m from the body's edge up to which walls are known
+            if go > complete:
                 near = [Wall(one) for one in self._level.near(body.x, body.y, go + body.radius)]
             else:
                 near = self._level.walls(body.x, body.y)
-            clear = LOOK
+            clear = complete
             for wall in near:
-                clear = min(clear, wall.distance(body.x, body.y))
-            body.clear = clear - body.radius - go
+                if wall.distance(body.x, body.y) - body.radius < clear:
+                    clear = min(clear, gap(body, wall))
+            body.clear = clear - go
             if body.clear <= 0.0:
                 near = [wall for wall in near if overlap(body, wall, go) is not None]
                 if near:
@@ -155,6 +158,7 @@ def _may_meet(a: Body, b: Body, delta_s: float) -> bool:
     if a.is_walker and b.is_walker:  # they step aside for each other
         return False
     closing = math.hypot(a.vx - b.vx, a.vy - b.vy) + HARDEST * delta_s
+    closing += a.pace - math.hypot(a.vx, a.vy) + b.pace - math.hypot(b.vx, b.vy)
     turning = (abs(a.spin) * a.radius + abs(b.spin) * b.radius) * delta_s
     return overlap(a, b, closing * delta_s + turning + MARGIN) is not None
 

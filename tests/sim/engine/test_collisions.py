@@ -4,7 +4,9 @@ import pytest
 
 from sim.engine.actors import Actor, VehicleControl, WalkerControl
 from sim.engine.collisions import Collision
-from sim.engine.geometry import Pose
+from sim.engine.geometry import Box, Pose
+from sim.engine.level import Level, Obstacle
+from sim.engine.motion import Motion
 from sim.engine.simulation import Engine
 
 FIELD_Y = -400.0  # open ground
@@ -126,3 +128,21 @@ def test_an_absurd_speed_costs_nobody_the_tick(engine: Engine) -> None:
     engine.set_velocity(rocket.id, (1e6, 0.0, 0.0))
     engine.tick(0.05)  # would list ten million cells of the level's grid
     assert rocket.pose.x == pytest.approx(5e4, rel=0.01)
+
+
+@pytest.mark.parametrize("speed", [4.0, 15.0, 45.0])
+@pytest.mark.parametrize("delta_s", [0.02, 0.05, 0.1])
+def test_no_speed_and_no_tick_takes_a_vehicle_into_a_wall_unseen(
+    engine: Engine, speed: float, delta_s: float
+) -> None:
+    """Free bodies take long steps: they must still see a wall in time."""
+    wall = Obstacle(Box(30.0, FIELD_Y, 0.4, 0.5, 8.0), 3)
+    motion = Motion(engine.town, Level([wall]))
+    actor = engine.spawn("vehicle.mitsubishi.fusorosa", Pose(0.0, FIELD_Y, -0.05))
+    motion.add(actor)
+    actor.constant_velocity = (speed, 0.0, 0.0)
+    hits = 0
+    for _ in range(round(40.0 / speed / delta_s)):
+        hits += len(motion.advance(delta_s))
+    assert hits > 0
+    assert actor.pose.x + actor.extent[0] < 31.0
