@@ -77,7 +77,7 @@ VEHICLES = (
     Row("bh.crossbike", "bicycle", "bicycle", (1.80, 0.60, 1.75), 85, 1.5, 12),
     Row("gazelle.omafiets", "bicycle", "bicycle", (1.85, 0.60, 1.75), 90, 1.2, 9),
     Row("diamondback.century", "bicycle", "bicycle", (1.75, 0.60, 1.75), 85, 1.6, 14),
-    Row("carlamotors.european_hgv", "truck", "truck", (7.60, 2.50, 3.60), 9000, 2.0, 28, 2),
+    Row("carlamotors.european_hgv", "truck", "truck", (7.40, 2.40, 3.60), 9000, 2.0, 28, 2),
     Row("dodge.charger_police", "car", "car_sedan", (4.97, 1.89, 1.54), 1900, 5.5, 65, 1,
         "emergency", BLACK),
     Row("dodge.charger_police_2020", "car", "car_sedan", (5.03, 1.91, 1.55), 1950, 5.5, 65, 2,
