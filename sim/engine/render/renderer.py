@@ -118,9 +118,11 @@ class Renderer:
         """Light of all pictures from the next tick on."""
         self._shading.set_weather(weather)
         light = self._shading.daylight
-        casts = self._casts_shadows and light.has_shadows
         sun = light.sun.astype(np.float64)
-        self._shadows = ShadowMaps(sun, self._static, self._raster) if casts else None
+        if not (self._casts_shadows and light.has_shadows):
+            self._shadows = None
+        elif self._shadows is None or not self._shadows.serves(sun):
+            self._shadows = ShadowMaps(sun, self._static, self._raster)
 
     def begin_tick(self, frame: int) -> None:
         """Forget last tick's pictures and poses; the next picture reads the scene anew."""

@@ -14,6 +14,7 @@ MAP_PIXELS = 1024
 MAP_METRES = 120.0  # a pixel is 0.117 m; raising it shows farther shadows with coarser edges
 CELL_METRES = 24.0  # maps stand on this grid, so that near cameras share one
 KEPT_STATIC_MAPS = 8  # 4 MiB each
+SUN_STEP = 0.004  # radians, a minute's way; the shadow of a 15 m house is off by 0.06 m or so
 COARSENESS = 10.0  # coarse meshes cast all shadows: what they leave out is below a map's pixel
 A_PIXEL_MORE = np.array([-1, 1, -1, 1], np.int32)  # around a box, against rounding
 KEPT_MAPS = 4  # with moving things, 4 MiB each
@@ -66,6 +67,13 @@ class ShadowMaps:
         self._static: OrderedDict[Cell, NDArray[np.float32]] = OrderedDict()
         self._maps: OrderedDict[Cell, _Map] = OrderedDict()
         self._tick = 0
+
+    def serves(self, sun: NDArray[np.float64]) -> bool:
+        """Whether these maps will do for another sun, which must have moved a little at most.
+
+        So a sun that wanders does not have all that stands still drawn anew at every tick.
+        """
+        return bool(self._sun @ sun > np.cos(SUN_STEP))
 
     def begin_tick(self) -> None:
         """Forget what moving things cast."""

@@ -11,6 +11,7 @@ from sim.engine.render.kernels.raster import find_farthest
 from sim.engine.render.mesh_store import MeshStore
 from sim.engine.render.renderer import CameraView, Renderer, projection
 from sim.engine.render.scene import Instance, Scene
+from sim.engine.weather import Weather
 from tests.sim.engine.render.conftest import box_mesh, ground, pose
 
 
@@ -143,3 +144,15 @@ def test_shadow_maps_forget_where_things_were(textures):
     fresh = Renderer(scene, noise=0)
     fresh.begin_tick(2)
     np.testing.assert_array_equal(used.render(view).bgr, fresh.render(view).bgr)
+
+
+def test_a_wandering_sun_moves_its_shadows_in_small_steps(textures):
+    scene = Scene(textures, weather=Weather(sun_azimuth=0.0, sun_altitude=0.8))
+    scene.static.append(ground())
+    renderer = Renderer(scene, noise=0)
+    first = renderer._shadows
+    for azimuth, is_same in ((0.001, True), (0.003, True), (0.5, False)):
+        renderer.set_weather(Weather(sun_azimuth=azimuth, sun_altitude=0.8))
+        assert (renderer._shadows is first) == is_same
+    renderer.set_weather(Weather(sun_altitude=-0.5))
+    assert renderer._shadows is None
