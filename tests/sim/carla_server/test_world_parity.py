@@ -37,8 +37,12 @@ def drive_through(server, out):
 
 
 @pytest.fixture(scope="module")
-def through_the_server(server_process, tmp_path_factory):
-    return drive_through(server_process, tmp_path_factory.mktemp("actor"))
+def through_the_server(tmp_path_factory):
+    server = Server()  # of its own: what other scripts did to the weather would show
+    try:
+        return drive_through(server, tmp_path_factory.mktemp("actor"))
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="module")
