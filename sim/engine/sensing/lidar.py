@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST_CHANNELS: Final = 512
 MOST_POINTS_PER_S: Final = 20e6
 LONGEST_RANGE_M: Final = 2000.0
+MOST_IN_BUNDLE: Final = 16  # rays that share a search; quickest, where they span at most the arc
+BUNDLE_ARC: Final = math.radians(16.0)
 MOST_RAYS: Final = 4_000_000  # of one message, whatever its time step
 
 
@@ -134,15 +136,19 @@ class Lidar:
         own, echo = self.settings, self.settings.echo
         steps = int(own.points_per_s * delta_s / own.channels + 0.5)
         steps = min(steps, MOST_RAYS // own.channels)
-        beams = self._beams(steps, own.turns_per_s * own.width * delta_s)
+        arc = own.turns_per_s * own.width * delta_s
+        beams = self._beams(steps, arc)
         channel = np.repeat(np.arange(own.channels), steps)
         if echo is not None and echo.lost_anyway > 0.0:
             is_sent = self._random.random(len(beams), np.float32) >= echo.lost_anyway
             beams, channel = beams[is_sent], channel[is_sent]
         origin = np.array([pose.x, pose.y, pose.z])
+        apart = arc / max(1.0, len(beams) / own.channels)  # of neighbours that are sent
+        bundle = int(min(MOST_IN_BUNDLE, max(1.0, BUNDLE_ARC / max(apart, 1e-9))))
         hits = rays.cast(
-            origin, beams, own.reach, rotation=pose.rotation(), with_cosine=echo is None
-        )
+            origin, beams, own.reach, rotation=pose.rotation(), bundle=bundle,
+            with_cosine=echo is None,
+        )  # fmt: skip
         return self._returned(beams, channel, hits)
 
     def _beams(self, steps: int, arc: float) -> NDArray[np.float32]:
