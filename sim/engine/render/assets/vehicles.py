@@ -10,7 +10,8 @@ from sim.engine.render.assets.cars import car
 from sim.engine.render.assets.cycles import bicycle, motorcycle
 from sim.engine.render.assets.heavy_vehicles import truck
 from sim.engine.render.assets.vehicle_parts import Extent, VehicleAsset
-from sim.engine.render.mesh_builder import coarse_mesh, merge_meshes
+from sim.engine.render.mesh_builder import merge_meshes
+from sim.engine.render.mesh_coarse import coarse_mesh
 from sim.engine.render.scene import Mesh
 
 # Length, width without mirrors, height; metres.
