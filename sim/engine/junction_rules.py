@@ -12,10 +12,13 @@ from sim.engine.lanes import Lane, LaneGraph, LaneId
 from sim.engine.town import Town
 
 PATHS_MEET = 2.8  # m between two paths under which cars of 2 m do not pass each other
+LONG_PATHS_MEET = 4.3  # m; the same in turns for long vehicles, whose rears cut corners
+LONG = 3.0  # m, half length from which a vehicle is long
 TURN_TIME = 5.0  # s that it takes from the line until the rear is clear
 LETTING_THROUGH = 2.0  # m/s^2 with which one stops to let another turn
 PAST_LINE = -4.0  # m beyond the line from which one counts as in the junction
 NEAR_LINE = 12.0  # m; who is closer comes first even while standing
+NOBODY: set[int] = set()
 OPPOSITE = 2.5  # rad; approaches that face each other differ by more in heading
 RANK = {"": 3, "priority": 2, "light": 2, "yield": 1, "stop": 1}  # the higher one drives first
 
@@ -35,11 +38,13 @@ class JunctionRules:
 
     Attributes:
         conflicts: for every junction lane, those from other approaches whose paths meet it.
+        beside: for every junction lane, those on which a long vehicle is in the way, or is met.
         gives_way: for every junction lane, the lanes before the junction that come first.
     """
 
     def __init__(self, town: Town) -> None:
         self.conflicts = path_conflicts(town.lanes)
+        self.beside = path_conflicts(town.lanes, LONG_PATHS_MEET, only_turns=True)
         self.gives_way = {
             lane_id: _superiors(town.lanes, town.lanes[lane_id], others)
             for lane_id, others in self.conflicts.items()
@@ -52,6 +57,7 @@ class JunctionRules:
         claims: dict[LaneId, set[int]],
         occupants: dict[LaneId, list[Occupant]],
         has_waited: bool,
+        long_ones: set[int] = NOBODY,
     ) -> bool:
         """No one else claims a path that meets `lane`, and no one comes who goes first.
 
@@ -60,6 +66,10 @@ class JunctionRules:
         conflicts = self.conflicts[lane.id]
         if any(claims.get(other, set()) - {actor_id} for other in conflicts):
             return False
+        for other in self.beside[lane.id]:
+            met = claims.get(other, set()) - {actor_id}
+            if met and (actor_id in long_ones or met & long_ones):
+                return False
         return not any(
             self._comes_first(one, conflicts, occupants.get(one.id, []), has_waited)
             for one in self.gives_way[lane.id]
@@ -84,8 +94,16 @@ class JunctionRules:
         return is_in_the_way and distance <= limit
 
 
-def path_conflicts(lanes: LaneGraph) -> dict[LaneId, list[LaneId]]:
-    """For every driving junction lane, those from other approaches whose paths meet it."""
+def path_conflicts(
+    lanes: LaneGraph, distance: float = PATHS_MEET, *, only_turns: bool = False
+) -> dict[LaneId, list[LaneId]]:
+    """For every driving junction lane, those from other approaches whose paths meet it.
+
+    Args:
+        lanes: of the town.
+        distance: metres between two paths under which they meet.
+        only_turns: one of the two has to turn.
+    """
     inside: dict[int, list[Lane]] = defaultdict(list)
     for lane in lanes.lanes.values():
         if lane.is_junction and lane.kind == "driving":
@@ -93,15 +111,20 @@ def path_conflicts(lanes: LaneGraph) -> dict[LaneId, list[LaneId]]:
     found: dict[LaneId, list[LaneId]] = {}
     for members in inside.values():
         for a in members:
-            found[a.id] = [b.id for b in members if _paths_meet(a, b)]
+            found[a.id] = [
+                b.id
+                for b in members
+                if _paths_meet(a, b, distance)
+                and not (only_turns and a.turn == b.turn == "straight")
+            ]
     return found
 
 
-def _paths_meet(a: Lane, b: Lane) -> bool:
+def _paths_meet(a: Lane, b: Lane, distance: float) -> bool:
     if a is b or set(a.predecessors) & set(b.predecessors):
         return False
     apart = np.linalg.norm(a.centre[:, None, :2] - b.centre[None, :, :2], axis=2)
-    return bool(apart.min() < PATHS_MEET)
+    return bool(apart.min() < distance)
 
 
 def _superiors(lanes: LaneGraph, lane: Lane, conflicts: list[LaneId]) -> list[Lane]:

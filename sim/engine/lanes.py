@@ -193,15 +193,19 @@ class LaneGraph:
         return None
 
     def height_at(self, x: float, y: float, kind: LaneKind) -> float | None:
-        """Height of the lane of a kind that lies under a point, metres, or None."""
+        """Height of the nearest lane of a kind under a point, metres, or None where there is none.
+
+        The lane's centre line is looked at: lanes do not slope sideways.
+        """
+        best: tuple[float, float] | None = None
         for lane, i in self._cells[kind].get((math.floor(x / CELL), math.floor(y / CELL)), []):
             s, _, distance, _ = project(lane, i, x, y)
             half = lane.width if lane.widths is None else max(lane.widths[i : i + 2])
-            if distance <= half / 2 + EDGE_SLACK:
+            if distance <= half / 2 + EDGE_SLACK and (best is None or distance < best[0]):
                 share = (s - lane.lengths[i]) / (lane.lengths[i + 1] - lane.lengths[i])
                 low, high = lane.points[i][2], lane.points[i + 1][2]
-                return low + share * (high - low)
-        return None
+                best = (distance, low + share * (high - low))
+        return None if best is None else best[1]
 
     def is_near(self, x: float, y: float, distance: float, kind: LaneKind) -> bool:
         """A centre line runs within `distance` metres, at most `SURE_DISTANCE`, of a point."""

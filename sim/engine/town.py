@@ -197,7 +197,7 @@ def forget_towns() -> None:
     _generate.cache_clear()
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=6)
 def _generate(name: TownName) -> Town:
     from sim.engine.towns.generate import generate  # the generator imports this module
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sim.engine.actors import Actor, VehicleControl
 from sim.engine.dynamics import pedals, steer_limit
-from sim.engine.junction_rules import JunctionRules, Occupant
+from sim.engine.junction_rules import LONG, JunctionRules, Occupant
 from sim.engine.lane_path import LaneMarks, LanePath
 from sim.engine.lanes import Lane, LaneId
 from sim.engine.town import Town
@@ -71,6 +71,7 @@ class Traffic:
         self._marks = LaneMarks(town.lanes)
         self._rules = JunctionRules(town)
         self._drivers: dict[int, Driver] = {}
+        self._long: set[int] = set()
 
     def adopt(self, actor_id: int) -> None:
         """Drive a vehicle from now on."""
@@ -92,6 +93,7 @@ class Traffic:
             self._find_place(driver, actor)
             driver.waited = driver.waited + delta_s if actor.speed < 0.1 else 0.0
         bodies = [one for one in actors.values() if one.has_body and one.parent is None]
+        self._long = {one.id for one in bodies if one.extent[0] > LONG}
         occupants = self._occupants(bodies)
         claims = self._claims(bodies)
         for driver, actor in drivers:
@@ -268,7 +270,9 @@ class Traffic:
         if any(path.s < one.s <= lane.stop_s - one.half_length for one in queue):
             return None  # whoever is first in the queue asks first
         turn, leave = path.lanes[1], path.lanes[2]
-        is_free = self._rules.may_enter(actor.id, turn, claims, occupants, driver.waited > PATIENCE)
+        is_free = self._rules.may_enter(
+            actor.id, turn, claims, occupants, driver.waited > PATIENCE, self._long
+        )
         if is_free and _has_room(actor, occupants.get(leave.id, [])):
             driver.granted = turn.id
             claims[turn.id].add(actor.id)
