@@ -9,18 +9,19 @@ from dataclasses import dataclass
 class Weather:
     """What the sky does; the fourteen parameters of CARLA's `WeatherParameters`.
 
-    The default is the clear noon of this world.
+    The default is the clear noon of this world. All are seen in pictures; physics knows none.
 
     Attributes:
         cloudiness: percent of the sky, 0 to 100.
         precipitation: percent of the heaviest rain.
         precipitation_deposits: percent of the road under puddles.
-        wind_intensity: percent.
+        wind_intensity: percent; slants the rain, moves nothing.
         sun_azimuth: radians from east, counter-clockwise, of the direction towards the sun.
         sun_altitude: radians above the horizon; below 0 it is night.
         fog_density: percent.
         fog_distance: metres from the camera to where the fog begins.
-        fog_falloff: how fast the fog thins with height, per 100 m; 0 fills the sky.
+        fog_falloff: how fast the fog thins with height; 0 fills the sky, along the street it is as
+            dense everywhere.
         wetness: percent of how wet surfaces are.
         scattering_intensity: of light in fog, 1 is ordinary.
         mie_scattering_scale: haze by large particles, 0.03 is ordinary.

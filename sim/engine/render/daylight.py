@@ -75,7 +75,8 @@ def daylight(weather: Weather) -> Daylight:
     air[at.HAZE_PER_M] = _haze_per_m(weather)
     air[at.FOG_PER_M] = fog
     air[at.FOG_START] = weather.fog_distance
-    air[at.GAIN] = 1.0 + 1.2 * (1.0 - _smooth((altitude + 6.0) / 14.0)) + 0.12 * veil
+    low, dark = 1.0 - _smooth(altitude / 18.0), 1.0 - _smooth((altitude + 8.0) / 12.0)
+    air[at.GAIN] = 1.0 + 0.4 * low + 0.8 * dark + 0.15 * veil  # what a camera does by itself
     air[at.WET] = wetness(weather)
     deposits = max(weather.precipitation_deposits, 0.4 * weather.precipitation)
     air[at.PUDDLES] = min(deposits, 100.0) / 100.0

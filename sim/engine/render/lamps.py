@@ -12,7 +12,7 @@ from sim.engine.render.scene import LAMP_STATE, NIGHT_LAMP, Instance, LampSpot
 
 MOST_LAMPS = 16  # the nearest that light one picture; each costs what it shines on
 FARTHEST_M = 130.0  # lamps beyond light too few pixels
-POWER = 0.8  # light on a surface that faces a lamp from near
+POWER, BEAM_POWER = 0.85, 1.5  # light on a surface that faces a lamp, or a head lamp, from near
 WIDE_BEAM = 0.15  # cosine at the edge of a lamp's light
 HEAD_BEAM, HEAD_REACH_M = 0.86, 12.0  # the same of a head lamp; lamps that reach farther are some
 
@@ -99,7 +99,7 @@ def _table(instances: Iterable[Instance], is_night: bool) -> NDArray[np.float64]
                 [
                     *(turn @ np.asarray(spot.position) + origin),
                     spot.reach_m,
-                    *(POWER * np.asarray(spot.colour)),
+                    *((BEAM_POWER if is_beam else POWER) * np.asarray(spot.colour)),
                     *(turn @ np.asarray(spot.direction)),
                     HEAD_BEAM if is_beam else WIDE_BEAM,
                 ]

@@ -130,7 +130,8 @@ class Shading:
 
     def begin_tick(self, dynamic: Iterable[Instance]) -> None:
         """Read which lamps of moving things burn."""
-        self._lamps.update(dynamic, self.daylight.is_night)
+        shows = self.daylight.is_night or self.daylight.glow > 0
+        self._lamps.update(dynamic if shows else (), self.daylight.is_night)
 
     def shade(self, shot: Shot, target: Target) -> NDArray[np.uint8]:
         """Write `target` and return the picture, (H, W, 3) uint8 BGR."""
