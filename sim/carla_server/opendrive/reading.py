@@ -31,7 +31,7 @@ def read_opendrive(xodr: str, patience_s: float = LONGEST_READING_S) -> Survey:
         raise OpenDriveError(f"at most {LARGEST_FILE >> 20} MiB expected, got {len(xodr) >> 20}")
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "sim.carla_server.opendrive.surveyor"],
+            [sys.executable, "-m", "sim.carla_server.opendrive"],
             input=xodr.encode("utf-8", "surrogateescape"),
             capture_output=True,
             timeout=patience_s,

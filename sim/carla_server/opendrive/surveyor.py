@@ -1,7 +1,7 @@
-"""The process that lets the client's own map parser at a user's file: it may crash or take long.
+"""Surveys a user's file with the client's own map parser, in a process that it may take down.
 
-`python -m sim.carla_server.opendrive.surveyor` reads OpenDRIVE from standard input and writes a
-`Survey` as MessagePack; it ends with `REFUSED` and the reason instead where no town can be made.
+`python -m sim.carla_server.opendrive` reads OpenDRIVE from standard input and writes a `Survey` as
+MessagePack; it ends with `REFUSED` and the reason instead where no town can be made.
 """
 
 from __future__ import annotations
@@ -61,19 +61,31 @@ def survey(xodr: str) -> Survey:
         OpenDriveError: no town can be made of it.
     """
     root = parse_opendrive(xodr)
-    import carla
-
     if restate(root):
         xodr = ElementTree.tostring(root, encoding="unicode")
     try:
-        parsed = carla.Map("OpenDriveMap", xodr)
+        found = _surveyed(root, xodr)
     except (RuntimeError, IndexError, ValueError) as error:
         raise OpenDriveError(f"a map that CARLA's parser takes expected, got: {error}") from None
-    lanes = [lane for road in root.findall("road") for lane in _road_lanes(parsed, road)]
-    if not lanes:
+    if not found.lanes:
         raise OpenDriveError("lanes with a width expected, got none")
-    corners = [(p.x, -p.y, p.z) for p in parsed.get_crosswalks()]
-    return Survey(xodr, lanes, _signals(parsed, root), list(_outlines(corners)))
+    return found
+
+
+def _surveyed(root: Element, xodr: str) -> Survey:
+    import carla
+
+    parsed = carla.Map("OpenDriveMap", xodr)
+    lanes = [lane for road in root.findall("road") for lane in _road_lanes(parsed, road)]
+    return Survey(xodr, lanes, _signals(parsed, root), list(_outlines(_crosswalks(parsed))))
+
+
+def _crosswalks(parsed: carla.Map) -> list[tuple[float, float, float]]:
+    """Corners of all crosswalks; none where one of them lies beside its road."""
+    try:
+        return [(p.x, -p.y, p.z) for p in parsed.get_crosswalks()]
+    except RuntimeError:
+        return []
 
 
 def _road_lanes(parsed: carla.Map, road: Element) -> Iterator[LaneRecord]:
@@ -256,7 +268,3 @@ def _outlines(
             outline = []
         else:
             outline.append(corner)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -82,7 +82,8 @@ def _check_shape(road: Element, name: str) -> None:
         for key in ("x", "y"):
             if abs(value := number(piece, key, where)) > FARTHEST:
                 raise OpenDriveError(
-                    f"{where}: {key} within {FARTHEST:g} m expected, got {value:g}"
+                    f"{where}: {key} within {FARTHEST:g} m expected, got {value:g}; "
+                    "shift the map towards its origin"
                 )
         if not any(piece.find(shape) is not None for shape in SHAPES):
             raise OpenDriveError(f"{where}: one of {', '.join(SHAPES)} expected, got none")

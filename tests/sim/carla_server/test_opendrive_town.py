@@ -177,6 +177,26 @@ def test_lines_are_painted_as_the_file_says(ring):
     assert textures.count("marking_white") >= 8
 
 
+def test_a_file_that_the_parser_does_not_survive_is_refused():
+    """A lane that leads to one that is not there ends the process that parses it."""
+    lane = (
+        '<lane id="-1" type="driving"><link><successor id="-7"/></link>'
+        '<width sOffset="0" a="3.5" b="0" c="0" d="0"/></lane>'
+    )
+    roads = "".join(
+        f'<road id="{k}" length="50" junction="-1"><link>{link}</link><planView>'
+        '<geometry s="0" x="0" y="0" hdg="0" length="50"><line/></geometry></planView><lanes>'
+        f'<laneSection s="0"><center><lane id="0" type="none"/></center><right>{lane}</right>'
+        "</laneSection></lanes></road>"
+        for k, link in (
+            (1, '<successor elementType="road" elementId="2" contactPoint="start"/>'),
+            (2, ""),
+        )
+    )
+    with pytest.raises(OpenDriveError, match=r"parser failed on it \(status -\d+\)"):
+        town_from_opendrive(f"<OpenDRIVE>{roads}</OpenDRIVE>")
+
+
 def test_a_file_that_takes_too_long_is_refused():
     with pytest.raises(OpenDriveError, match=r"a map within 0\.01 s expected"):
         read_opendrive((MAPS / "ring.xodr").read_text(), patience_s=0.01)
