@@ -14,7 +14,7 @@ from sim.engine.sensing.layout import CUTOUT, TWO_SIDED, Meshes, Pictures, Place
 from sim.engine.sensing.tracing import incidence, trace, turned
 
 TRIANGLES_IN_LEAF = 2  # fastest of 1, 2, 3, 4, 6 in a town
-KEPT_MESHES = 4096  # meshes that were once in the scene; beyond it those that left are forgotten
+KEPT_TRIANGLES = 1_500_000  # of meshes that were once in the scene, about 100 bytes each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,9 +40,14 @@ class RayScene:
     """The meshes of one town's scene, ready for rays; one caller at a time.
 
     The level is sorted once (some tenths of a second for a town), the actors anew in each tick.
+
+    Args:
+        kept_triangles: beyond so many, meshes that have left the scene are forgotten; lowering it
+            costs sorting the level again whenever that happens.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept_triangles: int = KEPT_TRIANGLES) -> None:
+        self._kept_triangles = kept_triangles
         self._scene: Scene | None = None
         self._level: tuple[Instance, ...] = ()
         self._version = -1
@@ -52,6 +57,11 @@ class RayScene:
         self._placed: Placed | None = None
         self._ids = np.zeros(0, np.uint32)
         self._tags = np.zeros(0, np.uint8)
+
+    @property
+    def triangles(self) -> int:
+        """Triangles of all meshes that are kept, each counted once."""
+        return self._library.triangles
 
     def update(self, scene: Scene, version: int) -> None:
         """Take over the scene; nothing happens while `version` stays the same."""
@@ -64,9 +74,10 @@ class RayScene:
             return
         self._version = version
         moving = tuple(scene.dynamic.values())
-        if self._library.count > KEPT_MESHES + len(self._level) + len(moving):
+        if self._library.triangles > self._kept_triangles:
             self._library = _MeshLibrary()
             self._still = _Instances.of(self._level, self._library)
+            self._kept_triangles = max(self._kept_triangles, 2 * self._library.triangles)
         self._place(_Instances.of(moving, self._library))
 
     def cast(
@@ -183,9 +194,9 @@ class _MeshLibrary:
         self._nodes = self._triangles = 0
 
     @property
-    def count(self) -> int:
-        """Number of meshes."""
-        return len(self._kept)
+    def triangles(self) -> int:
+        """Triangles of all meshes."""
+        return self._triangles
 
     def meshes(self) -> Meshes:
         """Return all in one."""

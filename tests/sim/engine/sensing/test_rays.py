@@ -104,6 +104,22 @@ def test_actors_are_met_where_they_are_now():
     assert (last.distance[0], last.instance_id[0]) == (30.0, 1 << 24)
 
 
+def test_meshes_that_have_left_are_forgotten():
+    scene = scene_of([instance_of(wall_mesh(), Pose(x=30.0), 1 << 24)])
+    rays = RayScene(kept_triangles=40)
+    ray = unit([[1, 0, 0]])
+    sizes = []
+    for k in range(100):  # a walker that takes a new shape in every tick
+        scene.dynamic[5] = instance_of(wall_mesh(2.0), Pose(x=8.0 + 0.1 * k), 5, 12)
+        rays.update(scene, k)
+        assert rays.cast(ORIGIN, ray, 50.0).distance[0] == pytest.approx(8.0 + 0.1 * k)
+        sizes.append(rays.triangles)
+    assert max(sizes) <= 44 and sizes[-1] >= 4
+    scene.dynamic.clear()
+    rays.update(scene, 100)
+    assert rays.cast(ORIGIN, ray, 50.0).distance[0] == pytest.approx(30.0)
+
+
 def test_incidence_is_the_cosine_to_the_normal(wall):
     angles = np.radians([0.0, 30.0, 60.0])
     directions = unit(np.stack([np.cos(angles), np.sin(angles), 0 * angles], 1))
