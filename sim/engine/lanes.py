@@ -21,6 +21,7 @@ SURE_DISTANCE = 2.5  # m up to which the cell alone is sure to hold the nearest 
 LONGEST_PIECE = 4.0  # m; no centre line has samples farther apart
 EDGE_SLACK = 0.01  # m by which a lane reaches over its edge
 STILL_ON = 1.0  # m from a lane's middle within which one is on it and on no other
+SAME_LEVEL = 1.5  # m of height within which a lane is at hand; a bridge is higher
 MAX_HEADING_COST = 3.0  # m that a lane running the other way counts as farther off
 
 
@@ -151,7 +152,12 @@ class LaneGraph:
         return self.lanes[lane_id]
 
     def nearest(
-        self, x: float, y: float, yaw: float | None = None, kind: LaneKind = "driving"
+        self,
+        x: float,
+        y: float,
+        yaw: float | None = None,
+        kind: LaneKind = "driving",
+        z: float | None = None,
     ) -> tuple[Lane, float, float]:
         """The lane under a point, how far along it the point is, and how far left of its centre.
 
@@ -160,16 +166,17 @@ class LaneGraph:
             y: metres north.
             yaw: heading, radians; where given, lanes that run another way count as farther off.
             kind: which lanes to look at.
+            z: height, metres; where given, lanes on another level count as farther off.
 
         Returns:
             (lane, s, offset): metres along the lane, metres to the left of its centre line.
         """
         pieces = self._cells[kind].get((math.floor(x / CELL), math.floor(y / CELL)), [])
-        found = _best(pieces, x, y, yaw)
+        found = _best(pieces, x, y, yaw, z)
         if found is None or found[0] > SURE_DISTANCE:
             away = np.hypot(self._middles[kind][:, 0] - x, self._middles[kind][:, 1] - y)
             close = np.flatnonzero(away < away.min() + LONGEST_PIECE)
-            found = _best([self._pieces[kind][i] for i in close], x, y, yaw)
+            found = _best([self._pieces[kind][i] for i in close], x, y, yaw, z)
         assert found is not None
         return found[1:]
 
@@ -221,14 +228,16 @@ def _middle(lane: Lane, i: int) -> tuple[float, float]:
 
 
 def _best(
-    pieces: list[Piece], x: float, y: float, yaw: float | None
+    pieces: list[Piece], x: float, y: float, yaw: float | None, z: float | None
 ) -> tuple[float, Lane, float, float] | None:
-    """(distance with the cost of heading, lane, s, offset) of the nearest piece."""
+    """(distance with the costs of heading and level, lane, s, offset) of the nearest piece."""
     best: tuple[float, Lane, float, float] | None = None
     for lane, i in pieces:
         s, offset, distance, heading = project(lane, i, x, y)
         if yaw is not None:
             distance += MAX_HEADING_COST * abs(wrap(heading - yaw)) / math.pi
+        if z is not None:
+            distance += max(abs(lane.points[i][2] - z) - SAME_LEVEL, 0.0)
         if best is None or distance < best[0] - 1e-9:
             best = (distance, lane, s, offset)
     return best

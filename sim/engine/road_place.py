@@ -42,7 +42,7 @@ class RoadPlaces:
             if abs(x - kx) < SAME_PLACE and abs(y - ky) < SAME_PLACE and yaw == kyaw:
                 return
         if known is None or not self._goes_on(actor, known[0], x, y, yaw):
-            lane, s, offset = self._town.lanes.nearest(x, y, yaw)
+            lane, s, offset = self._town.lanes.nearest(x, y, yaw, z=pose.z)
             actor.lane, actor.lane_s, actor.lane_offset = lane, s, offset
             actor.speed_limit = lane.speed_limit
             self._stand(actor, self._piece_at(lane, s), x, y, yaw)
