@@ -20,7 +20,7 @@ from rich.table import Table
 from sim.engine.geometry import Pose
 from sim.engine.look import Look
 from sim.engine.pictures import Pictures
-from sim.engine.render.renderer import CameraView
+from sim.engine.render.renderer import CameraView, Picture
 from sim.engine.render.stages import Stages
 from sim.engine.simulation import Engine, SpawnCollision
 from sim.engine.town import build_town
@@ -79,25 +79,30 @@ class Variant:
         threads: int = 1,
         repeat: int = 1,
         weather: Weather | None = None,
+        ahead: float = 0.0,
     ) -> None:
         self._engine = engine
         self._size = size
         self._cameras = cameras
         self._repeat = repeat
+        self._ahead = ahead  # metres from the roof's middle
         self.pictures = Pictures(engine.town, 1, shadows=shadows, threads=threads, noise_seed=1)
         self.pictures.wear(Look(weather=weather or Weather()))
 
-    def draw(self) -> None:
+    def draw(self) -> list[Picture]:
         """This tick's pictures: cameras above the first cars, looking forward."""
-        roof = Pose(0.0, 0.0, 2.0).matrix()
-        engine = self._engine
+        roof = Pose(self._ahead, 0.0, 2.0).matrix()
+        engine, taken = self._engine, []
         cars = [a for a in engine.actors.values() if a.blueprint.id.startswith("vehicle.")]
         for _ in range(self._repeat):
             for car in cars[: self._cameras]:
                 view = CameraView(*self._size, 90.0, car.pose.matrix() @ roof)
-                self.pictures.take(
-                    view, engine.actors, engine.frame, engine.frame, engine.elapsed_s
+                taken.append(
+                    self.pictures.take(
+                        view, engine.actors, engine.frame, engine.frame, engine.elapsed_s
+                    )
                 )
+        return taken
 
 
 def compare(engine: Engine, rounds: int) -> None:
@@ -131,7 +136,7 @@ Times = dict[str, list[float]]
 
 
 def measure(
-    engine: Engine, works: dict[str, Callable[[], None]], rounds: int
+    engine: Engine, works: dict[str, Callable[[], object]], rounds: int
 ) -> tuple[Times, Times]:
     """CPU and wall milliseconds of each work, a value per round; all see the same ticks."""
     cpu: Times = {name: [] for name in works}
