@@ -64,9 +64,11 @@ class Maps:
                 engine.give_ids_from(world.engine.next_id)
                 has_moved = world.engine.town is not town
                 world.begin_episode(engine, reset_settings=reset_settings)
-            del engine
+            del engine, town
             if has_moved:
-                _free()
+                forget_towns()
+                forget_levels()
+            _free()
 
     def _town(self, world: ServedWorld, name: str) -> Town:
         if name == FOREIGN_NAME and self._foreign is not None:
@@ -80,9 +82,7 @@ class Maps:
 
 
 def _free() -> None:
-    """Let go of the towns before: what is kept of them, and what refers to itself."""
-    forget_towns()
-    forget_levels()
-    gc.collect()  # an engine, its actors and its renderer refer to each other
+    """Let go of the engine before: it, its actors and its renderer refer to each other."""
+    gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # glibc keeps freed memory otherwise; others lack the call
