@@ -43,7 +43,7 @@ def transform_floats(pose: Pose) -> tuple[float, float, float, float, float, flo
         -pose.y,
         pose.z,
         math.degrees(pose.pitch),
-        math.degrees(-pose.yaw),
+        math.degrees(-wrap(pose.yaw)),
         math.degrees(pose.roll),
     )
 

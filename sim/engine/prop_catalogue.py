@@ -94,7 +94,7 @@ PROPS: tuple[Prop, ...] = (
 
 
 UNREAL_MESH = "static.prop.mesh"
-"""CARLA's prop of any Unreal asset: it is listed, and nothing here can show it."""
+"""CARLA's prop of any Unreal asset: spawned without one it is an invisible point."""
 
 
 def prop_blueprints() -> list[Blueprint]:

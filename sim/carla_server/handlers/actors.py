@@ -89,12 +89,12 @@ def spawn(
     Raises:
         RpcFailure: unknown blueprint or parent, a clash, or impossible attributes.
     """
-    if description.id == UNREAL_MESH:
-        raise RpcFailure(
-            f"{UNREAL_MESH} shows an asset of Unreal's, and there are none here: use another "
-            "static.prop"
-        )
     attributes = {attribute.id: attribute.value for attribute in description.attributes}
+    if description.id == UNREAL_MESH and attributes.get("mesh_path"):
+        raise RpcFailure(
+            f"{UNREAL_MESH}: expected no mesh_path, got '{attributes['mesh_path']}', an asset of "
+            "Unreal's, and there are none here: use another static.prop"
+        )
     try:
         if description.id.startswith("sensor.") and description.id in world.engine.blueprints:
             check_sensor(world.engine.blueprints[description.id], attributes)

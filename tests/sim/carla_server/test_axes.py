@@ -64,3 +64,9 @@ def test_there_and_back():
 
 def test_a_left_turn_has_negative_yaw_rate():
     assert spin_to_carla((0.0, 0.0, math.radians(10.0)))[2] == pytest.approx(-10.0)
+
+
+@pytest.mark.parametrize("yaw", [math.pi, -math.pi])
+def test_spawning_at_a_point_that_looks_west_keeps_its_yaw(yaw):
+    point = transform_from_pose(Pose(yaw=yaw))
+    assert transform_from_pose(pose_from_transform(point)) == point

@@ -153,6 +153,7 @@ def test_spring_arms_are_told_from_rigid_ones(call, car, server):
 def test_a_prop_of_an_unreal_asset_is_refused_with_a_reason(call):
     prop = description(call, "static.prop.mesh", mesh_path="/Game/Carla/Static/Car/SM_Car")
     assert "asset of Unreal's" in call.failure("spawn_actor", prop, FIELD)
+    assert call.value("spawn_actor", description(call, "static.prop.mesh"), FIELD)[0] > 0
 
 
 # ---- Ackermann
