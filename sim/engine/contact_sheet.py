@@ -82,7 +82,7 @@ def _floor() -> Instance:
     return Instance(builder.build("floor"), np.eye(4), semantic_tag=1)
 
 
-def _actor(number: int, blueprint: Blueprint) -> Actor:
+def actor_of(number: int, blueprint: Blueprint) -> Actor:
     """An actor of a blueprint, painted with one of its colours in turn."""
     attributes = {one.id: one.value for one in blueprint.attributes}
     for one in blueprint.attributes:
@@ -108,7 +108,7 @@ def road_users() -> Image:
     vehicles.sort(key=lambda one: (one.semantic_tag, one.id))
     strips = []
     for number, blueprint in enumerate(vehicles, 1):
-        actor = _actor(number, blueprint)
+        actor = actor_of(number, blueprint)
         tiles = [studio.view(actor, VEHICLE_TILE, yaw) for yaw in VIEWS]
         strips.append(_labelled(tiles, blueprint.id.partition(".")[2]))
     while len(strips) % COLUMNS:
@@ -117,7 +117,7 @@ def road_users() -> Image:
     walkers = [one for one in blueprints if one.kind == "walker"][:WALKERS_SHOWN]
     figures = []
     for number, blueprint in enumerate(walkers, 1):
-        actor = _actor(number, blueprint)
+        actor = actor_of(number, blueprint)
         if number % 3:  # walking, else standing
             actor.velocity, actor.walked = (1.4, 0.0, 0.0), 0.23 * number
         tiles = [studio.view(actor, WALKER_TILE, yaw) for yaw in VIEWS]
