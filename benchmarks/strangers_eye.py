@@ -9,7 +9,8 @@ user has when it is drawn alone (the truth's own visibility is a share of the 3D
 which a person fills a third). One is recalled where a detection of score
 0.3 or more overlaps it by IoU 0.5 or more and names a class of its group: car, truck or bus for
 what has more than two wheels; motorcycle, bicycle or person for two-wheelers with their riders;
-person for walkers. A detection over 40 px is false where it overlaps no road user by 0.3.
+person for walkers. A detection over 40 px is false where it overlaps no road user by 0.3 and is
+not filled to 0.3 by pixels of road users: parked cars are level objects, which have no truth.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ from vehicle.perception.yolox import YoloxDetector
 MODEL = Path(__file__).resolve().parents[2] / "shared/data/yolox_nano.onnx"
 WIDTH, HEIGHT, FOV_DEG = 640, 384, 90.0
 SCORE, IOU, NEAR_IOU = 0.3, 0.5, 0.3
+ROAD_USER_TAGS = (12, 13, 14, 15, 16, 18, 19)  # CityObjectLabel
 LEAST_HEIGHT, LEAST_VISIBILITY = 40.0, 0.5  # px, share
 DELTA_S, BETWEEN_TICKS, WARM_UP_TICKS = 0.1, 5, 40
 VEHICLES, WALKERS = 70, 60
@@ -101,6 +103,7 @@ class Result:
         names: dict[int, str],
         found: Detections,
         source: str,
+        on_road_users: NDArray[np.bool_] | None = None,
     ) -> list[bool]:
         """Count one picture; returns whether each truth was recalled."""
         xyxy = np.array([truth.xyxy for truth in truths], np.float32).reshape(-1, 4)
@@ -129,8 +132,18 @@ class Result:
                 continue
             tally = self.groups[GROUP[name]]
             tally.detections += 1
-            tally.false += not len(truths) or bool(overlap[:, k].max() < NEAR_IOU)
+            is_near = len(truths) > 0 and bool(overlap[:, k].max() >= NEAR_IOU)
+            tally.false += not is_near and filled(on_road_users, found.xyxy[k]) < NEAR_IOU
         return recalled
+
+
+def filled(mask: NDArray[np.bool_] | None, xyxy: NDArray[np.float32]) -> float:
+    """Share of a box's pixels that a mask (H, W) has."""
+    if mask is None:
+        return 0.0
+    x1, y1, x2, y2 = (max(int(v), 0) for v in xyxy)
+    inside = mask[y1:y2, x1:x2]
+    return float(inside.mean()) if inside.size else 0.0
 
 
 def is_large(truth: TruthBox) -> bool:
@@ -153,6 +166,7 @@ class Taken:
     bgr: NDArray[np.uint8]
     truths: list[TruthBox]
     seen_share: list[float]
+    on_road_users: NDArray[np.bool_]
 
 
 class Street:
@@ -255,7 +269,7 @@ class Street:
         truth = GroundTruth(Intrinsics.from_fov(WIDTH, HEIGHT, FOV_DEG), own)
         boxes = truth.boxes(seen, bodies)
         shares = [self._seen_share(box, ids, view) if is_large(box) else 0.0 for box in boxes]
-        return Taken(source, drawn.bgr, boxes, shares)
+        return Taken(source, drawn.bgr, boxes, shares, np.isin(drawn.semantic, ROAD_USER_TAGS))
 
     def _seen_share(self, box: TruthBox, ids: NDArray[np.uint16], view: CameraView) -> float:
         """Pixels of a road user here over its pixels with nothing else in the world."""
@@ -300,7 +314,8 @@ def main() -> int:
         share = max(arguments.pictures // len(streets), 1)
         for number, one in enumerate(street.pictures(share)):
             found = detector.detect(one.bgr)
-            recalled = result.score(one.truths, one.seen_share, names, found, one.source)
+            recalled = result.score(one.truths, one.seen_share, names, found, one.source,
+                                    one.on_road_users)  # fmt: skip
             if arguments.save:
                 arguments.save.mkdir(parents=True, exist_ok=True)
                 path = arguments.save / f"{town}_{seed}_{number:03d}.jpg"

@@ -60,6 +60,18 @@ def test_hits_misses_and_false_ones_are_counted_by_group(eye):
     assert result.blueprints["b"].recall == 0.0
 
 
+def test_a_parked_car_is_no_false_detection(eye):
+    parked = np.zeros((384, 640), bool)
+    parked[300:360, 10:60] = True
+    boxes = found(("car", (10, 300, 90, 360)), ("car", (300, 300, 380, 360)))
+    result = eye.Result()
+    result.score([], [], {}, boxes, "drives", parked)
+    assert (result.groups[eye.FOUR_WHEELS].detections, result.groups[eye.FOUR_WHEELS].false) == (
+        2,
+        1,
+    )
+
+
 def test_one_detection_recalls_one_road_user(eye):
     box = (100, 100, 200, 160)
     result = eye.Result()
