@@ -351,11 +351,11 @@ class CarlaWorld:
 
 
 def _load_town(client: Any, town: str | None) -> None:
-    if town is None:
+    if town is None or str(client.get_world().get_map().name).endswith(town):
         return
     names = [str(name) for name in client.get_available_maps()]
-    if not any(name.endswith(town) for name in names):
+    plan = town.partition("-")[0]  # towns of ours may hold a seed, which no list names
+    if not any(name.endswith((town, plan)) for name in names):
         known = ", ".join(sorted(name.rpartition("/")[2] for name in names))
         raise WorldError(f"world.town: the server has {known}, not {town!r}")
-    if not str(client.get_world().get_map().name).endswith(town):
-        client.load_world(town)
+    client.load_world(town)

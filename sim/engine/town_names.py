@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 TOWNS = {
     "VdapTown01": "small: two signalled crossroads and four streets",
-    "VdapTown02": "dense: twelve blocks, an avenue, one-way streets, parked cars",
+    "VdapTown02": "dense: sixteen blocks, an avenue, one-way streets, parked cars",
     "VdapTown03": "motorway with two interchanges, country roads, hills, a village",
     "VdapTown04": "mixed: centre, suburb, dual carriageway, roundabout",
 }

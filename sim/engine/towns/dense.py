@@ -1,4 +1,4 @@
-"""The dense town: twelve blocks, an avenue with lights, one-way streets, cars along the kerbs.
+"""The dense town: sixteen blocks, an avenue with lights, one-way streets, cars along the kerbs.
 
 ```
    +----T------T------T------+    y = 220   outer ring, 50 km/h, side streets give way
