@@ -201,7 +201,7 @@ class ServedWorld:
             The frame's number; None, and no frame, if the mode is another than `is_synchronous`.
         """
         self._frame_under_way.acquire()
-        drawing: list[Sensor] = []
+        is_handed_over = False
         patience_s = SLOW_READER_WAIT_S if is_synchronous else None
         try:
             with self.lock:
@@ -221,11 +221,12 @@ class ServedWorld:
                 patience_s = self._send(stream_id, made, patience_s)
             if drawing and is_synchronous:
                 self.presenter.submit(partial(self._draw, scene, drawing, patience_s))
+                is_handed_over = True
             elif drawing:
                 self._show(scene, drawing, patience_s)
             return frame
         finally:
-            if not (drawing and is_synchronous):
+            if not is_handed_over:
                 self._frame_under_way.release()
 
     def _advance(self, delta_s: float) -> tuple[int, Buffer]:
