@@ -10,7 +10,15 @@ from dataclasses import replace  # noqa: E402
 
 from scheduler.errors import ConfigError, SourceError  # noqa: E402
 from vehicle.perception.detector import DetectorSpec, load_detector  # noqa: E402
-from vehicle.perception.model import SIZES, Deployed, Network, cells, decode, folded  # noqa: E402
+from vehicle.perception.model import (  # noqa: E402
+    SIZES,
+    Deployed,
+    Network,
+    cells,
+    decode,
+    folded,
+    load_weights,
+)
 from vehicle.perception.rungs import load_rungs  # noqa: E402
 from vehicle.perception.training import __main__ as command  # noqa: E402
 from vehicle.perception.training.augment import Cut, Sample, augmented, mosaic  # noqa: E402
@@ -272,6 +280,19 @@ def test_a_resumed_run_ends_where_an_unbroken_one_ends(pictures, trained, tmp_pa
     assert (resumed.images, resumed.steps) == (unbroken.images, unbroken.steps) == (48, 6)
     mine, theirs = resumed.average.state_dict(), unbroken.average.state_dict()
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def test_fine_tuning_begins_with_the_weights_it_is_given(trained):
+    weights = trained[0] / "small.safetensors"
+    trainer = Trainer(options(), TINY)
+    trainer.start_from(weights)
+    given = load_weights(weights).state_dict()
+    for network in (trainer.network, trainer.average):
+        taken = network.state_dict()
+        assert all(torch.equal(taken[name], value) for name, value in given.items())
+    large = Trainer(options(rung="large"))
+    with pytest.raises(ConfigError, match="expected weights of rung 'large'"):
+        large.start_from(weights)
 
 
 def test_progress_is_reported_and_scored(trained):

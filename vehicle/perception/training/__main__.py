@@ -21,6 +21,9 @@ def parser() -> argparse.ArgumentParser:
     )
     it.add_argument("--evaluations", type=int, default=8, help="times AP50 is printed")
     it.add_argument("--threads", type=int, default=1, help="of torch")
+    it.add_argument(
+        "--start-from", type=Path, help=".safetensors of the same rung to begin with: fine-tuning"
+    )
     it.add_argument("--out", type=Path, default=Path("training"), help="a started run goes on")
     return it
 
@@ -85,7 +88,7 @@ def _train(arguments: argparse.Namespace) -> int:
         f"{options.max_images} to be shown, seed {options.seed}\n"
     )
     sys.stdout.flush()
-    scores = train(options, learn, validate, arguments.out, report)
+    scores = train(options, learn, validate, arguments.out, report, start=arguments.start_from)
     for name, value in scores.by_class().items():
         sys.stdout.write(f"  {name:<14} AP50 {value:.3f}\n")
     sys.stdout.write(f"wrote {arguments.out / options.rung}.safetensors and .onnx\n")

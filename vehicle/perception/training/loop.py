@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from scheduler.errors import ConfigError
-from vehicle.perception.model import SIZES, Network, Size, cells
+from vehicle.perception.model import SIZES, Network, Size, cells, load_weights
 from vehicle.perception.training.augment import Cut, Sample, augmented, mosaic
 from vehicle.perception.training.evaluate import Scores, answers, evaluate
 from vehicle.perception.training.export import export
@@ -180,6 +180,19 @@ class Trainer:
         )
         part.rename(path)
 
+    def start_from(self, path: Path) -> None:
+        """Begins with the weights of a .safetensors file instead of random ones.
+
+        Raises:
+            ConfigError: No such file, or one of another rung.
+        """
+        state = load_weights(path).state_dict()
+        try:
+            self.network.load_state_dict(state)
+            self.average.load_state_dict(state)
+        except RuntimeError as error:
+            raise ConfigError(f"{path}: expected weights of rung {self.options.rung!r}") from error
+
     def resume(self, path: Path) -> None:
         """Takes up a checkpoint.
 
@@ -224,6 +237,7 @@ def train(
     out: Path,
     report: Report,
     size: Size | None = None,
+    start: Path | None = None,
 ) -> Scores:
     """Trains one rung and writes it into `out`; goes on where an earlier run stopped.
 
@@ -234,11 +248,14 @@ def train(
         out: Receives the checkpoint, and `rung`.safetensors, .onnx and .json at every evaluation.
         report: Called with each evaluation.
         size: Another network than the rung's, for tests.
+        start: Weights of the same rung to begin with, unless `out` holds a checkpoint.
     """
     out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(options, size)
     if (out / CHECKPOINT).exists():
         trainer.resume(out / CHECKPOINT)
+    elif start is not None:
+        trainer.start_from(start)
     marks = [
         options.max_images * (index + 1) // options.evaluations
         for index in range(options.evaluations)
