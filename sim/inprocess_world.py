@@ -244,7 +244,7 @@ class InprocessWorld:
 
     def close(self) -> None:
         """Nothing to restore: the engine is ours alone."""
-        for actor_id in [*self._egos]:
+        for actor_id in [*(camera.actor.id for camera in self._cameras), *self._egos]:
             self.engine.destroy(actor_id)
         self._egos.clear()
         self._cameras.clear()

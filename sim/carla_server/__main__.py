@@ -42,6 +42,7 @@ class Flags(argparse.Namespace):
     has_pictures: bool
     carla_version: str
     release_dead_sync: bool
+    has_stand_ins: bool
     list_towns: bool
     verbose: bool
 
@@ -88,6 +89,12 @@ def parse(argv: list[str] | None = None) -> Flags:
         help="run by itself again when the client that asked for synchronous mode has gone; "
         "CARLA waits for ever",
     )
+    parser.add_argument(
+        "--stand-ins",
+        dest="has_stand_ins",
+        action="store_true",
+        help="load the most alike of the towns here where a client names one of CARLA's (Town03)",
+    )
     parser.add_argument("-v", "--verbose", action="store_true")
     return parser.parse_args(argv, namespace=Flags())
 
@@ -123,6 +130,7 @@ def main() -> int:
         instance_ids=flags.instance_ids,
         has_pictures=flags.has_pictures,
         releases_synchronous=flags.release_dead_sync,
+        has_stand_ins=flags.has_stand_ins,
     )
     server.start()
     town = engine.town.name.rsplit("/", 1)[-1]

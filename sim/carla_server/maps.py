@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import logging
 import threading
 from collections.abc import Callable
 
@@ -17,7 +18,23 @@ from sim.engine.town_names import UnknownTown, town_names
 
 EngineMaker = Callable[[Town], Engine]
 
+logger = logging.getLogger(__name__)
+
 FOREIGN_NAME = "OpenDriveMap"  # what CARLA calls a world that was generated from OpenDRIVE
+# CARLA's towns by the one of ours that has the like: for scripts that name theirs.
+STAND_INS = {
+    "Town01": "VdapTown01",
+    "Town02": "VdapTown01",
+    "Town03": "VdapTown02",
+    "Town04": "VdapTown03",
+    "Town05": "VdapTown02",
+    "Town06": "VdapTown03",
+    "Town07": "VdapTown04",
+    "Town10HD": "VdapTown02",
+    "Town12": "VdapTown04",
+    "Town13": "VdapTown04",
+    "Town15": "VdapTown04",
+}
 
 
 class UnknownMap(KeyError):  # noqa: N818 - named for what happened
@@ -31,14 +48,16 @@ class Maps:
     answers, and the old world ticks, until the new one stands.
     """
 
-    def __init__(self, make_engine: EngineMaker) -> None:
+    def __init__(self, make_engine: EngineMaker, *, has_stand_ins: bool = False) -> None:
+        """With `has_stand_ins`, a town of ours is loaded where a client names one of CARLA's."""
         self._make_engine = make_engine
+        self._stand_ins = STAND_INS if has_stand_ins else {}
         self._loading = threading.Lock()
         self._foreign: Town | None = None
 
     def names(self) -> list[str]:
         """Return what `load_world` takes, as CARLA writes it."""
-        names = [f"/Game/Carla/Maps/{name}" for name in town_names()]
+        names = [f"/Game/Carla/Maps/{name}" for name in (*town_names(), *self._stand_ins)]
         return names if self._foreign is None else [*names, f"/Game/Carla/Maps/{FOREIGN_NAME}"]
 
     def offer(self, xodr: str, wall_height: float) -> None:
@@ -73,6 +92,10 @@ class Maps:
     def _town(self, world: ServedWorld, name: str) -> Town:
         if name == FOREIGN_NAME and self._foreign is not None:
             return self._foreign
+        stand_in = self._stand_ins.get(name.removesuffix("_Opt"))
+        if stand_in is not None:
+            logger.warning("%s was asked for: %s stands in for it", name, stand_in)
+            name = stand_in
         if name in ("", world.engine.town.name.rsplit("/", 1)[-1]):
             return world.engine.town
         try:

@@ -66,6 +66,7 @@ class CarlaServer:
         instance_ids: InstanceIds = "actor",
         has_pictures: bool = True,
         releases_synchronous: bool = False,
+        has_stand_ins: bool = False,
     ) -> None:
         """Take the sockets; `make_engine` makes the engines of the maps that clients load."""
         self._sockets = sockets
@@ -73,7 +74,7 @@ class CarlaServer:
             engine,
             PROTOCOLS[version],
             sockets.streams,
-            Maps(make_engine),
+            Maps(make_engine, has_stand_ins=has_stand_ins),
             instance_ids=instance_ids,
             has_pictures=has_pictures,
             releases_synchronous=releases_synchronous,

@@ -207,13 +207,15 @@ class Engine(ActorCalls, LightCalls, LevelCalls, Sight):
         )
 
     def destroy(self, actor_id: int) -> bool:
-        """End an actor and whatever is attached to it; False if there is none to end."""
+        """End an actor; what is attached to it stays where it is. False if there is none to end."""
         actor = self.actors.get(actor_id)
         if actor is None or actor.light is not None or actor.sign is not None:
             return False
-        children = [one.id for one in self.actors.values() if one.parent is actor]
-        for child in children:
-            self.destroy(child)
+        for child in self.actors.values():
+            if child.parent is actor:
+                child.parent, child.velocity = None, ZERO
+                if child.has_body:
+                    self._motion.add(child)
         self._version += 1
         del self.actors[actor_id]
         self._motion.remove(actor_id)

@@ -66,6 +66,18 @@ def test_unknown_map_changes_nothing(call):
     assert call.value("get_episode_info")[0] == before
 
 
+def test_towns_of_ours_stand_in_for_carlas_where_asked(town):
+    running = CarlaServer(Sockets("127.0.0.1", 0), Engine(town), has_stand_ins=True)
+    running.start()
+    call = Caller(running.port)
+    assert "/Game/Carla/Maps/Town03" in call.value("get_available_maps")
+    for name in ("Town03", "Town03_Opt", "/Game/Carla/Maps/Town03"):
+        call.void("load_new_episode", name, True, 0xFFFF)
+        assert call.value("get_map_info")[0] == "Carla/Maps/VdapTown02"
+    call.close()
+    running.close()
+
+
 def test_settings_stay_unless_they_are_to_be_reset(call):
     call.settings(True, 0.1)
     call.void("load_new_episode", "", False, 0)

@@ -69,7 +69,7 @@ def test_ids_are_never_used_twice(engine: Engine) -> None:
     assert engine.spawn(MODEL3, engine.town.spawn_points[0]).id > first.id
 
 
-def test_a_camera_rides_with_its_vehicle_and_ends_with_it(engine: Engine) -> None:
+def test_a_camera_rides_with_its_vehicle_and_stays_when_it_ends(engine: Engine) -> None:
     car = engine.spawn(MODEL3, engine.town.spawn_points[0])
     camera = engine.spawn("sensor.camera.rgb", Pose(1.0, 0.5, 1.5, 0.1), parent_id=car.id)
     engine.apply_vehicle_control(car.id, VehicleControl(throttle=1.0, steer=0.2))
@@ -80,8 +80,11 @@ def test_a_camera_rides_with_its_vehicle_and_ends_with_it(engine: Engine) -> Non
     assert camera.velocity == car.velocity
     engine.set_pose(car.id, engine.town.spawn_points[5])
     assert camera.pose == engine.town.spawn_points[5].compose(Pose(1.0, 0.5, 1.5, 0.1))
+    left_at = camera.pose
     engine.destroy(car.id)
-    assert camera.id not in engine.actors
+    engine.tick(0.05)
+    assert camera.parent is None and camera.pose == left_at
+    assert engine.destroy(camera.id)
 
 
 def test_frames_and_time_count(engine: Engine) -> None:
