@@ -60,7 +60,7 @@ def facade(noise: NoiseBank, rng: np.random.Generator, variant: int) -> NDArray[
 
 
 def shop(noise: NoiseBank, rng: np.random.Generator, variant: int) -> NDArray[np.float32]:
-    """A ground floor, 8 m by 4 m per repeat: two shops with doors, windows, signs; alpha as `facade`."""
+    """A ground floor, 8 m by 4 m per repeat: two shops, doors, signs; alpha as in `facade`."""
     size = 512
     panes = np.zeros((size, size), np.float32)
     stone = rgb(*[(112, 104, 98), (150, 142, 132), (86, 84, 86)][variant])
