@@ -19,7 +19,7 @@ from sim.carla_server.rpc import RpcFailure
 from sim.carla_server.world import WORLD_STREAM, ServedWorld
 
 LONGEST_STEP_S = 10.0  # physics goes on in small steps: an hour in one tick would hold up everyone
-HIDDEN_KINDS = ("spectator", "traffic_light")  # part of every episode, in no client's library
+HIDDEN_KINDS = ("spectator", "traffic_light", "sign")  # of every episode, in no client's library
 
 
 @unlocked_rpc

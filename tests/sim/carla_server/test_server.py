@@ -303,3 +303,11 @@ def test_taken_port_is_one_clear_line():
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1 and f"127.0.0.1:{port}" in done.stderr
+
+
+def test_library_holds_what_a_client_may_spawn(call):
+    names = [definition[1] for definition in call.value("get_actor_definitions")]
+    assert all(name.count(".") >= 2 for name in names)  # as CARLA's own smoke test has it
+    assert {name.split(".")[0] for name in names} == {
+        "vehicle", "walker", "sensor", "static", "controller"
+    }  # fmt: skip
