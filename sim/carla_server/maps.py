@@ -7,6 +7,7 @@ import ctypes
 import gc
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from sim.carla_server.opendrive import town_from_opendrive
@@ -20,6 +21,7 @@ EngineMaker = Callable[[Town], Engine]
 
 logger = logging.getLogger(__name__)
 
+LAST_SNAPSHOT_S = 0.05  # until a client has read what was sent before; see `world.QUIET_S`
 FOREIGN_NAME = "OpenDriveMap"  # what CARLA calls a world that was generated from OpenDRIVE
 # CARLA's towns by the one of ours that has the like: for scripts that name theirs.
 STAND_INS = {
@@ -79,11 +81,12 @@ class Maps:
         with self._loading:
             town = self._town(world, name.rsplit("/", 1)[-1])
             engine = self._make_engine(town)
-            with world.lock:
+            with world.between_frames():
                 engine.give_ids_from(world.engine.next_id)
                 has_moved = world.engine.town is not town
                 world.begin_episode(engine, reset_settings=reset_settings)
             del engine, town
+            time.sleep(LAST_SNAPSHOT_S)
             if has_moved:
                 forget_towns()
                 forget_levels()

@@ -135,6 +135,10 @@ class CarlaServer:
                 last = time.monotonic()
                 continue
             started = time.monotonic()
+            if started < world.quiet_until_s:
+                self._is_closed.wait(world.quiet_until_s - started)
+                last = time.monotonic()
+                continue
             fixed = world.fixed_delta_s
             delta_s = fixed or min(max(started - last, 0.001), LONGEST_DELTA_S)
             world.tick(delta_s, is_synchronous=False)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -36,6 +38,9 @@ WORLD_STREAM = 1  # the real server's number for the snapshot stream
 SLOW_READER_WAIT_S = 2.0  # synchronous mode, per tick; under half of the client's default time-out
 PUBLISH_WAIT_S = 0.5  # asynchronous mode: several ticks, should one be slow
 DEFAULT_DELTA_S = 0.05  # of a tick in synchronous mode without a fixed step
+# Free running pauses so long when an episode begins: the client that asked closes its old stream,
+# and where a snapshot comes in that moment it reads a freed socket and dies (libcarla 0.9.16).
+QUIET_S = 0.3
 DRAWING = ("sensor.camera.", "sensor.lidar.", "sensor.other.radar")  # after the answer
 SPECTATOR_POSE = Pose(0.0, 0.0, 40.0, 0.0, -0.6)
 
@@ -83,6 +88,7 @@ class ServedWorld:
         self.has_pictures = has_pictures
         self.releases_synchronous = releases_synchronous
         self.episode = 1
+        self.quiet_until_s = 0.0  # monotonic
         self.settings = EpisodeSettings(no_rendering_mode=not has_pictures)
         self.weather: list[float] = []  # as a client set it; empty: the engine's own
         self.sensors: dict[int, Sensor] = {}
@@ -186,6 +192,13 @@ class ServedWorld:
             self.take_settings(EpisodeSettings())
         with self._published:
             self._published_frame = engine.frame
+        self.quiet_until_s = time.monotonic() + QUIET_S
+
+    @contextmanager
+    def between_frames(self) -> Iterator[None]:
+        """Hold the lock while no frame is under way and none is being sent."""
+        with self._frame_under_way, self.lock:
+            yield
 
     # ---- frames; none of these is called with the lock held
 
