@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
 from sim.carla_server.framing import FramingError
 from sim.carla_server.protocol import Protocol, Rpc
@@ -39,6 +41,17 @@ def argument_decoder(
     return msgspec.msgpack.Decoder(struct)
 
 
+class _Call(NamedTuple):
+    """One row of the table of calls, with all that answers it."""
+
+    rpc: Rpc
+    decode: Callable[[msgspec.Raw], msgspec.Struct]
+    handler: Handler | None
+
+
+DONE = ((False,),)  # the answer of a call that returns nothing
+
+
 class RpcDispatcher:
     """Turns one request's bytes into one response's bytes.
 
@@ -47,12 +60,14 @@ class RpcDispatcher:
     """
 
     def __init__(self, protocol: Protocol, handlers: Mapping[str, Handler]) -> None:
-        self._rpcs = protocol.rpcs
-        self._handlers = handlers
-        self._requests = msgspec.msgpack.Decoder(_Request)
-        self._encoder = msgspec.msgpack.Encoder()
-        self._arguments = {
-            name: argument_decoder(name, (msgspec.Raw, *rpc.arguments))
+        self._decode = msgspec.msgpack.Decoder(_Request).decode
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._calls = {
+            name: _Call(
+                rpc,
+                argument_decoder(name, (msgspec.Raw, *rpc.arguments)).decode,
+                handlers.get(name),
+            )
             for name, rpc in protocol.rpcs.items()
         }
         self._logged: set[str] = set()
@@ -64,25 +79,26 @@ class RpcDispatcher:
             FramingError: the message is no request.
         """
         try:
-            request = self._requests.decode(message)
+            request = self._decode(message)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise FramingError(f"expected a MessagePack-RPC request: {error}") from error
-        rpc = self._rpcs.get(request.name)
-        if rpc is None:
+        call = self._calls.get(request.name)
+        if call is None:
             name = request.name[:LONGEST_NAME]
             self._log_once(name, "unknown RPC %r: answered with an error")
-            return self._encoder.encode((1, request.message_id, f"unknown RPC '{name}'", None))
-        return self._encoder.encode(
-            (1, request.message_id, None, self._result(request.name, rpc, request.arguments))
-        )
+            return self._encode((1, request.message_id, f"unknown RPC '{name}'", None))
+        result = self._result(request.name, call, request.arguments)
+        return self._encode((1, request.message_id, None, result))
 
-    def _result(self, name: str, rpc: Rpc, raw: msgspec.Raw) -> object:
+    def _result(self, name: str, call: _Call, raw: msgspec.Raw) -> object:
+        rpc, decode, handler = call
         try:
             if rpc.missing:
                 self._log_once(name, "RPC %r was called: not available here")
                 raise RpcFailure(f"{name} is not available: {rpc.missing}")
-            arguments = msgspec.structs.astuple(self._arguments[name].decode(raw))[1:]
-            value = self._handlers[name](arguments)
+            if handler is None:
+                raise KeyError(name)
+            value = handler(astuple(decode(raw))[1:])
         except RpcFailure as failure:
             return _failure(rpc, str(failure))
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
@@ -94,7 +110,7 @@ class RpcDispatcher:
                 logger.exception("RPC %s failed", name)
             return _failure(rpc, f"Responding error from function {name}: internal error")
         if rpc.result == "void":
-            return ((False,),)
+            return DONE
         return value if rpc.result == "batch" else ((1, value),)
 
     def _log_once(self, name: str, text: str) -> None:

@@ -60,3 +60,7 @@ class Blueprint:
     wheelbase: float = 0.0
     base_type: str = ""
     is_electric: bool = False
+
+    def __hash__(self) -> int:
+        """Return its id's: tables of what is worked out for a blueprint are asked all the time."""
+        return hash(self.id)

@@ -175,7 +175,8 @@ class LaneGraph:
         found = _best(pieces, x, y, yaw, z)
         if found is None or found[0] > SURE_DISTANCE:
             away = np.hypot(self._middles[kind][:, 0] - x, self._middles[kind][:, 1] - y)
-            close = np.flatnonzero(away < away.min() + LONGEST_PIECE)
+            # equal where one is so far away that a float has no room for single metres
+            close = np.flatnonzero(away <= away.min() + LONGEST_PIECE)
             found = _best([self._pieces[kind][i] for i in close], x, y, yaw, z)
         assert found is not None
         return found[1:]

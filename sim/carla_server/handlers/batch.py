@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import astuple
@@ -10,7 +12,7 @@ from msgspec.structs import astuple
 from sim.carla_server.handlers.actors import spawn
 from sim.carla_server.handlers.registry import HANDLERS, unlocked_rpc
 from sim.carla_server.layouts import ActorDescription, Transform
-from sim.carla_server.protocol import Command, Protocol
+from sim.carla_server.protocol import PROTOCOLS
 from sim.carla_server.rpc import RpcFailure, argument_decoder
 from sim.carla_server.world import ServedWorld
 
@@ -22,9 +24,9 @@ CommandResult = tuple[tuple[int, int]] | tuple[tuple[int, tuple[str]]]
 def apply_batch(world: ServedWorld, commands: list[WireCommand], do_tick: bool) -> object:
     """Run commands in order and answer each with an actor id or an error; then tick if asked."""
     with world.lock:
-        frame, last_id = world.engine.frame, max(world.engine.actors)
+        frame, next_id = world.engine.frame, world.engine.next_id
         results = [_run(world, command) for command in commands]
-        has_spawned = max(world.engine.actors, default=0) > last_id
+        has_spawned = world.engine.next_id > next_id
     if has_spawned:
         world.wait_until_published(frame)
     if do_tick:
@@ -32,22 +34,39 @@ def apply_batch(world: ServedWorld, commands: list[WireCommand], do_tick: bool) 
     return results
 
 
-@functools.lru_cache(maxsize=256)
-def _decoder(command: Command) -> msgspec.msgpack.Decoder[msgspec.Struct]:
-    return argument_decoder(command.handler, command.arguments)
+class _Runner(NamedTuple):
+    """A row of the table of commands, with what runs it; None: a spawn."""
+
+    decode: Callable[[msgspec.Raw], msgspec.Struct]
+    run: Callable[..., object] | None
+
+
+@functools.cache
+def _runners(version: str) -> list[_Runner]:
+    """Return what runs each of a version's commands, by number."""
+    return [
+        _Runner(argument_decoder(row.handler, row.arguments).decode, HANDLERS.get(row.handler))
+        for row in PROTOCOLS[version].commands
+    ]
 
 
 def _run(world: ServedWorld, command: WireCommand, actor_id: int | None = None) -> CommandResult:
     """Run one command; with `actor_id` it follows a spawn and is about that actor."""
-    ((index, raw),) = command
+    index, raw = command[0]
+    runners = _runners(world.protocol.version)
     try:
-        row = _row(world.protocol, index)
-        if row.handler == "spawn":
-            return ((1, _spawn(world, list(astuple(_decoder(row).decode(raw))))),)
-        first, *rest = astuple(_decoder(row).decode(raw))
-        if actor_id is not None:
+        if not 0 <= index < len(runners):
+            raise RpcFailure(f"no batch command has number {index}")
+        decode, run = runners[index]
+        fields = astuple(decode(raw))
+        if run is None:
+            return ((1, _spawn(world, fields)),)
+        first = fields[0]
+        if actor_id is None:
+            run(world, *fields)
+        else:
             first = actor_id  # the client could not know it: it sent 0
-        HANDLERS[row.handler](world, first, *rest)
+            run(world, actor_id, *fields[1:])
     except RpcFailure as failure:
         return ((0, (str(failure),)),)
     except msgspec.MsgspecError as error:
@@ -55,13 +74,7 @@ def _run(world: ServedWorld, command: WireCommand, actor_id: int | None = None) 
     return ((1, first if isinstance(first, int) else 0),)
 
 
-def _row(protocol: Protocol, index: int) -> Command:
-    if not 0 <= index < len(protocol.commands):
-        raise RpcFailure(f"no batch command has number {index}")
-    return protocol.commands[index]
-
-
-def _spawn(world: ServedWorld, fields: list[object]) -> int:
+def _spawn(world: ServedWorld, fields: tuple[object, ...]) -> int:
     description, transform, parent, _attachment, _socket, do_after = fields
     assert isinstance(description, ActorDescription)
     assert isinstance(transform, Transform)

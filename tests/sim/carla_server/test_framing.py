@@ -3,7 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.carla_server.framing import FramingError, MessageReader, message_end
+from sim.carla_server.framing import (
+    FramingError,
+    MessageReader,
+    is_one_request,
+    message_end,
+)
 
 VALUES = st.recursive(
     st.none()
@@ -53,3 +58,16 @@ def test_endless_message_is_refused():
     reader = MessageReader(max_message=100)
     with pytest.raises(FramingError, match="more than 100"):
         list(reader.feed(b"\xdd\xff\xff\xff\xff" + bytes(200)))
+
+
+@given(VALUES, st.binary(max_size=3))
+def test_what_is_seen_as_one_request_at_once_is_what_the_scan_finds(value, more):
+    data = msgspec.msgpack.encode(value) + more
+    if is_one_request(data):
+        assert isinstance(value, list)
+        assert message_end(data) == len(data)
+    assert is_one_request(msgspec.msgpack.encode([value]))
+
+
+def test_nesting_without_end_is_left_to_the_scan():
+    assert not is_one_request(b"\x91" * 50_000 + b"\xc0")

@@ -19,3 +19,7 @@ def test_the_lane_of_ones_own_level_is_the_nearest(bridge, z, road):
     for yaw in (0.0, np.pi / 2, None):
         assert bridge.nearest(0.4, 0.3, yaw, z=z)[0].road_id == road
     assert bridge.nearest(12.0, 0.5, 0.0, z=z)[0].road_id == 1
+
+
+def test_whoever_is_farther_off_than_floats_count_metres_has_a_nearest_lane(bridge):
+    assert bridge.nearest(1e25, -3.0, 0.0, z=0.0)[0].id in bridge.lanes
