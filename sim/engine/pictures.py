@@ -107,6 +107,10 @@ class Pictures:
         self, actors: dict[int, Actor], frame: int, version: int, elapsed_s: float
     ) -> Renderer:
         """The renderer, showing the actors as they are."""
+        if self._renderer is None:
+            from sim.engine.render.second_compiler import SECOND_COMPILER
+
+            SECOND_COMPILER.start()
         scene = self.scene(actors, version, elapsed_s)
         if self._renderer is None:
             from sim.engine.render.renderer import Renderer

@@ -65,7 +65,7 @@ def cull(placed: Placed, table: MeshTable, view: Projection) -> Drawn:
         semantic_tag=placed.semantic_tag[chosen],
         lamps=placed.lamps[chosen],
         tint=placed.tint[chosen],
-        rotation=rotation.transpose(0, 2, 1).astype(np.float32),
+        rotation=np.ascontiguousarray(rotation.transpose(0, 2, 1), np.float32),
         lens=lens,
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.render.culling import LAST, MIDDLE, cull
-from sim.engine.render.kernels.fill import fill
+from sim.engine.render.kernels.fill import CUTS, fill
 from sim.engine.render.kernels.layout import (
     PLANE_COLUMNS,
     TILE,
@@ -84,7 +84,7 @@ class Rasteriser:
         for span in pairwise(cuts):
             if span[0]:
                 farthest = np.empty([-(-side // TILE) for side in nearness.shape], np.float32)
-                find_farthest(nearness, farthest)
+                find_farthest(nearness, farthest, np.empty(nearness.shape[1], np.float32))
                 stages.mark("hidden")
             until = set_up(
                 drawn, order, span, geometry, view, farthest, self._points, self._picked,
@@ -92,15 +92,30 @@ class Rasteriser:
             )  # fmt: skip
             stages.mark("set-up")
             work = partial(
-                fill, span=(done, until), triangles=self._triangles, drawn=drawn,
-                geometry=geometry, atlas=self._atlas, view=view, nearness=nearness.reshape(-1),
-                owner=marks,
+                self._fill, span=(done, until), vertex_range=drawn.vertex_range, view=view,
+                nearness=nearness.reshape(-1), owner=marks,
             )  # fmt: skip
             self._workers.each(view.height, work)
             done = until
             stages.mark("raster")
         ready = self._triangles
         return drawn, SetUp(ready.planes[:done], ready.bounds[:done], ready.source[:done])
+
+    def _fill(
+        self,
+        rows: tuple[int, int],
+        span: tuple[int, int],
+        vertex_range: NDArray[np.int32],
+        view: Projection,
+        nearness: NDArray[np.float32],
+        owner: NDArray[np.int32],
+    ) -> None:
+        geometry = self._store.geometry()
+        fill(
+            rows, span, self._triangles, vertex_range, geometry.flags, geometry.triangles,
+            geometry.uv, geometry.texture, self._atlas, view.width, view.limit, nearness, owner,
+            np.empty((CUTS, 2)),
+        )  # fmt: skip
 
     def _make_room(self, drawn: Drawn) -> None:
         """Enlarge the buffers to what these instances may need."""

@@ -12,6 +12,7 @@ from sim.engine.render.kernels.layout import Atlas, Drawn, Placed, Projection, S
 from sim.engine.render.mesh_store import MeshStore, join
 from sim.engine.render.passes import Rasteriser, RowWorkers
 from sim.engine.render.scene import Scene
+from sim.engine.render.second_compiler import SECOND_COMPILER
 from sim.engine.render.shading import Shading, Shot
 from sim.engine.render.shadow import ShadowMaps
 from sim.engine.render.stages import Stages
@@ -94,6 +95,7 @@ class Renderer:
         noise: float = SENSOR_NOISE,
         stages: Stages | None = None,
     ) -> None:
+        SECOND_COMPILER.start()
         self._scene = scene
         self._noise_seed = noise_seed
         self._workers = RowWorkers(threads)

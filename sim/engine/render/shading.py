@@ -31,16 +31,18 @@ from sim.engine.render.kernels.layout import (
     Light,
     Looks,
     Night,
+    Scratch,
     SetUp,
     Target,
 )
 from sim.engine.render.kernels.looks import find_seen, write_looks
-from sim.engine.render.kernels.pieces import GRAIN_SIZE, PIECE
+from sim.engine.render.kernels.pieces import GRAIN_SIZE, PIECE, PLACES, STRIDE, WHOLE_PLACES
 from sim.engine.render.kernels.rain import draw_streaks, lay_wetness
 from sim.engine.render.kernels.shade import shade
 from sim.engine.render.lamps import Lamps
 from sim.engine.render.passes import RowWorkers
 from sim.engine.render.scene import Instance
+from sim.engine.render.second_compiler import SECOND_COMPILER
 from sim.engine.render.stages import Stages
 from sim.engine.render.textures import TEXTURE_INDEX
 from sim.engine.weather import Weather
@@ -106,7 +108,7 @@ class Shading:
         self._grain = np.concatenate([grain, grain[:PIECE]])
         self._sky = np.zeros(DOME_SIZE * DOME_SIZE, np.uint32)
         self._mirror = np.zeros(MIRROR_SIZE * MIRROR_SIZE, np.uint32)
-        self._looks = _empty_looks(0)
+        self._looks = empty_looks(0)
         self._lamps = Lamps(static)
         self._windows = _windows(len(atlas.size))
         self.daylight: Daylight
@@ -135,9 +137,10 @@ class Shading:
 
     def shade(self, shot: Shot, target: Target) -> NDArray[np.uint8]:
         """Write `target` and return the picture, (H, W, 3) uint8 BGR."""
+        SECOND_COMPILER.wait()
         count = len(shot.triangles.source)
         if len(self._looks.row) < count:
-            self._looks = _empty_looks(count)
+            self._looks = empty_looks(count)
         looks = self._looks
         matrix = shot.shadow_from_world
         map_of = np.empty((3, 4), np.float32)
@@ -167,15 +170,16 @@ class Shading:
         self._workers.each(
             find_seen(shot.owner, looks.row, looks.source),
             lambda rows: write_looks(
-                rows, shot.triangles, shot.drawn, shot.geometry, self._atlas, light, lens, looks
+                rows, shot.triangles, shot.drawn, shot.geometry, self._atlas.size, light.numbers,
+                light.sun, light.towards, lens.map_of, looks,
             ),
-        )
+        )  # fmt: skip
         height = shot.owner.shape[0]
         self._workers.each(
             height,
             lambda rows: shade(
                 rows, shot.owner, shot.nearness, looks, shot.drawn, self._atlas, light, night, lens,
-                self._grain, target,
+                self._grain, new_scratch(), target,
             ),
         )  # fmt: skip
         glows = self._lamps.glows(shot.eye, pixel_of, self.daylight.glow)
@@ -224,12 +228,25 @@ class Shading:
         return bgr
 
 
-def _empty_looks(rows: int) -> Looks:
+def empty_looks(rows: int) -> Looks:
+    """Room for so many triangles."""
     return Looks(
         planes=np.zeros((rows, LOOK_COLUMNS), np.float32),
         marks=np.zeros((rows, LOOK_MARKS), np.int32),
         source=np.zeros(rows, np.int32),
         row=np.zeros(rows, np.int32),
+    )
+
+
+def new_scratch() -> Scratch:
+    """Memory for one thread that shades."""
+    piece = np.zeros(PLACES * STRIDE, np.float32)
+    return Scratch(
+        piece=piece,
+        bits=piece.view(np.int32),
+        whole=np.zeros(WHOLE_PLACES * STRIDE, np.int32),
+        own=np.zeros(3 * STRIDE, np.float32),
+        runs=np.zeros((PIECE + 1, 2), np.int32),
     )
 
 

@@ -5,6 +5,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from sim.engine.render.kernels.layout import EVERYWHERE
+from sim.engine.render.kernels.options import EXACT
 
 # Columns of what is found: first and last column, first and last row; greatest nearness; pixels
 # spanned, -1 for what is not in sight; least distance ahead.
@@ -12,7 +13,7 @@ RECT, NEAREST, ACROSS, AHEAD = 0, 4, 5, 6
 BOX_COLUMNS = 7
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**EXACT)
 def project_boxes(
     lens: NDArray[np.float64],
     box: NDArray[np.float64],

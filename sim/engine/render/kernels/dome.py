@@ -7,7 +7,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from sim.engine.render.kernels.layout import DOME_SIZE, MIRROR_SIZE
-from sim.engine.render.kernels.sampling import FAST, F, Rgb, fetch
+from sim.engine.render.kernels.options import FAST, FAST_PART
+from sim.engine.render.kernels.sampling import F, Rgb, fetch
 
 # Places in the numbers that describe a sky; three-channel values are red, green, blue.
 ZENITH, HORIZON, CLOUD_LIGHT, GLARE, FOG = 0, 3, 6, 9, 12
@@ -16,7 +17,7 @@ STREET = 19  # 3: factor on the mirrored street
 SKY_NUMBERS = 22
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def _pack(red: float, green: float, blue: float) -> int:
     r = int(min(max(red, F(0)), F(255)) + F(0.5))
     g = int(min(max(green, F(0)), F(255)) + F(0.5))
@@ -24,7 +25,7 @@ def _pack(red: float, green: float, blue: float) -> int:
     return r | g << 8 | b << 16 | 255 << 24
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def _direction(column: int, row: int, size: int) -> Rgb:
     """Unit vector of a cell of an octahedral table."""
     u, v = (column + F(0.5)) * F(2) / size - F(1), (row + F(0.5)) * F(2) / size - F(1)
@@ -37,7 +38,7 @@ def _direction(column: int, row: int, size: int) -> Rgb:
     return x * unit, y * unit, z * unit
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def _sky_colour(
     texels: NDArray[np.uint32],
     base: int,

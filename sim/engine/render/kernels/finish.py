@@ -4,11 +4,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from sim.engine.render.kernels.options import FAST, FAST_PART
 from sim.engine.render.kernels.pieces import GRAIN_SIZE
-from sim.engine.render.kernels.sampling import FAST, F
+from sim.engine.render.kernels.sampling import F
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def _add_noise(
     y: int,
     source: NDArray[np.uint8],
@@ -22,7 +23,7 @@ def _add_noise(
         out[y, x] = np.uint8(min(max(value, F(0)), F(255)))
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def _blend_edges(
     y: int,
     source: NDArray[np.uint8],

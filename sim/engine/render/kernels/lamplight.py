@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from sim.engine.render.kernels import looks as at
+from sim.engine.render.kernels.options import FAST, FAST_PART
 from sim.engine.render.kernels.pieces import (
     ACROSS,
     BLUE,
@@ -27,13 +28,13 @@ from sim.engine.render.kernels.pieces import (
     TEXEL,
     WITHIN,
 )
-from sim.engine.render.kernels.sampling import FAST, F
+from sim.engine.render.kernels.sampling import F
 
 SOFTNESS = 0.22  # lamps light what they graze as if it faced them by so much more
 HALF_LIGHT_M2 = 60.0  # square metres after which a lamp's light has halved
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def place_normals(
     y: int,
     x: int,
@@ -65,7 +66,7 @@ def place_normals(
         piece[NORMAL_Z * STRIDE + i] = (nz + c * step) * depth
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def _shine(
     y: int,
     x: int,
@@ -110,7 +111,7 @@ def _shine(
         piece[LAMP_B * STRIDE + i] += blue * power
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def shine(
     y: int,
     x: int,
@@ -134,7 +135,7 @@ def shine(
             _shine(y, x, first, last, lamps, j, ray_of, eye, piece)
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def lay_lamplight(count: int, piece: NDArray[np.float32], own: NDArray[np.float32]) -> None:
     """Add what lamps make of the surfaces' own colours, (3 * STRIDE,) kept from before the sun."""
     count &= WITHIN
@@ -144,7 +145,7 @@ def lay_lamplight(count: int, piece: NDArray[np.float32], own: NDArray[np.float3
         piece[BLUE * STRIDE + i] += own[2 * STRIDE + i] * piece[LAMP_B * STRIDE + i]
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def light_windows(
     start: int,
     count: int,

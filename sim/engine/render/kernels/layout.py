@@ -266,6 +266,24 @@ LOOK_COLUMNS: Final = 32
 LOOK_MARKS: Final = 8
 
 
+class Scratch(NamedTuple):
+    """Memory of one shading thread; see `kernels.pieces`.
+
+    Attributes:
+        piece: (PLACES * STRIDE,) float32.
+        bits: the same memory as int32.
+        whole: (WHOLE_PLACES * STRIDE,) int32.
+        own: (3 * STRIDE,) float32, the surfaces' own colours by night.
+        runs: (PIECE + 1, 2) int32, start and look of each run, see `kernels.surfaces.find_runs`.
+    """
+
+    piece: NDArray[np.float32]
+    bits: NDArray[np.int32]
+    whole: NDArray[np.int32]
+    own: NDArray[np.float32]
+    runs: NDArray[np.int32]
+
+
 class Target(NamedTuple):
     """What shading writes, all (H, W)."""
 

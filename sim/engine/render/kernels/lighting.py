@@ -20,6 +20,7 @@ from sim.engine.render.kernels.layout import (
     SKY_LIGHT,
     SUN_LIGHT,
 )
+from sim.engine.render.kernels.options import FAST_PART
 from sim.engine.render.kernels.pieces import (
     AIR,
     AMBIENT,
@@ -39,10 +40,10 @@ from sim.engine.render.kernels.pieces import (
     TEX_V,
     WITHIN,
 )
-from sim.engine.render.kernels.sampling import FAST, F, glance, octahedral
+from sim.engine.render.kernels.sampling import F, glance, octahedral
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def cast_shadows(
     count: int, shadow: NDArray[np.float32], side: int, piece: NDArray[np.float32]
 ) -> None:
@@ -74,7 +75,7 @@ def cast_shadows(
             piece[FACING * STRIDE + i] *= lit if inside >= 0 else F(1)
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def lay_light(count: int, numbers: NDArray[np.float32], piece: NDArray[np.float32]) -> None:
     """Sun, sky and own glow on the colours; sky counts more the more a surface looks up."""
     count &= WITHIN
@@ -88,7 +89,7 @@ def lay_light(count: int, numbers: NDArray[np.float32], piece: NDArray[np.float3
         piece[BLUE * STRIDE + i] *= sky * sky_b + sun * sun_b + glow
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def gloss(
     y: int,
     x: int,
@@ -140,7 +141,7 @@ def gloss(
         piece[TEX_V * STRIDE + i] = v
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def lay_mirror(
     start: int, count: int, mirror: NDArray[np.uint32], side: int, piece: NDArray[np.float32]
 ) -> None:
@@ -156,13 +157,13 @@ def lay_mirror(
         piece[BLUE * STRIDE + i] += (blue - piece[BLUE * STRIDE + i]) * share + shine * F(0.92)
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def _squeeze(value: float) -> float:
     """Roll highlights off above 200 towards 255."""
     return min(max(value, F(0)), F(255) - F(3025) / (max(value, F(200)) - F(145)))
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def through_air(count: int, numbers: NDArray[np.float32], piece: NDArray[np.float32]) -> None:
     """Haze and fog, the exposure, and highlights above 200 rolled off towards 255."""
     count &= WITHIN

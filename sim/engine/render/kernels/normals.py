@@ -7,9 +7,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from sim.engine.render.kernels.layout import FLAG_TWO_SIDED, Drawn, Geometry, SetUp
+from sim.engine.render.kernels.options import EXACT
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**EXACT)
 def write_normals(
     rows: tuple[int, int],
     owner: NDArray[np.int32],

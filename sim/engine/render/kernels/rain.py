@@ -12,20 +12,21 @@ from numba import njit
 from numpy.typing import NDArray
 
 from sim.engine.render.kernels.layout import GAIN, MIRROR_SIZE, PUDDLES, WET, Atlas, Lens, Light
-from sim.engine.render.kernels.sampling import FAST, F, Rgb, fetch, glance, next_random, octahedral
+from sim.engine.render.kernels.options import FAST, FAST_PART
+from sim.engine.render.kernels.sampling import F, Rgb, fetch, glance, next_random, octahedral
 
 FARTHEST_M = 140.0  # wet ground beyond mirrors nothing
 PUDDLE_METRES = 14.0  # that one repeat of the puddles covers
 STEPS = 3  # looks along a mirrored ray
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def _is_ground(tag: int) -> bool:
     """Roads, Sidewalks, RoadLines, Ground: what gets wet and mirrors."""
     return tag == 1 or tag == 2 or tag == 24 or tag == 25
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def _follow(
     column: float,
     row: float,
@@ -57,7 +58,7 @@ def _follow(
     return -1 if _is_ground(tag) or tag == 10 else found
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def _wet_row(
     y: int,
     depths: NDArray[np.float32],

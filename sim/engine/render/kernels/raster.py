@@ -19,6 +19,7 @@ from sim.engine.render.kernels.layout import (
     Projection,
     SetUp,
 )
+from sim.engine.render.kernels.options import EXACT, EXACT_PART
 
 # Rows of the transformed vertices: homogeneous X, Y, W and nearness; each but W divided by W.
 X, Y, W, N, COLUMN, ROW, NEAR = 0, 1, 2, 3, 4, 5, 6
@@ -30,7 +31,7 @@ EDGE_ON = np.float32(
 )  # metres that the eye may be behind a face's plane before it surely looks away
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(**EXACT_PART, inline="always")
 def _transform(drawn: Drawn, geometry: Geometry, q: int, points: NDArray[np.float32]) -> None:
     """Write instance q's vertices to points (POINT_ROWS, P)."""
     vertices, lens = geometry.vertices, drawn.lens
@@ -52,7 +53,7 @@ def _transform(drawn: Drawn, geometry: Geometry, q: int, points: NDArray[np.floa
         points[NEAR, i] = near * inverse
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**EXACT_PART)
 def _is_hidden(
     farthest: NDArray[np.float32], left: int, right: int, top: int, bottom: int, near: float
 ) -> bool:
@@ -64,7 +65,7 @@ def _is_hidden(
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**EXACT_PART)
 def _write_planes(
     points: NDArray[np.float32],
     corner: tuple[int, int, int],
@@ -98,7 +99,7 @@ def _write_planes(
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(**EXACT_PART, inline="always")
 def _pick_facing(drawn: Drawn, geometry: Geometry, q: int, picked: NDArray[np.int32]) -> int:
     """Write the triangles of instance q that do not surely look away; returns how many.
 
@@ -116,7 +117,7 @@ def _pick_facing(drawn: Drawn, geometry: Geometry, q: int, picked: NDArray[np.in
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(**EXACT_PART, inline="always")
 def _pick_covering(
     points: NDArray[np.float32],
     corners: NDArray[np.int32],
@@ -156,7 +157,7 @@ def _pick_covering(
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**EXACT)
 def set_up(
     drawn: Drawn,
     order: NDArray[np.int64],
@@ -210,16 +211,18 @@ def set_up(
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def find_farthest(nearness: NDArray[np.float32], farthest: NDArray[np.float32]) -> None:
+@njit(**EXACT)
+def find_farthest(
+    nearness: NDArray[np.float32], farthest: NDArray[np.float32], least: NDArray[np.float32]
+) -> None:
     """Write the least nearness of every tile: what is no nearer is hidden there.
 
     Args:
         nearness: (H, W) float32.
         farthest: (ceil(H / TILE), ceil(W / TILE)) float32.
+        least: (W,) float32, scratch.
     """
     height, width = nearness.shape
-    least = np.empty(width, np.float32)
     for row in range(farthest.shape[0]):
         least[:] = np.float32(1e30)
         for y in range(row * TILE, min(height, (row + 1) * TILE)):

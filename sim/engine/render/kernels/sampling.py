@@ -5,24 +5,20 @@ for those, which costs more than the work itself.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from sim.engine.render.kernels.options import FAST_PART
+
 # float32 arithmetic in kernels; to the type checker it is a float like any other.
 F: Final = cast("Callable[[float], float]", np.float32)
 Rgb = tuple[float, float, float]
-FAST: Final[dict[str, Any]] = {
-    "cache": True,
-    "nogil": True,
-    "fastmath": True,
-    "error_model": "numpy",
-}
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def next_random(state: np.uint32) -> np.uint32:
     """One step of Marsaglia's xorshift; each is cut back to 32 bits, since numba widens shifts."""
     state = np.uint32(state ^ (state << np.uint32(13)))
@@ -30,7 +26,7 @@ def next_random(state: np.uint32) -> np.uint32:
     return np.uint32(state ^ (state << np.uint32(5)))
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def fetch(texels: NDArray[np.uint32], base: int, width: int, u: float, v: float) -> Rgb:
     """Bilinear sample of the mip level that starts at `base`, repeating; rgb 0..255."""
     mask = width - 1
@@ -43,7 +39,7 @@ def fetch(texels: NDArray[np.uint32], base: int, width: int, u: float, v: float)
     return red, green, blue
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def glance(texels: NDArray[np.uint32], width: int, u: float, v: float) -> Rgb:
     """Bilinear sample of a table that does not repeat, u and v 0..1; rgb 0..255."""
     scale, last = F(width * 256), (width << 8) - 257
@@ -53,7 +49,7 @@ def glance(texels: NDArray[np.uint32], width: int, u: float, v: float) -> Rgb:
     return red, green, blue
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def _mix(texels: NDArray[np.uint32], i: int, j: int, k: int, n: int, a: int, b: int) -> Rgb:
     """Four texels by 8-bit weights; red and blue share one multiplication, 16 bits apart."""
     p, q = int(texels[np.uintp(i)]), int(texels[np.uintp(j)])
@@ -69,7 +65,7 @@ def _mix(texels: NDArray[np.uint32], i: int, j: int, k: int, n: int, a: int, b: 
     return F(both & 0xFFFF) * share, F(green) * share, F(both >> 16) * share
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def octahedral(x: float, y: float, z: float) -> tuple[float, float]:
     """Place of a direction in an octahedral table, u and v 0..1.
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from sim.engine.render.kernels import looks as at
 from sim.engine.render.kernels.layout import DOME_SIZE, SKY_DEPTH_M
+from sim.engine.render.kernels.options import FAST_PART
 from sim.engine.render.kernels.pieces import (
     ACROSS,
     AIR,
@@ -31,10 +32,19 @@ from sim.engine.render.kernels.pieces import (
     WIDTH,
     WITHIN,
 )
-from sim.engine.render.kernels.sampling import FAST, F, octahedral
+from sim.engine.render.kernels.sampling import F, octahedral
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
+def find_depth(
+    y: int, x: int, count: int, nearness: NDArray[np.float32], piece: NDArray[np.float32]
+) -> None:
+    """Metres ahead of each pixel; the sky is far away."""
+    for i in range(count):
+        piece[DEPTH * STRIDE + i] = F(1) / max(nearness[y, x + i], F(1 / SKY_DEPTH_M))
+
+
+@njit(**FAST_PART)
 def find_runs(
     y: int,
     x: int,
@@ -55,7 +65,7 @@ def find_runs(
     return found
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def place_surface(
     y: int,
     x: int,
@@ -109,7 +119,7 @@ def place_surface(
         whole[WIDTH * STRIDE + i] = width
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def place_sky(
     y: int,
     x: int,
@@ -141,7 +151,7 @@ def place_sky(
         whole[WIDTH * STRIDE + i] = DOME_SIZE
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def choose_sign(start: int, count: int, text: int, piece: NDArray[np.float32]) -> None:
     """Move u and v to the signs of a number plate.
 
@@ -156,7 +166,7 @@ def choose_sign(start: int, count: int, text: int, piece: NDArray[np.float32]) -
         piece[TEX_V * STRIDE + i] += F(sign >> 3) * F(0.125)
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def find_texels(
     count: int,
     bits: NDArray[np.int32],
@@ -191,7 +201,7 @@ def find_texels(
         whole[DOWN * STRIDE + i] = down & 255
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def look_up(start: int, count: int, table: NDArray[np.uint32], whole: NDArray[np.int32]) -> None:
     """Replace indices by what stands there."""
     start, count = start & WITHIN, count & WITHIN
@@ -200,7 +210,7 @@ def look_up(start: int, count: int, table: NDArray[np.uint32], whole: NDArray[np
             whole[i] = np.int32(table[np.uintp(whole[i])])
 
 
-@njit(**FAST)
+@njit(**FAST_PART)
 def paint(count: int, piece: NDArray[np.float32], whole: NDArray[np.int32]) -> None:
     """The surfaces' own colours: their textures, by weights of 8 bits, times their paint."""
     count &= WITHIN

@@ -99,7 +99,7 @@ def test_order_is_what_hides_much_then_the_rest_then_the_ground(textures):
 def test_farthest_of_a_tile_is_its_least_nearness():
     nearness = np.random.default_rng(0).random((21, 37), np.float32)
     found = np.empty((3, 5), np.float32)
-    find_farthest(nearness, found)
+    find_farthest(nearness, found, np.empty(37, np.float32))
     for row in range(3):
         for column in range(5):
             tile = nearness[8 * row : 8 * row + 8, 8 * column : 8 * column + 8]
