@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import gc
 import importlib.util
 import logging
 import os
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 VERSIONS = ("0.9.16", "0.9.15")  # newest first; `protocol.PROTOCOLS` holds their tables
 STOP_POLL_S = 0.05  # how soon a signal is seen
+SWITCH_INTERVAL_S = 0.0005  # a call waits so long at most for a thread that draws; Python's is 5 ms
 
 
 class Flags(argparse.Namespace):
@@ -133,6 +135,9 @@ def main() -> int:
         has_stand_ins=flags.has_stand_ins,
     )
     server.start()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.collect()
+    gc.freeze()  # the town stays: a full collection has little left to walk through
     town = engine.town.name.rsplit("/", 1)[-1]
     took_s = time.monotonic() - started
     sys.stdout.write(

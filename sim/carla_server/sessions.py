@@ -54,13 +54,34 @@ class Session:
             OSError: the subscriber has gone.
         """
         with self._lock:
+            if not self._rest and len(message) <= MOST_PARTS:  # a reader that keeps up
+                self.is_stalled = False
+                try:
+                    sent = self.socket.sendmsg(message)
+                except (BlockingIOError, InterruptedError):
+                    sent = 0
+                if sent < size:
+                    self._queue(message, size)
+                    self._drop_sent(sent)
+                return True
             if not self._has_room(size, deadline):
                 self.dropped += 1
                 return False
-            self._rest += [memoryview(part).cast("B") for part in message]
-            self._queued += size
+            self._queue(message, size)
             self._write_some()
             return True
+
+    def _queue(self, message: Sequence[Buffer], size: int) -> None:
+        self._rest += [memoryview(part).cast("B") for part in message]
+        self._queued += size
+
+    def _drop_sent(self, sent: int) -> None:
+        """Let go of the first `sent` bytes of what waits."""
+        self._queued -= sent
+        while self._rest and sent >= len(self._rest[0]):
+            sent -= len(self._rest.pop(0))
+        if sent:
+            self._rest[0] = self._rest[0][sent:]
 
     def could_take(self, size: int) -> bool:
         """Return whether there is room in the queue without any wait."""
@@ -100,11 +121,7 @@ class Session:
                 sent = self.socket.sendmsg(self._rest[:MOST_PARTS])
             except (BlockingIOError, InterruptedError):
                 return False
-            self._queued -= sent
-            while self._rest and sent >= len(self._rest[0]):
-                sent -= len(self._rest.pop(0))
-            if self._rest:
-                self._rest[0] = self._rest[0][sent:]
+            self._drop_sent(sent)
         return True
 
     def close(self) -> None:

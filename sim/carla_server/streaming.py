@@ -102,7 +102,7 @@ class StreamServer:
         sessions = list(self._sessions.get(stream_id, ()))
         if not sessions:
             return 0.0
-        size = sum(memoryview(part).nbytes for part in message)
+        size = sum(len(p) if type(p) is bytes else memoryview(p).nbytes for p in message)
         parts = [LENGTH.pack(size), *message]
         size += LENGTH.size
         started = time.monotonic()

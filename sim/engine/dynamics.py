@@ -66,10 +66,11 @@ def drive(body: Body, h: float) -> None:
     ahead = body.vx * cos + body.vy * sin
     side = body.vy * cos - body.vx * sin
     before_x, before_y = body.vx, body.vy
-    wanted = control.steer * body.drivetrain.steer_limit(abs(ahead))
+    steer = control.steer
+    wanted = steer * body.drivetrain.steer_limit(abs(ahead)) if steer else 0.0
     if wanted != body.steer:
-        step = STEER_RATE * h
-        body.steer += min(max(wanted - body.steer, -step), step)
+        step, turn = STEER_RATE * h, wanted - body.steer
+        body.steer += -step if turn < -step else step if turn > step else turn
     if actor.constant_velocity is not None:
         along, side, _ = actor.constant_velocity
         limit = GRIP / max(abs(along), 1.0)
@@ -99,7 +100,7 @@ def _keep_to_road(body: Body, along: float, h: float) -> None:
     off = body.ground + body.rest - body.z
     if off or rise or body.vz:
         step = CLIMB * h + abs(rise) * h
-        body.z += min(max(off, -step), step)
+        body.z += -step if off < -step else step if off > step else off
         body.vz = rise
 
 
@@ -109,7 +110,7 @@ def _along(body: Body, ahead: float, h: float) -> float:
     throttle, brake, is_held = control.throttle, control.brake, control.hand_brake
     if body.actor.is_dead:
         throttle, brake = 0.0, 1.0
-    throttle = 0.0 if throttle < 0.0 else min(throttle, 1.0)
+    throttle = 0.0 if throttle < 0.0 else throttle if throttle < 1.0 else 1.0
     speed = ahead if ahead >= 0.0 else -ahead
     if throttle and not is_held:
         push = _push(body, throttle, ahead, h)
@@ -160,7 +161,8 @@ def _push(body: Body, throttle: float, ahead: float, h: float) -> float:
         return 0.0
     if body.gear < 0:
         return -min(throttle * train.pull(-1, max(-ahead, 0.0)), train.grip)
-    return min(throttle * train.pull(body.gear, max(ahead, 0.0)), train.grip)
+    pull = throttle * train.pull(body.gear, ahead if ahead > 0.0 else 0.0)
+    return pull if pull < train.grip else train.grip
 
 
 def _shift(body: Body, throttle: float, speed: float, h: float) -> None:

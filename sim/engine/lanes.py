@@ -25,6 +25,10 @@ SAME_LEVEL = 1.5  # m of height within which a lane is at hand; a bridge is high
 MAX_HEADING_COST = 3.0  # m that a lane running the other way counts as farther off
 
 
+Stretch = tuple[float, float, float, float, float, float, float]
+"""x, y where a piece of a centre line begins, its direction x, y, metres, metres before, heading"""
+
+
 class LaneId(NamedTuple):
     """A lane by its OpenDRIVE names; every road of our own towns has one lane section."""
 
@@ -75,11 +79,26 @@ class Lane:
     widths: NDArray[np.float64] | None = None
     lengths: list[float] = field(init=False)
     points: list[tuple[float, float, float]] = field(init=False)
+    _pieces: list[Stretch] = field(init=False, default_factory=list, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         steps = np.linalg.norm(np.diff(self.centre, axis=0), axis=1)
         self.lengths = [0.0, *np.cumsum(steps).tolist()]
         self.points = [(x, y, z) for x, y, z in self.centre.tolist()]
+
+    @property
+    def pieces(self) -> list[Stretch]:
+        """What lies between each two samples; worked out when first asked for."""
+        return self._pieces or self._cut()
+
+    def _cut(self) -> list[Stretch]:
+        points, lengths = self.points, self.lengths
+        for i in range(len(points) - 1):
+            (x0, y0, _), (x1, y1, _) = points[i], points[i + 1]
+            span = lengths[i + 1] - lengths[i]
+            ux, uy = (x1 - x0) / span, (y1 - y0) / span
+            self._pieces.append((x0, y0, ux, uy, span, lengths[i], math.atan2(uy, ux)))
+        return self._pieces
 
     @property
     def road_id(self) -> int:
@@ -107,17 +126,17 @@ class Lane:
 
     def pose_at(self, s: float, offset: float = 0.0) -> Pose:
         """The pose `s` metres along it, `offset` metres to the left of the centre line."""
-        s = min(max(s, 0.0), self.length)
-        i = min(max(bisect_right(self.lengths, s) - 1, 0), len(self.points) - 2)
+        length = self.lengths[-1]
+        s = 0.0 if s < 0.0 else length if s > length else s
+        i = bisect_right(self.lengths, s, 1, len(self.points) - 1) - 1
+        _, _, ux, uy, span, start, heading = self.pieces[i]
         (x0, y0, z0), (x1, y1, z1) = self.points[i], self.points[i + 1]
-        span = self.lengths[i + 1] - self.lengths[i]
-        t = (s - self.lengths[i]) / span
-        ux, uy = (x1 - x0) / span, (y1 - y0) / span
+        t = (s - start) / span
         return Pose(
             x0 + t * (x1 - x0) - offset * uy,
             y0 + t * (y1 - y0) + offset * ux,
             z0 + t * (z1 - z0),
-            math.atan2(uy, ux),
+            heading,
         )
 
 
@@ -233,23 +252,31 @@ def _best(
 ) -> tuple[float, Lane, float, float] | None:
     """(distance with the costs of heading and level, lane, s, offset) of the nearest piece."""
     best: tuple[float, Lane, float, float] | None = None
+    least = math.inf
     for lane, i in pieces:
-        s, offset, distance, heading = project(lane, i, x, y)
+        x0, y0, ux, uy, span, start, heading = lane.pieces[i]
+        dx, dy = x - x0, y - y0
+        offset = dy * ux - dx * uy
+        if not -least < offset < least:
+            continue  # the way to the line is no shorter, and heading and level only add to it
+        along = dx * ux + dy * uy
+        along = 0.0 if along < 0.0 else span if along > span else along
+        distance = math.hypot(dx - along * ux, dy - along * uy)
+        if distance >= least:
+            continue
         if yaw is not None:
             distance += MAX_HEADING_COST * abs(wrap(heading - yaw)) / math.pi
         if z is not None:
             distance += max(abs(lane.points[i][2] - z) - SAME_LEVEL, 0.0)
-        if best is None or distance < best[0] - 1e-9:
-            best = (distance, lane, s, offset)
+        if distance < least - 1e-9:
+            least, best = distance, (distance, lane, start + along, offset)
     return best
 
 
 def project(lane: Lane, i: int, x: float, y: float) -> tuple[float, float, float, float]:
     """(s, offset to the left, distance, heading) of a point against piece `i` of a centre line."""
-    (x0, y0, _), (x1, y1, _) = lane.points[i], lane.points[i + 1]
-    span = lane.lengths[i + 1] - lane.lengths[i]
-    ux, uy = (x1 - x0) / span, (y1 - y0) / span
-    along = min(max((x - x0) * ux + (y - y0) * uy, 0.0), span)
-    offset = (y - y0) * ux - (x - x0) * uy
-    distance = math.hypot(x - x0 - along * ux, y - y0 - along * uy)
-    return lane.lengths[i] + along, offset, distance, math.atan2(uy, ux)
+    x0, y0, ux, uy, span, start, heading = lane.pieces[i]
+    dx, dy = x - x0, y - y0
+    along = dx * ux + dy * uy
+    along = 0.0 if along < 0.0 else span if along > span else along
+    return start + along, dy * ux - dx * uy, math.hypot(dx - along * ux, dy - along * uy), heading

@@ -126,11 +126,11 @@ class Motion:
     def _walls(self, awake: list[Body], delta_s: float) -> list[tuple[Body, list[Wall]]]:
         """Bodies with the walls that they may touch in this tick."""
         found = []
+        gain = 0.5 * HARDEST * delta_s
         for body in awake:
             if not body.actor.does_collide:
                 continue
-            speed = body.pace + 0.5 * HARDEST * delta_s
-            go = (speed + body.radius * abs(body.spin)) * delta_s + MARGIN
+            go = (body.pace + gain + body.radius * abs(body.spin)) * delta_s + MARGIN
             body.clear -= go
             if body.clear > 0.0:
                 continue
@@ -139,16 +139,24 @@ class Motion:
                 near = [Wall(one) for one in self._level.near(body.x, body.y, go + body.radius)]
             else:
                 near = self._level.walls(body.x, body.y)
-            clear = complete
-            for wall in near:
-                if wall.distance(body.x, body.y) - body.radius < clear:
-                    clear = min(clear, gap(body, wall))
-            body.clear = clear - go
+            body.clear = _clearance(body, near, complete) - go
             if body.clear <= 0.0:
                 near = [wall for wall in near if overlap(body, wall, go) is not None]
                 if near:
                     found.append((body, near))
         return found
+
+
+def _clearance(body: Body, walls: list[Wall], clear: float) -> float:
+    """Metres, at most `clear`, that a body is apart from the nearest of some walls."""
+    x, y, radius = body.x, body.y, body.radius
+    for wall in walls:
+        reach = radius + wall.radius + clear
+        if -reach < wall.x - x < reach and wall.distance(x, y) - radius < clear:
+            apart = gap(body, wall)
+            if apart < clear:
+                clear = apart
+    return clear
 
 
 def _may_meet(a: Body, b: Body, delta_s: float) -> bool:

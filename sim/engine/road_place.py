@@ -17,6 +17,7 @@ SURE_IN_JUNCTION = 0.6  # m; lanes cross there
 SURE_HEADING = 0.5  # rad from the lane's
 END = 3.0  # m from a lane's ends, where others may be nearer
 SAME_PLACE = 0.02  # m within which one has not moved
+FAR_OFF = 8.0  # m from a lane's middle from which one is on open land
 PIECES = 4  # of the centre line that are tried from the last known one on
 
 
@@ -41,6 +42,11 @@ class RoadPlaces:
             _, kx, ky, kyaw = known
             if abs(x - kx) < SAME_PLACE and abs(y - ky) < SAME_PLACE and yaw == kyaw:
                 return
+            off = abs(actor.lane_offset)
+            if off > FAR_OFF and math.hypot(x - kx, y - ky) < 0.5 * (off - ON_LANE):
+                # no lane can be under it yet, and to look for the nearest so far away takes long
+                actor.ground = self._town.ground_height(x, y)
+                return
         if known is None or not self._goes_on(actor, known[0], x, y, yaw):
             lane, s, offset = self._town.lanes.nearest(x, y, yaw, z=pose.z)
             actor.lane, actor.lane_s, actor.lane_offset = lane, s, offset
@@ -64,23 +70,20 @@ class RoadPlaces:
         lane = actor.lane
         if lane is None:
             return False
-        points, lengths = lane.points, lane.lengths
-        for i in range(max(piece - 1, 0), min(piece + PIECES, len(points) - 1)):
-            x0, y0, _ = points[i]
-            x1, y1, _ = points[i + 1]
-            span = lengths[i + 1] - lengths[i]
-            ux, uy = (x1 - x0) / span, (y1 - y0) / span
+        pieces, length = lane.pieces, lane.lengths[-1]
+        for i in range(piece - 1 if piece else 0, min(piece + PIECES, len(pieces))):
+            x0, y0, ux, uy, span, start, heading = pieces[i]
             dx, dy = x - x0, y - y0
             along = dx * ux + dy * uy
             if not 0.0 <= along <= span:
                 continue
             offset = dy * ux - dx * uy
-            s = lengths[i] + along
-            if abs(offset) > (SURE_IN_JUNCTION if lane.is_junction else SURE):
+            s = start + along
+            sure = SURE_IN_JUNCTION if lane.is_junction else SURE
+            if not -sure <= offset <= sure or not END < s < length - END:
                 return False
-            if not END < s < lengths[-1] - END:
-                return False
-            if abs(wrap(math.atan2(uy, ux) - yaw)) > SURE_HEADING:
+            turned = heading - yaw
+            if not -SURE_HEADING <= turned <= SURE_HEADING and abs(wrap(turned)) > SURE_HEADING:
                 return False
             actor.lane_s, actor.lane_offset = s, offset
             self._stand(actor, i, x, y, yaw)

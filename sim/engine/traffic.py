@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -96,8 +97,13 @@ class Traffic:
         self._long = {one.id for one in bodies if one.extent[0] > LONG}
         occupants = self._occupants(bodies)
         claims = self._claims(bodies)
+        bodies.sort(key=lambda one: one.pose.x)
+        eastings = [one.pose.x for one in bodies]
         for driver, actor in drivers:
-            self._drive(driver, actor, bodies, lights, occupants, claims)
+            reach = 12.0 + 3.0 * actor.speed
+            low = bisect_left(eastings, actor.pose.x - reach)
+            high = bisect_right(eastings, actor.pose.x + reach)
+            self._drive(driver, actor, bodies[low:high], lights, occupants, claims)
 
     def _find_place(self, driver: Driver, actor: Actor) -> None:
         pose = actor.pose
@@ -190,11 +196,13 @@ class Traffic:
     ) -> tuple[float, float]:
         """(gap in metres, its speed along the path) of the nearest body in the way."""
         reach = 12.0 + 3.0 * speed
-        x, y, half_width = actor.pose.x, actor.pose.y, actor.extent[1]
-        cos, sin = math.cos(actor.pose.yaw), math.sin(actor.pose.yaw)
+        pose, half_width = actor.pose, actor.extent[1]
+        x, y = pose.x, pose.y
+        cos, sin = math.cos(pose.yaw), math.sin(pose.yaw)
         near = []
         for other in bodies:
-            dx, dy = other.pose.x - x, other.pose.y - y
+            pose = other.pose
+            dx, dy = pose.x - x, pose.y - y
             if dx * dx + dy * dy < reach * reach and dx * cos + dy * sin > -2.0:
                 near.append(other)
         if len(near) < 2:  # oneself is always near
