@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -110,21 +111,20 @@ def path_conflicts(
             inside[lane.junction_id].append(lane)
     found: dict[LaneId, list[LaneId]] = {}
     for members in inside.values():
-        for a in members:
-            found[a.id] = [
-                b.id
-                for b in members
-                if _paths_meet(a, b, distance)
-                and not (only_turns and a.turn == b.turn == "straight")
-            ]
+        found |= {one.id: [] for one in members}
+        for a, b in combinations(members, 2):
+            is_left_out = only_turns and a.turn == b.turn == "straight"
+            if not is_left_out and _paths_meet(a, b, distance):
+                found[a.id].append(b.id)
+                found[b.id].append(a.id)
     return found
 
 
 def _paths_meet(a: Lane, b: Lane, distance: float) -> bool:
-    if a is b or set(a.predecessors) & set(b.predecessors):
+    if set(a.predecessors) & set(b.predecessors):
         return False
-    apart = np.linalg.norm(a.centre[:, None, :2] - b.centre[None, :, :2], axis=2)
-    return bool(apart.min() < distance)
+    apart = a.centre[:, None, :2] - b.centre[None, :, :2]
+    return bool(np.einsum("abk,abk->ab", apart, apart).min() < distance * distance)
 
 
 def _superiors(lanes: LaneGraph, lane: Lane, conflicts: list[LaneId]) -> list[Lane]:

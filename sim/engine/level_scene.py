@@ -11,6 +11,7 @@ from sim.engine.ground import ground_instances
 from sim.engine.level_objects import BUILDING_TAG, TAG_OF_FURNITURE, building_id, furniture_id
 from sim.engine.render.assets.buildings import building_mesh
 from sim.engine.render.scene import Instance, Mesh, Scene
+from sim.engine.render.texture_cache import kept_textures
 from sim.engine.render.textures import Textures
 from sim.engine.town import Town
 
@@ -65,4 +66,4 @@ def _level(town: Town, asset_seed: int) -> tuple[Textures, tuple[Instance, ...]]
                 semantic_tag=TAG_OF_FURNITURE[one.kind],
             )
         )
-    return Textures(asset_seed), tuple(static)
+    return kept_textures(asset_seed), tuple(static)

@@ -41,7 +41,20 @@ class Textures:
                 levels.append(shrunk.reshape(-1, 4))
                 position += len(levels[-1])
         self.offset = offset
-        self.texels = np.concatenate(levels).view(np.uint32).reshape(-1)
+        self.texels: NDArray[np.uint32] = np.concatenate(levels).view(np.uint32).reshape(-1)
+
+    @classmethod
+    def of(
+        cls,
+        seed: int,
+        texels: NDArray[np.uint32],
+        offset: NDArray[np.int32],
+        size: NDArray[np.int32],
+    ) -> "Textures":
+        """Textures that were painted before."""
+        made = cls.__new__(cls)
+        made.seed, made.texels, made.offset, made.size = seed, texels, offset, size
+        return made
 
 
 def _mip_levels(picture: NDArray[np.float32]) -> list[NDArray[np.uint8]]:

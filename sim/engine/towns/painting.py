@@ -66,10 +66,11 @@ def _trims(network: Network) -> dict[tuple[int, str], float]:
 
 def _patch(road: Road, along: tuple[float, float], across: tuple[float, float]) -> Strip:
     """A mark between two stations and two offsets (left first)."""
-    is_bent = abs(road.at(along[0]).heading - road.at(along[1]).heading) > BENT
-    steps = max(2, int((along[1] - along[0]) / ARC_STEP) + 1 if is_bent else 2)
-    at = np.linspace(*along, steps).tolist()
-    left, right = (road.line(t, MARKING_HEIGHT, at) for t in across)
+    ways = road.along(np.array(along))
+    if abs(ways[2][0] - ways[2][1]) > BENT:
+        steps = max(2, int((along[1] - along[0]) / ARC_STEP) + 1)
+        ways = road.along(np.linspace(*along, steps))
+    left, right = (road.beside(ways, t, MARKING_HEIGHT) for t in across)
     return Strip(left, right, "marking_white", MARKING_TAG)
 
 

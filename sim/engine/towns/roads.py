@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -70,6 +71,19 @@ class Signal:
     t: float
     lanes: tuple[int, ...]
     value: int = -1
+
+
+# x, y and heading of points, (N,) each.
+Ways = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+
+@lru_cache(maxsize=4096)
+def _table(
+    segments: tuple[Segment, ...],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Segments (N, 5) and where each starts and the last ends (N + 1,)."""
+    table = np.array(segments)
+    return table, np.concatenate([[0.0], np.cumsum(table[:, 3])])
 
 
 @dataclass(slots=True)
@@ -151,14 +165,11 @@ class Road:
         x, y, heading = self.along(np.array([s]))
         return Way(float(x[0]), float(y[0]), float(heading[0])).beside(t)
 
-    def along(
-        self, stations: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def along(self, stations: NDArray[np.float64]) -> Ways:
         """x, y and heading at (N,) metres along the reference line, held at its ends."""
-        table = np.array(self.segments)
-        starts = np.concatenate([[0.0], np.cumsum(table[:, 3])])
-        s = np.clip(stations, 0.0, starts[-1])
-        i = np.clip(np.searchsorted(starts, s, "right") - 1, 0, len(table) - 1)
+        table, starts = _table(tuple(self.segments))
+        s = np.minimum(np.maximum(stations, 0.0), starts[-1])
+        i = np.minimum(np.searchsorted(starts[1:], s, "right"), len(table) - 1)
         x0, y0, heading, _, curvature = table[i].T
         s = s - starts[i]
         end = heading + s * curvature
@@ -185,7 +196,11 @@ class Road:
     ) -> NDArray[np.float64]:
         """(N, 3) float64, metres: the line `t` metres left of it and `z` over the land."""
         at = np.array(self.samples() if stations is None else stations)
-        x, y, heading = self.along(at)
+        return self.beside(self.along(at), t, z)
+
+    def beside(self, ways: Ways, t: float, z: float) -> NDArray[np.float64]:
+        """(N, 3) float64, metres: places `t` metres left of `ways`, `z` over the land."""
+        x, y, heading = ways
         x, y = x - t * np.sin(heading), y + t * np.cos(heading)
         return np.stack([x, y, self.relief.heights(x, y) + z], axis=1)
 
