@@ -1,6 +1,7 @@
 """What scripts ask of a level: objects, layers, lamps, lights by waypoint, signs, rays, weather."""
 
 import argparse
+import time
 
 import carla
 
@@ -81,7 +82,10 @@ def odds(world, library, town_map):
     world.set_weather(weather)
     world.tick()
     assert world.get_weather() == weather
-    assert all(one.is_on for one in world.get_lightmanager().get_all_lights())
+    end = time.monotonic() + 10.0  # the client asks for its lamps in a thread of its own
+    while not all(one.is_on for one in world.get_lightmanager().get_all_lights()):
+        assert time.monotonic() < end, "lamps are not on at night"
+        time.sleep(0.01)
     world.set_weather(carla.WeatherParameters.ClearNoon)
     world.debug.draw_point(carla.Location(0, 0, 1), 0.1, carla.Color(255, 0, 0), 1.0)
     world.debug.draw_string(carla.Location(0, 0, 1), "here", life_time=1.0)
