@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from sim.engine.render.scene import Mesh
 from sim.engine.render.textures import TEXTURE_INDEX
 
+Array = NDArray[Any]
 Colour = tuple[float, float, float]
 Point = tuple[float, float, float]
 WHITE: Colour = (1.0, 1.0, 1.0)
@@ -64,9 +66,8 @@ class MeshBuilder:
         self._vertices: list[NDArray[np.float32]] = []
         self._normals: list[NDArray[np.float32]] = []
         self._uv: list[NDArray[np.float32]] = []
-        self._colour: list[NDArray[np.float32]] = []
         self._triangles: list[NDArray[np.int32]] = []
-        self._materials: list[tuple[Material, int]] = []
+        self._materials: list[Material] = []
         self._count = 0
 
     def add(
@@ -87,23 +88,14 @@ class MeshBuilder:
             material: the look of all of them.
         """
         points = np.asarray(vertices, np.float32)
-        direction = np.broadcast_to(np.asarray(normals, np.float32), points.shape).copy()
-        direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
-        index = np.array(triangles, np.int32).reshape(-1, 3)
-        corner = points[index]
-        face = _cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-        turned = (face * direction[index].sum(1)).sum(1) < 0
-        index[turned] = index[turned][:, ::-1]
-        index = index[np.linalg.norm(face, axis=1) > 1e-8]
-        colour = np.empty((len(points), 4), np.float32)
-        colour[:, :3] = material.colour
-        colour[:, 3] = material.tint
+        direction = np.empty(points.shape, np.float32)
+        direction[:] = normals
+        index = np.asarray(triangles, np.int32).reshape(-1, 3)
         self._vertices.append(points)
         self._normals.append(direction)
         self._uv.append(np.asarray(uv, np.float32))
-        self._colour.append(colour)
         self._triangles.append(index + np.int32(self._count))
-        self._materials.append((material, len(index)))
+        self._materials.append(material)
         self._count += len(points)
 
     def quad(
@@ -111,7 +103,7 @@ class MeshBuilder:
     ) -> None:
         """A flat quad; corners counter-clockwise seen from its visible side."""
         points = np.array(corners, np.float32)
-        normal = np.cross(points[1] - points[0], points[3] - points[0])
+        normal = _cross(points[1:2] - points[:1], points[3:] - points[:1])
         u, v = uv_size
         self.add(points, normal, [(0, v), (u, v), (u, 0), (0, 0)], [(0, 1, 2), (0, 2, 3)], material)
 
@@ -252,25 +244,35 @@ class MeshBuilder:
 
     def build(self, name: str) -> Mesh:
         """The finished mesh; the builder may go on and build a larger one."""
-        counts = [count for _, count in self._materials]
-        look = [material for material, _ in self._materials]
+        vertices, normals = np.concatenate(self._vertices), np.concatenate(self._normals)
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+        triangles = np.concatenate(self._triangles)
+        corner = vertices[triangles]
+        face = _cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+        turned = (face * normals[triangles].sum(1)).sum(1) < 0
+        triangles[turned] = triangles[turned][:, ::-1]
+        kept = np.linalg.norm(face, axis=1) > 1e-8
+        look = self._materials
+        part = np.repeat(np.arange(len(look)), [len(one) for one in self._triangles])
+        counts = np.bincount(part[kept], minlength=len(look))
+        colour = np.array([(*one.colour, one.tint) for one in look], np.float32)
 
-        def spread(values: list[float], dtype: type) -> NDArray[np.generic]:
+        def spread(values: list[float], dtype: DTypeLike) -> Array:
             return np.repeat(np.array(values, dtype), counts)
 
         return Mesh(
             name=name,
-            vertices=np.concatenate(self._vertices),
-            normals=np.concatenate(self._normals),
+            vertices=vertices,
+            normals=normals,
             uv=np.concatenate(self._uv),
-            colour=np.concatenate(self._colour),
-            triangles=np.concatenate(self._triangles),
-            texture=spread([TEXTURE_INDEX[m.texture] for m in look], np.int16).astype(np.int16),
-            specular=spread([m.specular for m in look], np.float32).astype(np.float32),
-            emissive=spread([m.emissive for m in look], np.float32).astype(np.float32),
-            lamp=spread([m.lamp for m in look], np.uint8).astype(np.uint8),
-            is_cutout=spread([m.is_cutout for m in look], np.bool_).astype(np.bool_),
-            is_two_sided=spread([m.is_two_sided for m in look], np.bool_).astype(np.bool_),
+            colour=np.repeat(colour, [len(one) for one in self._vertices], axis=0),
+            triangles=triangles[kept],
+            texture=spread([TEXTURE_INDEX[one.texture] for one in look], np.int16),
+            specular=spread([one.specular for one in look], np.float32),
+            emissive=spread([one.emissive for one in look], np.float32),
+            lamp=spread([one.lamp for one in look], np.uint8),
+            is_cutout=spread([one.is_cutout for one in look], np.bool_),
+            is_two_sided=spread([one.is_two_sided for one in look], np.bool_),
         )
 
 
