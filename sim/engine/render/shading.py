@@ -137,7 +137,6 @@ class Shading:
 
     def shade(self, shot: Shot, target: Target) -> NDArray[np.uint8]:
         """Write `target` and return the picture, (H, W, 3) uint8 BGR."""
-        SECOND_COMPILER.wait()
         count = len(shot.triangles.source)
         if len(self._looks.row) < count:
             self._looks = empty_looks(count)
@@ -174,6 +173,7 @@ class Shading:
                 light.sun, light.towards, lens.map_of, looks,
             ),
         )  # fmt: skip
+        SECOND_COMPILER.wait()
         height = shot.owner.shape[0]
         self._workers.each(
             height,

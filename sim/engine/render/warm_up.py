@@ -1,4 +1,4 @@
-"""Compiles the kernels of pictures with the least arguments that have the right types."""
+"""Compiles the longest kernels of pictures with the least arguments that have the right types."""
 
 from __future__ import annotations
 
@@ -10,17 +10,13 @@ from sim.engine.render.kernels.layout import (
     DOME_SIZE,
     LAMP_COLUMNS,
     MIRROR_SIZE,
-    PLANE_COLUMNS,
     Atlas,
     Drawn,
-    Geometry,
     Lens,
     Light,
     Night,
-    SetUp,
     Target,
 )
-from sim.engine.render.kernels.looks import find_seen, write_looks
 from sim.engine.render.kernels.shade import shade
 from sim.engine.render.shading import empty_looks, new_scratch
 
@@ -28,22 +24,16 @@ NO_ROWS = (0, 0)
 
 
 def compile_shading(*, is_night: bool = False) -> None:
-    """Compile all that comes after the rasteriser on a dry day, or what a night draws instead."""
+    """Compile what colours pixels by day, or by night."""
     atlas = Atlas(np.zeros(1, np.uint32), np.zeros((1, 1), np.int32), np.ones(1, np.int32))
-    drawn, geometry, light, lens, target = _drawn(), _geometry(), _light(), _lens(), _target()
-    triangles = SetUp(
-        np.zeros((0, PLANE_COLUMNS)), np.zeros((0, 4), np.int32), np.zeros((0, 2), np.int32)
-    )
+    target = _target()
     night = None
     if is_night:
         night = Night(np.zeros((0, LAMP_COLUMNS), np.float32), np.zeros((1, 3), np.float32))
-    looks, grain = empty_looks(0), np.zeros(1, np.int32)
+    grain = np.zeros(1, np.int32)
     owner, nearness = np.full((1, 1), -1, np.int32), np.zeros((1, 1), np.float32)
-    find_seen(owner, looks.row, looks.source)
-    write_looks(NO_ROWS, triangles, drawn, geometry, atlas.size, light.numbers, light.sun,
-                light.towards, lens.map_of, looks)  # fmt: skip
-    shade(NO_ROWS, owner, nearness, looks, drawn, atlas, light, night, lens, grain, new_scratch(),
-          target)  # fmt: skip
+    shade(NO_ROWS, owner, nearness, empty_looks(0), _drawn(), atlas, _light(), night, _lens(),
+          grain, new_scratch(), target)  # fmt: skip
     picture = target.bgr.reshape(1, -1)
     finish(NO_ROWS, picture, target.surface, np.zeros(1, np.int8), 0.0, 0, picture.copy())
 
@@ -62,22 +52,6 @@ def _drawn() -> Drawn:
         tint=np.zeros((0, 3), np.float32),
         rotation=np.zeros((0, 3, 3), np.float32),
         lens=np.zeros((0, 4, 4), np.float64),
-    )
-
-
-def _geometry() -> Geometry:
-    return Geometry(
-        vertices=np.zeros((0, 3), np.float32),
-        normals=np.zeros((0, 3), np.float32),
-        uv=np.zeros((0, 2), np.float32),
-        colour=np.zeros((0, 4), np.float32),
-        triangles=np.zeros((0, 3), np.int32),
-        texture=np.zeros(0, np.int32),
-        flags=np.zeros(0, np.uint8),
-        specular=np.zeros(0, np.float32),
-        emissive=np.zeros(0, np.float32),
-        lamp=np.zeros(0, np.uint8),
-        plane=np.zeros((0, 4), np.float32),
     )
 
 
