@@ -146,6 +146,11 @@ OTHERS: Final[dict[str, tuple[Row, ...]]] = {
     "v2x": V2X,
     "v2x_custom": V2X,
 }
+WITHOUT_RHYTHM: Final = (
+    "collision",
+    "lane_invasion",
+    "rss",
+)  # they tell what happens, when it does
 PLACED: Final = ("obstacle", "collision", "lane_invasion")  # the others have no place by default
 
 
@@ -173,5 +178,6 @@ def _sensor(group: str, name: str, rows: tuple[Row, ...]) -> Blueprint:
                 "exposure_mode", "string", EXPOSURE_MODES[0], EXPOSURE_MODES, is_restricted=True
             )
         )
-    attributes.append(Attribute("sensor_tick", "float", "0.0", ("0.0",)))
+    if name not in WITHOUT_RHYTHM:
+        attributes.append(Attribute("sensor_tick", "float", "0.0", ("0.0",)))
     return Blueprint(sensor_id, ("sensor", group, name), "sensor", tuple(attributes))

@@ -145,14 +145,15 @@ class Engine(ActorCalls, LightCalls, LevelCalls, Sight):
         Raises:
             UnknownBlueprint: no such blueprint.
             UnknownActor: no such parent.
-            SpawnCollision: its body would stand in another's.
+            SpawnCollision: its body would stand in another's; props come to life anywhere.
         """
         if blueprint_id not in self.blueprints:
             raise UnknownBlueprint(blueprint_id)
         parent = None if parent_id is None else self._actor(parent_id)
         blueprint = self.blueprints[blueprint_id]
         actor = self._shape(blueprint, pose, attributes or {}, parent)
-        if actor.has_body and parent is None and not self._is_free(actor):
+        is_solid = actor.has_body and parent is None and actor.kind != "prop"
+        if is_solid and not self._is_free(actor):
             raise SpawnCollision(f"no room for {blueprint_id} at ({pose.x:.1f}, {pose.y:.1f})")
         self._add(actor)
         if actor.parent is not None:

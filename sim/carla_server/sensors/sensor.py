@@ -33,7 +33,8 @@ def check_sensor(blueprint: Blueprint, attributes: Mapping[str, str]) -> None:
     complete = {one.id: attributes.get(one.id, one.value) for one in blueprint.attributes}
     for one in blueprint.attributes:
         _check_type(one, complete)
-    number(complete, "sensor_tick", 0.0, LONGEST_PERIOD_S)
+    if "sensor_tick" in complete:
+        number(complete, "sensor_tick", 0.0, LONGEST_PERIOD_S)
     if is_known(blueprint.id):
         instrument(blueprint.id, complete)
 

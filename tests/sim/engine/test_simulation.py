@@ -161,3 +161,11 @@ def test_frozen_lights_stay(engine: Engine) -> None:
     for _ in range(11):
         engine.tick(0.1)
     assert engine.traffic_lights[1].state == LightState.YELLOW
+
+
+def test_props_come_to_life_anywhere_and_vehicles_where_there_is_room(engine: Engine) -> None:
+    place = engine.town.spawn_points[0]
+    engine.spawn("static.prop.container", place)
+    engine.spawn("static.prop.streetbarrier", place)  # as CARLA has it
+    with pytest.raises(SpawnCollision):
+        engine.spawn(MODEL3, place)
