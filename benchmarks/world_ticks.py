@@ -1,12 +1,14 @@
 """How many ticks a second the world makes without cameras, and what its own share of them is.
 
     python benchmarks/world_ticks.py [--seconds 4] [--cars 1,20,50,100] [--town VdapTown01]
+                                     [--canned]
 
 Every line is a server and a client process of its own: the client's Traffic Manager drives all
 cars in synchronous mode (its known hang is waited out and the line tried again), then the client
 alone drives one car round in a circle while the others stand. "engine" is one tick of the engine
 alone in this process, its cars under its own traffic's drivers (which take half of it). Ticks/s
-are wall-clock figures of two processes that share the machine: compare lines of one run.
+are wall-clock figures of two processes that share the machine: compare lines of one run. "no world"
+(with --canned) is what the same client reaches with a server that only repeats what it has said.
 """
 
 import argparse
@@ -17,12 +19,15 @@ import sys
 import time
 from pathlib import Path
 
+from canned_world import RECORDED
 from rich.console import Console
 from rich.table import Table
 
 DELTA_S = 0.05
 ATTEMPTS = 3
 HANG_S = 60.0  # a line that has not ended by then has met the client's hang
+WORLD = ("-m", "sim.carla_server", "--lazy-rendering")
+CANNED = (str(Path(__file__).with_name("canned_world.py")),)
 TICK_CLOCK = os.sysconf("SC_CLK_TCK")
 
 
@@ -32,6 +37,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="per figure")
     parser.add_argument("--cars", default="1,20,50,100")
     parser.add_argument("--town", default="", help="as `vdap world --town` takes it")
+    parser.add_argument("--canned", action="store_true", help="measure without a world, too")
     parser.add_argument("--client", default="", help=argparse.SUPPRESS)
     flags = parser.parse_args()
     if flags.client:
@@ -40,8 +46,9 @@ def main() -> None:
     title = "ticks of 0.05 s, no camera, client and server share the machine"
     table = Table(title=title)
     for name in ("cars", "TM ticks/s", "server CPU ms", "by hand ticks/s", "server CPU ms",
-                 "engine CPU ms"):  # fmt: skip
+                 "engine CPU ms", "no world: TM", "by hand"):  # fmt: skip
         table.add_column(name, justify="right")
+    ways = ("tm", "hand") if flags.canned else ()
     for cars in (int(part) for part in flags.cars.split(",")):
         managed, plain = line(flags, cars, "tm"), line(flags, cars, "hand")
         table.add_row(
@@ -51,15 +58,19 @@ def main() -> None:
             f"{plain['rate']:,.0f}",
             f"{plain['server_ms']:.2f}",
             f"{engine_cpu_ms(cars, flags):.2f}",
+            *(f"{line(flags, cars, way, CANNED)['rate']:,.0f}" for way in ways),
         )
     Console().print(table)
 
 
-def line(flags: argparse.Namespace, cars: int, way: str) -> dict[str, float]:
+def line(
+    flags: argparse.Namespace, cars: int, way: str, command: tuple[str, ...] = WORLD
+) -> dict[str, float]:
     """One figure, by a client process; again where the Traffic Manager has hung."""
     for _ in range(ATTEMPTS):
-        server, port = start_server(flags.town)
+        server, port = start_server(command, flags.town)
         here = [sys.executable, str(Path(__file__)), "--seconds", str(flags.seconds)]
+        here += ["--canned"] if command is CANNED else []
         task = f"{port} {server.pid} {cars} {way}"
         try:
             done = subprocess.run(
@@ -81,11 +92,10 @@ def line(flags: argparse.Namespace, cars: int, way: str) -> dict[str, float]:
     raise SystemExit(f"{cars} cars, {way}: no client came to its end in {ATTEMPTS} attempts")
 
 
-def start_server(town: str) -> "tuple[subprocess.Popen[str], int]":
+def start_server(command: tuple[str, ...], town: str) -> "tuple[subprocess.Popen[str], int]":
     """A world without a renderer, and its port."""
-    command = [sys.executable, "-m", "sim.carla_server", "--port", "0", "--lazy-rendering"]
-    command += ["--town", town] if town else []
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    words = [sys.executable, *command, "--port", "0", *(("--town", town) if town else ())]
+    server = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     return server, int(server.stdout.readline().split()[1].split(":")[1])
 
@@ -118,7 +128,7 @@ def drive(flags: argparse.Namespace) -> None:
         field = carla.Transform(carla.Location(y=400.0))  # open ground
         cars[0].set_transform(field)
         cars[0].apply_control(carla.VehicleControl(throttle=0.2, steer=0.3))
-    for _ in range(40):
+    for _ in range(RECORDED if flags.canned else 40):
         world.tick()
     count, start, before = 0, time.perf_counter(), process_cpu(int(pid))
     while (elapsed := time.perf_counter() - start) < flags.seconds:

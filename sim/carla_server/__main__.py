@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import gc
 import importlib.util
 import logging
 import os
@@ -136,8 +135,6 @@ def main() -> int:
     )
     server.start()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    gc.collect()
-    gc.freeze()  # the town stays: a full collection has little left to walk through
     town = engine.town.name.rsplit("/", 1)[-1]
     took_s = time.monotonic() - started
     sys.stdout.write(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from sim.engine.geometry import Pose, wrap
@@ -115,30 +114,36 @@ class LanePath:
             s -= lane.length
         return self.lanes[-1].pose_at(s)
 
-    def ahead(self, distance: float) -> Iterator[tuple[float, Mark]]:
+    def ahead(self, distance: float) -> list[tuple[float, Mark]]:
         """(metres from here, mark) of the marks within `distance` metres."""
-        start = -self.s
+        start, found = -self.s, []
         for lane in self.lanes:
             marks = self._marks.marks[lane.id]
-            first = bisect_left(marks, (self.s,)) if start == -self.s else 1
-            for mark in marks[first:]:
-                if start + mark.s > distance:
-                    return
-                yield start + mark.s, mark
+            first = 1 if start > -self.s else bisect_left(marks, (self.s,))
+            last = bisect_right(marks, (distance - start, math.inf))
+            found += [(start + mark.s, mark) for mark in marks[first:last]]
+            if last < len(marks):
+                break
             start += lane.length
+        return found
 
     def speed_limit(self, haste: float) -> float:
         """Speed that limits and bends allow here, m/s; `haste` scales the limits."""
-        allowed, start = math.inf, -self.s
-        for lane in self.lanes[:3]:
-            marks = self._marks.marks[lane.id]
-            mark = marks[min(bisect_left(marks, (max(self.s, 0.0),)), len(marks) - 1)]
-            if start > -self.s:
-                mark = marks[0]
-            distance = max(start + mark.s, 0.0)
-            allowed = min(allowed, math.sqrt((mark.speed * haste) ** 2 + 2 * BRAKING * distance))
+        marks = self._marks.marks
+        own = marks[self.lanes[0].id]
+        mark = own[min(bisect_left(own, (max(self.s, 0.0),)), len(own) - 1)]
+        gain = 2 * BRAKING * max(mark.s - self.s, 0.0)
+        square = (mark.speed * haste) ** 2 + gain
+        start = self.lanes[0].length - self.s
+        for lane in self.lanes[1:3]:
+            gain = 2 * BRAKING * start if start > 0.0 else 0.0
+            if gain >= square:
+                break
+            allowed = (marks[lane.id][0].speed * haste) ** 2 + gain
+            if allowed < square:
+                square = allowed
             start += lane.length
-        return allowed
+        return math.sqrt(square)
 
     def next_junction(self) -> tuple[float, Lane] | None:
         """(metres to its start, lane) of the first junction lane ahead, if the path knows one."""

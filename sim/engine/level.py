@@ -24,10 +24,14 @@ class Obstacle:
 
 
 class Wall:
-    """An obstacle as plain numbers for the inner loops: a rectangle and its height range."""
+    """An obstacle as plain numbers for the inner loops: a rectangle and its height range.
+
+    `reach_x` and `reach_y` are half the sides of the upright rectangle round it, metres.
+    """
 
     __slots__ = (
-        "cos", "half_length", "half_width", "radius", "sin", "tag", "x", "y", "z_high", "z_low",
+        "cos", "half_length", "half_width", "radius", "reach_x", "reach_y", "sin", "tag",
+        "x", "y", "z_high", "z_low",
     )  # fmt: skip
 
     def __init__(self, obstacle: Obstacle) -> None:
@@ -35,6 +39,9 @@ class Wall:
         self.x, self.y = box.x, box.y
         self.cos, self.sin = math.cos(box.yaw), math.sin(box.yaw)
         self.half_length, self.half_width, self.radius = box.half_length, box.half_width, box.radius
+        cos, sin = abs(self.cos), abs(self.sin)
+        self.reach_x = cos * box.half_length + sin * box.half_width
+        self.reach_y = sin * box.half_length + cos * box.half_width
         self.z_low, self.z_high = box.z_low, box.z_high
         self.tag = obstacle.semantic_tag
 

@@ -139,7 +139,7 @@ class Motion:
                 near = [Wall(one) for one in self._level.near(body.x, body.y, go + body.radius)]
             else:
                 near = self._level.walls(body.x, body.y)
-            body.clear = _clearance(body, near, complete) - go
+            body.clear = clearance(body, near, complete) - go
             if body.clear <= 0.0:
                 near = [wall for wall in near if overlap(body, wall, go) is not None]
                 if near:
@@ -147,15 +147,15 @@ class Motion:
         return found
 
 
-def _clearance(body: Body, walls: list[Wall], clear: float) -> float:
+def clearance(body: Body, walls: list[Wall], clear: float) -> float:
     """Metres, at most `clear`, that a body is apart from the nearest of some walls."""
     x, y, radius = body.x, body.y, body.radius
+    reach = radius + clear
     for wall in walls:
-        reach = radius + wall.radius + clear
-        if -reach < wall.x - x < reach and wall.distance(x, y) - radius < clear:
+        if abs(wall.x - x) - wall.reach_x < reach and abs(wall.y - y) - wall.reach_y < reach:
             apart = gap(body, wall)
             if apart < clear:
-                clear = apart
+                clear, reach = apart, radius + apart
     return clear
 
 

@@ -207,7 +207,7 @@ class Traffic:
                 near.append(other)
         if len(near) < 2:  # oneself is always near
             return math.inf, 0.0
-        marks = list(path.ahead(reach))
+        marks = path.ahead(reach)
         best = (math.inf, 0.0)
         for other in near:
             if other is actor:

@@ -1,12 +1,14 @@
 import math
+import random
 
 import pytest
 
 from sim.engine.actors import Actor, VehicleControl, WalkerControl
-from sim.engine.collisions import Collision
+from sim.engine.body import Body
+from sim.engine.collisions import Collision, gap
 from sim.engine.geometry import Box, Pose
-from sim.engine.level import Level, Obstacle
-from sim.engine.motion import Motion
+from sim.engine.level import Level, Obstacle, Wall
+from sim.engine.motion import Motion, clearance
 from sim.engine.simulation import Engine
 
 FIELD_Y = -400.0  # open ground
@@ -146,3 +148,33 @@ def test_no_speed_and_no_tick_takes_a_vehicle_into_a_wall_unseen(
         hits += len(motion.advance(delta_s))
     assert hits > 0
     assert actor.pose.x + actor.extent[0] < 31.0
+
+
+def apart(a: Box, b: Box) -> float:
+    """Metres between two rectangles that do not overlap."""
+    return min(
+        *(Wall(Obstacle(a, 3)).distance(*corner) for corner in b.corners()),
+        *(Wall(Obstacle(b, 3)).distance(*corner) for corner in a.corners()),
+    )
+
+
+def test_clearance_never_says_more_than_there_is_to_the_nearest_wall(engine: Engine) -> None:
+    rng = random.Random(5)
+    body = Body(engine.spawn("vehicle.tesla.model3", engine.town.spawn_points[0]))
+    shapes = [(0.2, 0.2), (6.0, 0.3), (2.0, 2.0)] * 20
+    boxes = [Box(*(rng.uniform(-15, 15) for _ in range(3)), *shape) for shape in shapes]
+    clear = 0
+    for _ in range(300):
+        body.x, body.y, yaw = (rng.uniform(-15, 15) for _ in range(3))
+        body.cos, body.sin = math.cos(yaw), math.sin(yaw)
+        own = Box(body.x, body.y, yaw, body.half_length, body.half_width)
+        few = rng.sample(boxes, 4)
+        walls = [Wall(Obstacle(box, 3)) for box in few]
+        found, least = clearance(body, walls, 5.0), min(gap(body, wall) for wall in walls)
+        assert min(least, 5.0) <= found
+        if least > 0.0:
+            clear += 1
+            assert found <= min(5.0, *(apart(own, box) for box in few)) + 1e-9
+        else:
+            assert found <= 0.0
+    assert clear > 50
