@@ -65,6 +65,7 @@ os._exit(0)  # the carla client may abort in interpreter teardown after cameras
 def first_frame(town: str, cache: Path) -> tuple[float, float]:
     """Seconds of wall clock, and of CPU with its children's, until a process's first picture."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "XDG_CACHE_HOME": str(cache)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installation holds bytecode
     begin = time.perf_counter()
     child = subprocess.run(
         [sys.executable, "-c", FIRST_PICTURE, town],
