@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ class Sensor:
         self._type = protocol.sensor_types[actor.blueprint.id]
         self._instrument: Instrument = instrument(actor.blueprint.id, actor.attributes)
         self._period_s = float(actor.attributes.get("sensor_tick") or 0.0)
-        self._due_s = 0.0
+        self._due_s = -math.inf  # at the first tick, and from then on counted
 
     def is_due(self, elapsed_s: float) -> bool:
         """Return whether `sensor_tick` has passed, and if so count this tick as taken."""

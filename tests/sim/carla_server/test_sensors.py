@@ -234,6 +234,19 @@ def test_sensor_tick_is_kept_over_many_ticks(engine):
     assert np.diff(taken).max() <= 0.15 + 1e-9
 
 
+def test_the_first_message_begins_the_rhythm(engine):
+    world = world_of(engine)
+    for _ in range(7):
+        tick(world)  # so that no multiple of the period is now
+    gnss = sensor_of(world, "other.gnss", sensor_tick=1.0)
+    due = []
+    for number in range(int(2.5 / DELTA_S)):
+        tick(world)
+        if gnss.is_due(engine.elapsed_s):
+            due.append(number)
+    assert due == [0, round(1 / DELTA_S), round(2 / DELTA_S)]
+
+
 def test_stream_carries_each_frame_once(server, call):
     call.settings(True, DELTA_S)
     actor = call.value(
