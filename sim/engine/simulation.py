@@ -110,7 +110,8 @@ class Engine(ActorCalls, LightCalls, LevelCalls, Sight):
         if delta_s <= 0.0:
             raise ValueError(f"a tick must take time: delta_s > 0 expected, got {delta_s}")
         self._lights.tick(delta_s)
-        self._traffic.guide(self.actors, self._lights.lights, delta_s)
+        night = self.weather.is_night
+        self._traffic.guide(self.actors, self._lights.lights, delta_s, is_night=night)
         self._pedestrians.guide(self.actors, self._lights.cycles, delta_s)
         self.collisions = self._motion.advance(delta_s)
         look = self._places.look

@@ -28,6 +28,7 @@ HEADWAY = 1.3  # s; raising it makes gaps longer and streets emptier
 STANDING_GAP = 2.0  # m between bumpers
 LINE_GAP = 0.8  # m between bumper and stop line
 YELLOW_BRAKE = 3.5  # m/s^2 beyond which one goes on at yellow
+GUIDED = 0.65  # of the way from the rear axle to the bumper; more cuts bends, less swings out
 SIDE_MARGIN = 0.3  # m that one keeps from what one passes
 KNOWN_AHEAD = 70.0  # m of path that is always chosen
 KNOWN_TIME = 6.0  # s of driving for which the path is chosen too
@@ -37,6 +38,7 @@ GIVING_WAY = 4.0  # m before the line at which one who gives way asks
 STOPPED = 0.3  # m/s, at which one has stopped at a stop sign
 PATIENCE = 45.0  # s of standing after which others let one turn left, about one light cycle
 RIGHT_BLINKER, LEFT_BLINKER, BRAKE_LAMP = 16, 32, 8
+NIGHT_LAMPS = 1 | 2  # position lights and low beam
 DRIVING_LAMPS = RIGHT_BLINKER | LEFT_BLINKER | BRAKE_LAMP
 
 
@@ -52,6 +54,7 @@ class Driver:
         granted: the junction lane it has been let onto.
         waited: seconds for which it has been standing.
         stopped_on: the lane with a stop sign at whose line it has stopped.
+        lit: lights that it has switched on for the night.
     """
 
     actor_id: int
@@ -61,6 +64,7 @@ class Driver:
     granted: LaneId | None = None
     waited: float = 0.0
     stopped_on: LaneId | None = None
+    lit: int = 0
 
 
 class Traffic:
@@ -73,6 +77,7 @@ class Traffic:
         self._rules = JunctionRules(town)
         self._drivers: dict[int, Driver] = {}
         self._long: set[int] = set()
+        self._is_night = False
 
     def adopt(self, actor_id: int) -> None:
         """Drive a vehicle from now on."""
@@ -84,9 +89,14 @@ class Traffic:
         self._drivers.pop(actor_id, None)
 
     def guide(
-        self, actors: dict[int, Actor], lights: dict[int, TrafficLight], delta_s: float
+        self,
+        actors: dict[int, Actor],
+        lights: dict[int, TrafficLight],
+        delta_s: float,
+        *,
+        is_night: bool = False,
     ) -> None:
-        """Set pedals, wheel and blinkers of every driver's vehicle for the next tick."""
+        """Set pedals, wheel and lights of every driver's vehicle for the next tick."""
         if not self._drivers:
             return
         drivers = [(driver, actors[driver.actor_id]) for driver in self._drivers.values()]
@@ -104,6 +114,20 @@ class Traffic:
             low = bisect_left(eastings, actor.pose.x - reach)
             high = bisect_right(eastings, actor.pose.x + reach)
             self._drive(driver, actor, bodies[low:high], lights, occupants, claims)
+        if is_night != self._is_night or is_night:
+            self._light_up(drivers, is_night)
+
+    def _light_up(self, drivers: list[tuple[Driver, Actor]], is_night: bool) -> None:
+        """Burn position lights and low beams at night; what was lit is put out in the morning."""
+        self._is_night = is_night
+        for driver, actor in drivers:
+            if is_night:
+                missing = NIGHT_LAMPS & ~actor.light_flags
+                driver.lit |= missing
+                actor.light_flags |= missing
+            else:
+                actor.light_flags &= ~driver.lit
+                driver.lit = 0
 
     def _find_place(self, driver: Driver, actor: Actor) -> None:
         pose = actor.pose
@@ -323,14 +347,21 @@ def _following(speed: float, gap: float, pace: float, standing_gap: float) -> fl
 
 
 def _pursuit(actor: Actor, path: LanePath, speed: float) -> float:
-    """Steer, left positive, so that the vehicle's middle comes to a point on the path ahead."""
+    """Steer, left positive, so that the body sweeps as far out of a bend as into it.
+
+    What follows the path is a point near the front axle. It and the point of the path that is
+    aimed at lie on one circle about the middle of the turn, which lies beside the rear axle:
+    that gives the turn at once, whatever the wheels do now.
+    """
     pose, wheelbase = actor.pose, actor.blueprint.wheelbase
-    target = path.pose_ahead(min(max(0.5 * speed + 1.5, 3.0), 9.0))
-    # the middle, half a wheelbase before the rear axle, moves along the body turned by the slip
-    course = pose.yaw + math.atan(math.tan(actor.steer_angle) / 2.0)
-    dx, dy = target.x - pose.x, target.y - pose.y
-    left = dy * math.cos(course) - dx * math.sin(course)
-    angle = math.atan(2.0 * wheelbase * left / max(dx * dx + dy * dy, 1.0))
+    rear = 0.5 * wheelbase  # m from the middle back to the rear axle
+    guided = GUIDED * (rear + actor.extent[0])  # m from the rear axle to what follows the path
+    target = path.pose_ahead(guided - rear + min(max(0.5 * speed + 1.5, 3.0), 9.0))
+    cos, sin = math.cos(pose.yaw), math.sin(pose.yaw)
+    dx, dy = target.x - pose.x + rear * cos, target.y - pose.y + rear * sin
+    left = dy * cos - dx * sin
+    square = max(dx * dx + dy * dy - guided * guided, 1.0)
+    angle = math.atan(2.0 * wheelbase * left / square)
     return min(max(angle / steer_limit(speed), -1.0), 1.0)
 
 

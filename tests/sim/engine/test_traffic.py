@@ -11,6 +11,7 @@ from sim.engine.town import Town
 from sim.engine.towns.junctions import Junction
 from sim.engine.towns.network import Network
 from sim.engine.traffic_lights import LightState
+from sim.engine.weather import Weather
 
 MODEL3 = "vehicle.tesla.model3"
 
@@ -174,3 +175,18 @@ def test_a_released_vehicle_is_not_driven(engine: Engine) -> None:
     for _ in range(20):
         engine.tick(0.1)
     assert car.speed == 0.0
+
+
+def test_own_traffic_drives_with_lights_at_night(engine: Engine) -> None:
+    driven = engine.spawn(MODEL3, engine.town.spawn_points[0])
+    parked = engine.spawn(MODEL3, engine.town.spawn_points[1])
+    engine.follow_lanes(driven.id)
+    engine.tick(0.1)
+    assert not driven.light_flags & 3
+    engine.set_weather(Weather(sun_altitude=-0.3))
+    engine.tick(0.1)
+    assert driven.light_flags & 3 == 3  # position and low beam
+    assert parked.light_flags == 0
+    engine.set_weather(Weather())
+    engine.tick(0.1)
+    assert not driven.light_flags & 3

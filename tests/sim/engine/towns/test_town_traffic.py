@@ -5,7 +5,7 @@ import pytest
 
 from sim.engine.actors import Actor
 from sim.engine.geometry import Pose
-from sim.engine.lanes import Lane
+from sim.engine.lanes import Lane, LaneId
 from sim.engine.simulation import Engine
 from sim.engine.town import Town, build_town
 
@@ -54,6 +54,35 @@ def test_traffic_flows_for_minutes(name: str) -> None:
     assert seen["collisions"] <= 3  # contacts in 15,000 seconds of driving
     assert seen["metres"] / 50 / 300.0 > 3.0
     assert seen["longest_stand"] < 180  # s, some four light cycles
+
+
+def test_a_bus_that_turns_leaves_who_waits_in_the_next_lane_alone() -> None:
+    engine = Engine(build_town("VdapTown03"))
+    lanes = engine.town.lanes
+    turn = lanes[LaneId(101, -1)]  # right, into a road whose stop line is near the junction
+    after = lanes[turn.successors[0]]
+    facing = next(
+        one
+        for one in lanes.lanes.values()
+        if one.id.road == after.id.road and one.approach == "light" and one.light_id is not None
+    )
+    van = engine.spawn("vehicle.mercedes.sprinter", facing.pose_at(facing.stop_s - 3.8))
+    bus = engine.spawn("vehicle.mitsubishi.fusorosa", turn.pose_at(0.5))
+    engine.follow_lanes(bus.id)
+    engine._traffic._find_place(engine._traffic._drivers[bus.id], bus)
+    path = engine._traffic._drivers[bus.id].path
+    assert path is not None
+    path.lanes[:] = [turn, after]
+    changes, wheels = 0.0, bus.steer_angle
+    for _ in range(120):
+        engine.tick(0.1)
+        assert not engine.collisions
+        changes, wheels = max(changes, abs(bus.steer_angle - wheels)), bus.steer_angle
+        if bus.lane is after and bus.lane_s > 15.0:
+            break
+    assert bus.lane is after
+    assert van.speed == 0.0
+    assert changes < 0.1  # rad in a tick: the wheels turn smoothly
 
 
 def _approach(town: Town, rule: str) -> Lane:
