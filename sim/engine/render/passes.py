@@ -35,7 +35,9 @@ class RowWorkers:
         if threads < 1:
             raise ValueError(f"threads: expected 1 or more, got {threads}")
         self._pool = ThreadPoolExecutor(threads, "render") if threads > 1 else None
-        self._parts = 1 if threads == 1 else 3 * threads
+        self._parts = (
+            threads  # more cost more in hand-overs of the interpreter lock than they balance
+        )
 
     def each(self, rows: int, work: Callable[[tuple[int, int]], None]) -> None:
         """Call `work` with (first, past the last) until all `rows` are done."""
