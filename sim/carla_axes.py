@@ -1,10 +1,12 @@
 """CARLA's axes for its adapter: left-handed, y to the south, degrees, float32 on the wire."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 
 from sim.engine.geometry import Pose, Vector, wrap
+from sim.engine.weather import Weather
 
 
 def vector(x: float, y: float, z: float) -> Vector:
@@ -46,3 +48,12 @@ def facing(box: Pose, extent: Vector, heading: float) -> tuple[Pose, Vector]:
     yaw = wrap(box.yaw + quarters * math.pi / 2)
     length, width, height = extent if quarters % 2 == 0 else (extent[1], extent[0], extent[2])
     return Pose(box.x, box.y, box.z, yaw), (length, width, height)
+
+
+def weather(of: Weather) -> dict[str, float]:
+    """The attributes of a `carla.WeatherParameters`: the sun clockwise and in degrees."""
+    numbers = asdict(of)
+    azimuth, altitude = numbers.pop("sun_azimuth"), numbers.pop("sun_altitude")
+    numbers["sun_azimuth_angle"] = -math.degrees(azimuth) % 360.0
+    numbers["sun_altitude_angle"] = math.degrees(altitude)
+    return numbers

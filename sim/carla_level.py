@@ -17,9 +17,8 @@ from sim.engine.geometry import Pose, Vector
 from sim.ground_truth import CLASSES, PEDESTRIAN, TRAFFIC_LIGHT
 from sim.road_users import CLASS_OF_TAG
 from sim.routes import LaneKey, RouteLane, Track
-from sim.world import HEAD_STEP, Body, StopLine
+from sim.world import HEAD_STEP, LEVEL_IDS, Body, StopLine
 
-LEVEL_IDS = 1 << 40  # of level objects, above any actor's
 LANE_STEP_M = 1.0  # between the samples of a lane's centre
 PAVEMENT_STEP_M = 4.0
 MIN_BUILDING_M = 2.0  # smaller boxes are parts and props, which block no radio
@@ -173,7 +172,7 @@ def parked(objects_by_class: Iterable[tuple[str, Iterable[Any]]]) -> list[Body]:
             box = one.bounding_box
             turn = box.rotation
             pose = carla_axes.pose(*_xyz(box.location), turn.pitch, turn.yaw, turn.roll)
-            actor_id = LEVEL_IDS + (len(bodies) << 16)  # low bits 0: the id of no actor
+            actor_id = LEVEL_IDS + (len(bodies) << 16)
             bodies.append(Body(actor_id, CLASSES.index(name), pose, _xyz(box.extent)))
     return bodies
 

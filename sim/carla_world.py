@@ -26,6 +26,7 @@ from sim.carla_cameras import TwinCameras
 from sim.carla_level import Kind, pose_of, vector_of
 from sim.carla_traffic import CarlaTraffic
 from sim.engine.geometry import Pose
+from sim.engine.weather import Weather
 from sim.ground_truth import CLASSES
 from sim.road_users import EGO_BLUEPRINT, STEER_SHARE, Contacts
 from sim.routes import plan_route
@@ -82,6 +83,7 @@ class CarlaWorld:
         self._traffic = CarlaTraffic(self._carla, client, self._world, self._map)
         self._snapshot: Any = None
         self._settings = self._world.get_settings()
+        self._own_weather: Any = None  # what the server had before we changed it
         self._is_open = True
         try:
             self._take_over()
@@ -251,6 +253,15 @@ class CarlaWorld:
         driving = self._traffic.drive(vehicles, egos, seed, choose) if vehicles else 0
         return driving, self._traffic.walk(pedestrians, egos, choose) if pedestrians else 0
 
+    def set_weather(self, weather: Weather) -> None:
+        """Change the sky; `close` brings back the server's own."""
+        if self._own_weather is None:
+            self._own_weather = self._world.get_weather()
+        parameters = self._world.get_weather()
+        for name, value in carla_axes.weather(weather).items():
+            setattr(parameters, name, value)
+        self._world.set_weather(parameters)
+
     def apply_control(self, actor_id: int, throttle: float, steer: float, brake: float) -> None:
         """Set pedals and wheel; CARLA's wheel is right positive."""
         control = self._carla.VehicleControl(throttle, -steer, brake)
@@ -341,6 +352,8 @@ class CarlaWorld:
             self._traffic.release()
         try:
             self._world.apply_settings(self._settings)
+            if self._own_weather is not None:
+                self._world.set_weather(self._own_weather)
             self._client.apply_batch_sync([destroy(one) for one in ids], False)
         except RuntimeError as error:
             log.warning("the server did not take its settings back: %s", error)

@@ -14,16 +14,19 @@ from sim.carla_axes import as_on_the_wire
 from sim.engine.actors import Actor, VehicleControl
 from sim.engine.dynamics import MAX_STEER
 from sim.engine.geometry import Pose
+from sim.engine.level_inventory import CAR_TAG, level_inventory
 from sim.engine.render.assets.street import TRAFFIC_LIGHT_HEAD_SIZE, TRAFFIC_LIGHT_HEADS
 from sim.engine.simulation import Engine, SpawnCollision, UnknownBlueprint
 from sim.engine.town import build_town
 from sim.engine.traffic_lights import LightState
+from sim.engine.weather import Weather
 from sim.ground_truth import CLASSES, PEDESTRIAN, TRAFFIC_LIGHT
 from sim.lens import Lens
 from sim.road_users import EGO_BLUEPRINT, STEER_SHARE, Contacts, class_of_tag, draw_vehicles, spread
 from sim.routes import LaneKey, RouteLane, plan_route
 from sim.world import (
     HEAD_STEP,
+    LEVEL_IDS,
     Body,
     CameraMount,
     Ego,
@@ -86,7 +89,7 @@ class InprocessWorld:
         self._contacts: dict[int, Contacts] = {}
         self._cameras: list[_Camera] = []
         self._lanes = _route_lanes(self.engine)
-        self._heads = _light_heads(self.engine)
+        self._fixed = [*_light_heads(self.engine), *_parked(self.engine)]
 
     @property
     def name(self) -> str:
@@ -185,6 +188,10 @@ class InprocessWorld:
                 walking += 1
         return walking
 
+    def set_weather(self, weather: Weather) -> None:
+        """Change the sky."""
+        self.engine.set_weather(weather)
+
     def apply_control(self, actor_id: int, throttle: float, steer: float, brake: float) -> None:
         """Set pedals and wheel."""
         pedals = np.array([throttle, steer, brake], np.float32).tolist()  # as on the wire
@@ -214,7 +221,7 @@ class InprocessWorld:
                 class_id = CLASSES.index(class_of_tag(actor.blueprint.semantic_tag))
             pose = actor.pose.compose(Pose(*actor.box_offset))
             bodies.append(Body(actor.id, class_id, pose, actor.extent, actor.velocity))
-        return bodies + self._heads
+        return bodies + self._fixed
 
     def picture(self, camera: int) -> Picture | None:
         """Draw what a camera sees in this tick."""
@@ -281,3 +288,16 @@ def _light_heads(engine: Engine) -> list[Body]:
             pose = light.pose.compose(Pose(-x, -y, z))
             heads.append(Body(light_id + k * HEAD_STEP, TRAFFIC_LIGHT, pose, (deep, wide, tall)))
     return heads
+
+
+def _parked(engine: Engine) -> list[Body]:
+    """Vehicles that are part of the town, as the level's own list has them."""
+    bodies: list[Body] = []
+    for one in level_inventory(engine.town):
+        if one.tag != CAR_TAG:
+            continue
+        box = one.box
+        pose = Pose(box.x, box.y, (box.z_low + box.z_high) / 2, box.yaw)
+        extent = (box.half_length, box.half_width, (box.z_high - box.z_low) / 2)
+        bodies.append(Body(LEVEL_IDS + (len(bodies) << 16), CLASSES.index("car"), pose, extent))
+    return bodies

@@ -14,18 +14,21 @@ from numpy.typing import NDArray
 
 from sim.calibration import Intrinsics
 from sim.engine.geometry import Pose, Vector
+from sim.engine.weather import Weather
 
 HEAD_STEP = 1 << 20
+LEVEL_IDS = 1 << 40  # of vehicles that are part of the level, above any actor's
 Light = Literal["red", "yellow", "green", "off"]
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A road user or the head of a traffic light, as a box, at the instant of a tick.
+    """A road user, a parked vehicle or the head of a traffic light, as a box, at a tick.
 
     Attributes:
         actor_id: unique in a world's life; head k of a traffic light adds `HEAD_STEP` k to its
-            light's, so that the low 16 bits are still the light's.
+            light's, so that the low 16 bits are still the light's; a vehicle that is part of the
+            level is above `LEVEL_IDS`, with low 16 bits of 0, which are no actor's.
         class_id: index in `sim.ground_truth.CLASSES`.
         pose: middle of its bounding box; of a traffic light x points where the lamps look.
         extent: half length, half width, half height, metres.
@@ -68,7 +71,7 @@ class WorldTick:
         tick: number of this tick; grows by one.
         sim_ns: simulated time since the world was taken over, nanoseconds.
         egos: state of each ego by its actor id.
-        bodies: every road user (egos among them) and every traffic light head.
+        bodies: every road user (egos among them), parked vehicle and traffic light head.
         lights: what each traffic light shows, by actor id.
     """
 
@@ -179,6 +182,10 @@ class World(Protocol):
 
     def traffic(self, vehicles: int, pedestrians: int, seed: int) -> tuple[int, int]:
         """Let others drive and walk; returns how many of each found room."""
+        ...
+
+    def set_weather(self, weather: Weather) -> None:
+        """Change the sky from the next tick on."""
         ...
 
     def apply_control(self, actor_id: int, throttle: float, steer: float, brake: float) -> None:

@@ -1,0 +1,1 @@
+"""Records training sets from a world."""
