@@ -51,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
             arguments.width,
             arguments.height,
             arguments.weather,
+            split.per_segment,
         )
         pictures, boxes = _with_progress(plan, arguments.out, arguments.workers)
     except VdapError as error:

@@ -15,10 +15,15 @@ from sim.world import CameraMount
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Towns and looks of one side of the fixed split, which never meet those of the other."""
+    """Towns and looks of one side of the fixed split, which never meet those of the other.
+
+    Attributes:
+        per_segment: Pictures of one segment; few give more skies and cameras for the same number.
+    """
 
     towns: tuple[str, ...]
     asset_seeds: tuple[int, ...]
+    per_segment: int
 
 
 # Whole towns and whole sets of looks are held out, so that a score says what a detector makes of a
@@ -30,8 +35,13 @@ SPLITS = {
             *(f"VdapTown03-{seed}" for seed in range(2, 6)),
         ),
         tuple(range(2, 61)),
+        per_segment=120,
     ),
-    "val": Split(("VdapTown01", "VdapTown04", "VdapTown01-101", "VdapTown04-101"), (1, 101, 102)),
+    "val": Split(
+        ("VdapTown01", "VdapTown04", "VdapTown01-101", "VdapTown04-101"),
+        (1, 101, 102),
+        per_segment=30,
+    ),
 }
 
 

@@ -36,6 +36,7 @@ class Size:
     width: float  # factor on STAGE_CHANNELS
     neck: int  # channels of neck and head
     tower: int  # blocks of the head at each stride
+    blocks: tuple[int, int, int, int] = STAGE_BLOCKS  # of the stages, after the one that halves
     input_width: int = 640  # both sides multiples of 64, because training halves them
     input_height: int = 384
     shipped_width: int | None = None  # what it runs at, where that is not what it was trained at
@@ -48,9 +49,10 @@ class Size:
 
 
 SIZES = {
-    # 480x288 takes 0.56 of the time of 640x384; the F1 that it loses is in the model card.
-    "small": Size(width=1.0, neck=48, tower=1, shipped_width=480, shipped_height=288),
-    "large": Size(width=2.25, neck=112, tower=2),
+    "nano": Size(width=0.75, neck=40, tower=1),
+    "small": Size(width=1.25, neck=64, tower=1),
+    "medium": Size(width=1.75, neck=96, tower=2),
+    "large": Size(width=3.75, neck=192, tower=2, blocks=(1, 2, 6, 3)),
 }
 
 
@@ -85,15 +87,15 @@ class SeparableBlock(nn.Module):
 class Backbone(nn.Module):
     """A picture (B, 3, H, W) to features at strides 8, 16 and 32."""
 
-    def __init__(self, width: float) -> None:
+    def __init__(self, width: float, stage_blocks: tuple[int, ...] = STAGE_BLOCKS) -> None:
         super().__init__()
         channels = [max(16, int(c * width + 8) // 16 * 16) for c in STAGE_CHANNELS]
         self.channels = channels[2:]
         self.stem = ConvBlock(3, channels[0], 3, 2)
         self.stages = nn.ModuleList()
-        for index, blocks in enumerate(STAGE_BLOCKS):
+        for index, blocks in enumerate(stage_blocks):
             inputs, outputs = channels[index], channels[index + 1]
-            kernel = 5 if index == len(STAGE_BLOCKS) - 1 else 3
+            kernel = 5 if index == len(stage_blocks) - 1 else 3
             self.stages.append(
                 nn.Sequential(
                     SeparableBlock(inputs, outputs, 3, 2),
@@ -143,7 +145,7 @@ class Network(nn.Module):
     def __init__(self, size: Size) -> None:
         super().__init__()
         self.size = size
-        self.backbone = Backbone(size.width)
+        self.backbone = Backbone(size.width, size.blocks)
         self.neck = Neck(self.backbone.channels, size.neck)
         self.towers = nn.ModuleList(
             nn.Sequential(*[SeparableBlock(size.neck, size.neck, 5) for _ in range(size.tower)])

@@ -11,7 +11,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     it = argparse.ArgumentParser(prog="vdap train", description=__doc__)
     it.add_argument("dataset", type=Path, help="folder with train/ and val/ from vdap dataset")
-    it.add_argument("--rung", choices=("small", "large"), default="small")
+    it.add_argument("--rung", choices=("nano", "small", "medium", "large"), default="small")
     it.add_argument("--max-images", type=int, default=100_000, help="training pictures shown")
     it.add_argument("--seed", type=int, default=1)
     it.add_argument("--batch", type=int, default=16)

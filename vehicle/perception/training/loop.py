@@ -27,6 +27,7 @@ LEAST_RATE = 0.05  # share of the learning rate that the cosine ends at
 NEAR_SHARE = 0.35  # of the whole pictures at the end, shown enlarged
 MOSAIC_SHARE = 0.45  # of the samples before whole pictures are shown
 VIEW_SHARE = 0.3  # of these samples, all of a picture in half its size
+HALF_EVERY = 4  # batches of the last phase; one of them in half size, at which rungs run too
 CLIP_NORM = 10.0
 CHECKPOINT = "checkpoint.pt"
 
@@ -36,7 +37,7 @@ class TrainingOptions:
     """What `vdap train` was told.
 
     Attributes:
-        rung: "small" or "large".
+        rung: One of `SIZES`.
         max_images: Training pictures shown, repeats counted.
         seed: Of weights, order and augmentation.
         batch: Pictures in one step.
@@ -100,8 +101,9 @@ class Trainer:
 
     @property
     def is_whole(self) -> bool:
-        """Whether whole pictures are shown by now."""
-        return self.images >= self.options.max_images * (1 - self.options.whole_share)
+        """Whether the next batch shows whole pictures."""
+        is_last_phase = self.images >= self.options.max_images * (1 - self.options.whole_share)
+        return is_last_phase and self.steps % HALF_EVERY != 0
 
     @property
     def rate(self) -> float:

@@ -21,8 +21,7 @@ PICTURES = "images"
 # Below these an object is neither shown to the network nor held against it. More lenient than the
 # score's limits, because what is just too small today is large enough a moment later.
 LEARN_HEIGHT_PX = 7.0
-# By class, about 0.4 of what an object in full view reaches: a bicycle fills a third of its box.
-LEARN_VISIBILITY = np.array([0.25, 0.25, 0.25, 0.14, 0.12, 0.14, 0.2], np.float32)
+LEARN_VISIBILITY = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
