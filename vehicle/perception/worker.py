@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from socket import socketpair
 
@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 
 from scheduler.clock import Clock
 from scheduler.errors import ConfigError, WireError
+from vehicle.perception.abilities import Wanted
 from vehicle.perception.detections import Detections
 from vehicle.perception.detector import DetectorSpec
-from vehicle.perception.worker_process import Done, Job, Loaded, Setup
+from vehicle.perception.worker_process import Done, Job, Loaded, Payload, Setup, Task
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +47,15 @@ class Answer:
 
     Attributes:
         error: Empty when `is_ok`.
-        detections: In pixels of the picture that was given; None unless `is_ok`.
+        detections: In pixels of the picture that was given; None unless `is_ok` and for the
+            tasks that find none.
         queue_ns: From `detect` to the start of work.
         decode_ns: Of a JPEG, after slowdown, as are the next two.
         infer_ns: Pre-processing, model and post-processing.
         total_ns: In the worker, its waiting for the slowdown included.
+        task: What was asked for.
+        payload: What "encode" or "flow" made; empty of the others.
+        heads: Results of those heads that were asked for and that the model has.
     """
 
     job_id: int
@@ -62,12 +67,16 @@ class Answer:
     decode_ns: int = 0
     infer_ns: int = 0
     total_ns: int = 0
+    task: Task = "detect"
+    payload: bytes = b""
+    heads: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Held:
     slot: int
     model: str
+    task: Task
     given_ns: int
 
 
@@ -78,6 +87,7 @@ class Worker:
         generation: Changes whenever `fileno` does; -1 is then not to be polled.
         restarts: How often a process that died or hung was replaced.
         typical_ns: Duration of each model as tried at start, after slowdown; empty until ready.
+        loaded: What else the models can do, and how long that takes.
         failure: Why the models do not load; empty when they do.
     """
 
@@ -90,6 +100,7 @@ class Worker:
         slowdown: float = 1.0,
         max_frame_bytes: int,
         clock: Clock,
+        wanted: Wanted = Wanted(),  # noqa: B008 - frozen
     ) -> None:
         """Prepares the frame memory; `start` starts the process.
 
@@ -101,13 +112,15 @@ class Worker:
                 passed, which stands for a slower board.
             max_frame_bytes: Of one picture; a larger one is refused.
             clock: Of the watchdog and of the pauses between restarts.
+            wanted: What the models shall do besides detecting, as far as they can.
         """
         self.name = name
         self.generation = 0
         self.restarts = 0
         self.typical_ns: Mapping[str, int] = {}
+        self.loaded = Loaded("")
         self.failure = ""
-        self._setup = Setup(list(specs), threads, slowdown, max_frame_bytes)
+        self._setup = Setup(list(specs), threads, slowdown, max_frame_bytes, wanted)
         self._niceness = os.getpriority(os.PRIO_PROCESS, 0)
         self._clock = clock
         self._memory_fd = _anonymous_file(max_frame_bytes * SLOTS)
@@ -176,32 +189,40 @@ class Worker:
                 reason = self.failure or f"no answer in {timeout_s:.0f} s"
                 raise ConfigError(f"worker {self.name}: the models do not load: {reason}")
 
-    def detect(self, job_id: int, model: str, frame: NDArray[np.uint8]) -> bool:
+    def detect(
+        self, job_id: int, model: str, frame: NDArray[np.uint8], heads: Sequence[str] = ()
+    ) -> bool:
         """Give a frame (H, W, 3) uint8 BGR to a model.
 
         Returns:
-            False when it was not taken: not ready, no free slot, or the frame is too large.
+            False when it was not taken: not ready, no free slot, or the frame is too large. The
+            same holds for the other tasks.
         """
-        height, width = frame.shape[:2]
-        if frame.nbytes > self._setup.slot_bytes or not self._has_room():
-            return False
-        slot = self._free.pop()
-        view = np.frombuffer(self._memory, np.uint8, frame.nbytes, slot * self._setup.slot_bytes)
-        np.copyto(view.reshape(frame.shape), frame)
-        return self._give(job_id, slot, model, False, frame.nbytes, width, height)
+        return self._give_frame(job_id, model, frame, "detect", heads)
 
-    def detect_jpeg(self, job_id: int, model: str, jpeg: bytes, width: int, height: int) -> bool:
-        """Give a JPEG to a model; the worker refuses it unless it has the promised size.
+    def detect_jpeg(
+        self,
+        job_id: int,
+        model: str,
+        jpeg: bytes,
+        width: int,
+        height: int,
+        heads: Sequence[str] = (),
+    ) -> bool:
+        """Give a JPEG to a model; the worker refuses it unless it has the promised size."""
+        return self._give_bytes(job_id, model, jpeg, "jpeg", width, height, "detect", heads)
 
-        Returns:
-            False when it was not taken: not ready, no free slot, or the JPEG is too large.
-        """
-        if len(jpeg) > self._setup.slot_bytes or not self._has_room():
-            return False
-        slot = self._free.pop()
-        at = slot * self._setup.slot_bytes
-        self._memory[at : at + len(jpeg)] = jpeg
-        return self._give(job_id, slot, model, True, len(jpeg), width, height)
+    def encode(self, job_id: int, model: str, frame: NDArray[np.uint8]) -> bool:
+        """Run the first half of a split model; the answer's `payload` goes to the second."""
+        return self._give_frame(job_id, model, frame, "encode")
+
+    def decode(self, job_id: int, model: str, features: bytes, width: int, height: int) -> bool:
+        """Run the second half; boxes are in pixels of the frame of this size."""
+        return self._give_bytes(job_id, model, features, "features", width, height, "decode")
+
+    def flow(self, job_id: int, frame: NDArray[np.uint8], request: bytes) -> bool:
+        """Ask how boxes moved up to this frame (`motion.MotionRequest`)."""
+        return self._give_frame(job_id, "", frame, "flow", request=request)
 
     def poll(self, now_ns: int) -> list[Answer]:
         """Answers that came, errors of jobs that a dead process held; restarts it when due.
@@ -235,27 +256,69 @@ class Worker:
     def _has_room(self) -> bool:
         return self._is_loaded and bool(self._free)
 
-    def _give(
-        self, job_id: int, slot: int, model: str, is_jpeg: bool, size: int, width: int, height: int
+    def _give_frame(
+        self,
+        job_id: int,
+        model: str,
+        frame: NDArray[np.uint8],
+        task: Task,
+        heads: Sequence[str] = (),
+        request: bytes = b"",
     ) -> bool:
+        height, width = frame.shape[:2]
+        if frame.nbytes > self._setup.slot_bytes or not self._has_room():
+            return False
+        slot = self._free.pop()
+        view = np.frombuffer(self._memory, np.uint8, frame.nbytes, slot * self._setup.slot_bytes)
+        np.copyto(view.reshape(frame.shape), frame)
+        now_ns = time.monotonic_ns()
+        return self._give(
+            Job(
+                job_id, slot, model, "bgr", frame.nbytes, width, height, now_ns,
+                task, list(heads), request,
+            )
+        )  # fmt: skip
+
+    def _give_bytes(
+        self,
+        job_id: int,
+        model: str,
+        payload: bytes,
+        kind: Payload,
+        width: int,
+        height: int,
+        task: Task,
+        heads: Sequence[str] = (),
+    ) -> bool:
+        size = len(payload)
+        if size > self._setup.slot_bytes or not self._has_room():
+            return False
+        slot = self._free.pop()
+        at = slot * self._setup.slot_bytes
+        self._memory[at : at + size] = payload
+        now_ns = time.monotonic_ns()
+        return self._give(
+            Job(job_id, slot, model, kind, size, width, height, now_ns, task, list(heads))
+        )
+
+    def _give(self, job: Job) -> bool:
         assert self._connection is not None
-        job = Job(job_id, slot, model, is_jpeg, size, width, height, time.monotonic_ns())
         try:
             self._connection.send_bytes(msgspec.msgpack.encode(job))
         except OSError:  # it died just now; `poll` sees to it
-            self._free.append(slot)
+            self._free.append(job.slot)
             return False
         now_ns = self._clock.now_ns()
         if not self._held:
             self._busy_since_ns = now_ns
-        self._held[job_id] = _Held(slot, model, now_ns)
+        self._held[job.job_id] = _Held(job.slot, job.model, job.task, now_ns)
         return True
 
     def _read(self, message: bytes) -> list[Answer]:
         if not self._is_loaded:
             loaded = msgspec.msgpack.decode(message, type=Loaded)
             self.failure = loaded.error
-            self.typical_ns = loaded.typical_ns
+            self.loaded, self.typical_ns = loaded, loaded.typical_ns
             self._is_loaded = not loaded.error
             self._failed_starts = 0 if self._is_loaded else self._failed_starts
             return []
@@ -276,7 +339,7 @@ class Worker:
     def _bury(self, now_ns: int) -> list[Answer]:
         """Errors for what the process held; plans the next start."""
         lost = [
-            Answer(job_id, False, "worker died", None, held.model)
+            Answer(job_id, False, "worker died", None, held.model, task=held.task)
             for job_id, held in self._held.items()
         ]
         self._failed_starts += 0 if self._is_loaded else 1
@@ -304,7 +367,7 @@ class Worker:
 
 def _answer(done: Done) -> Answer:
     error, found = done.error, None
-    if not error:
+    if not error and done.task in ("detect", "decode"):
         try:
             found = Detections.from_bytes(done.detections)
         except WireError as problem:  # a model of the user's own gave nonsense
@@ -312,6 +375,7 @@ def _answer(done: Done) -> Answer:
     return Answer(
         done.job_id, not error, error, found, done.model,
         done.queue_ns, done.decode_ns, done.infer_ns, done.total_ns,
+        done.task, done.payload, done.heads,
     )  # fmt: skip
 
 

@@ -12,18 +12,27 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
-from scheduler.errors import VdapError
+from scheduler.errors import ConfigError, VdapError, WireError
+from vehicle.perception.abilities import (
+    Decode,
+    Encode,
+    FlowEstimator,
+    Model,
+    Wanted,
+    load_flow,
+    load_model,
+)
 from vehicle.perception.detections import Detections
-from vehicle.perception.detector import Detector, DetectorSpec, load_detector
+from vehicle.perception.detector import DetectorSpec
 from vehicle.perception.jpeg import decode_jpeg
 
 log = logging.getLogger(__name__)
@@ -34,6 +43,10 @@ SPARE_MEMORY = 1 << 30  # bytes that a job may add to what the loaded models tak
 NonNegative = Annotated[int, Meta(ge=0)]
 
 
+Task = Literal["detect", "encode", "decode", "flow"]
+Payload = Literal["bgr", "jpeg", "features"]
+
+
 class Setup(Struct, frozen=True, array_like=True):
     """First message to the process: what to load."""
 
@@ -41,19 +54,31 @@ class Setup(Struct, frozen=True, array_like=True):
     threads: int
     slowdown: float
     slot_bytes: int
+    wanted: Wanted = Wanted()
 
 
 class Job(Struct, frozen=True, array_like=True):
-    """One frame in a slot: BGR pixels, or a JPEG of `size` bytes."""
+    """What to do with the `size` bytes in a slot.
+
+    Attributes:
+        model: The detector; empty for "flow".
+        payload: BGR pixels, a JPEG, or what an encoder made of a picture of that size.
+        task: "detect" and "decode" answer detections, "encode" and "flow" bytes.
+        heads: Further results that a "detect" shall bring; those that the model lacks are left out.
+        request: Of "flow": which boxes of which camera, as `motion.MotionRequest` lays it out.
+    """
 
     job_id: int
     slot: NonNegative
     model: str
-    is_jpeg: bool
+    payload: Payload
     size: NonNegative
     width: NonNegative
     height: NonNegative
     given_ns: int
+    task: Task = "detect"
+    heads: list[str] = []
+    request: bytes = b""
 
 
 class Done(Struct, frozen=True, array_like=True):
@@ -68,13 +93,30 @@ class Done(Struct, frozen=True, array_like=True):
     decode_ns: int
     infer_ns: int
     total_ns: int
+    task: Task = "detect"
+    payload: bytes = b""  # of "encode" and "flow"
+    heads: dict[str, bytes] = {}
 
 
 class Loaded(Struct, frozen=True, array_like=True):
-    """Answer to the setup: typical duration of each model, ns, or why there is none."""
+    """Answer to the setup, or why there is none.
+
+    Attributes:
+        typical_ns: Duration of each model's "detect".
+        encode_ns: The same of each model that encodes.
+        decode_ns: The same of each model that decodes.
+        heads: Of each model that has any of those wanted.
+        backends: What runs each model, in words; only of models that tell.
+        why_not: Why a model has no such ability, by "MODEL: ABILITY".
+    """
 
     error: str
-    typical_ns: dict[str, int]
+    typical_ns: dict[str, int] = {}
+    encode_ns: dict[str, int] = {}
+    decode_ns: dict[str, int] = {}
+    heads: dict[str, list[str]] = {}
+    backends: dict[str, str] = {}
+    why_not: dict[str, str] = {}
 
 
 class Stopwatch:
@@ -101,37 +143,64 @@ class Inference:
     def __init__(self, setup: Setup, memory: mmap.mmap) -> None:
         self._setup = setup
         self._memory = memory
-        self._detectors: Mapping[str, Detector] = {
-            spec.name: load_detector(spec, setup.threads) for spec in setup.specs
+        self._models: Mapping[str, Model] = {
+            spec.name: load_model(spec, setup.threads, setup.wanted) for spec in setup.specs
         }
+        self._flow: FlowEstimator | None = None  # loaded when it is first asked for
 
-    def typical_ns(self) -> dict[str, int]:
-        """Runs each model on a grey picture: least duration of some runs, after slowdown."""
+    def loaded(self) -> Loaded:
+        """Tries each model on a grey picture: least duration of some runs, after slowdown."""
         picture: NDArray[np.uint8] = np.full(WARM_UP_SHAPE, 114, np.uint8)
-        typical = {}
-        for name, detector in self._detectors.items():
-            runs = []
-            for _ in range(WARM_UP_RUNS):
-                watch = Stopwatch()
-                detector.detect(picture)
-                runs.append(watch.lap_ns())
-            typical[name] = int(min(runs) * self._setup.slowdown)
-        return typical
+        typical, encode_ns, decode_ns, backends = {}, {}, {}, {}
+        for name, model in self._models.items():
+            typical[name] = self._try(lambda m=model: m.detector.detect(picture))  # type: ignore[misc]
+            backend = getattr(model.detector, "backend", "")
+            if backend:
+                backends[name] = str(backend)
+            if model.encode is not None:
+                encode_ns[name] = self._try(lambda m=model: m.encode(picture))  # type: ignore[misc]
+            if model.decode is not None:
+                payload = model.sample(picture)
+                decode_ns[name] = self._try(lambda m=model, p=payload: m.decode(p))  # type: ignore[misc]
+            if model.heads:
+                model.look(picture, model.heads)
+        heads = {name: list(model.heads) for name, model in self._models.items() if model.heads}
+        why_not = {
+            f"{name}: {ability}": reason
+            for name, model in self._models.items()
+            for ability, reason in model.why_not.items()
+        }
+        return Loaded("", typical, encode_ns, decode_ns, heads, backends, why_not)
+
+    def _try(self, run: Callable[[], object]) -> int:
+        runs = []
+        for _ in range(WARM_UP_RUNS):
+            watch = Stopwatch()
+            run()
+            runs.append(watch.lap_ns())
+        return int(min(runs) * self._setup.slowdown)
 
     def answer(self, job: Job) -> Done:
         """Does one job; an error of the picture or the model is an answer as well."""
         watch = Stopwatch()
         start_ns = watch.wall_ns
-        found, error, decode_ns = Detections.empty(), "", 0
+        found, heads, payload = Detections.empty(), dict[str, bytes](), b""
+        error, decode_ns = "", 0
         try:
-            detector = self._detectors[job.model]
-            frame = self._frame(job)
-            decode_ns = watch.lap_ns()
-            found = detector.detect(frame)
+            if job.task == "decode":
+                found = self._decoder(job)(self._bytes(job))
+            else:
+                frame = self._frame(job)
+                decode_ns = watch.lap_ns()
+                if job.task == "encode":
+                    payload = self._encoder(job)(frame)
+                elif job.task == "flow":
+                    payload = self._flow_estimator().answer(frame, job.request)
+                else:
+                    found, results = self._model(job).look(frame, job.heads)
+                    heads = dict(results)
         except VdapError as problem:
             error = str(problem)
-        except KeyError:
-            error = f"no model {job.model!r} here"
         except Exception as problem:  # the model is somebody else's code
             log.exception("job %d failed", job.job_id)
             error = f"{type(problem).__name__}: {problem}"
@@ -150,12 +219,44 @@ class Inference:
             int(decode_ns * slowdown),
             int(infer_ns * slowdown),
             time.monotonic_ns() - start_ns,
+            job.task,
+            payload,
+            heads,
         )
 
-    def _frame(self, job: Job) -> NDArray[np.uint8]:
+    def _model(self, job: Job) -> Model:
+        model = self._models.get(job.model)
+        if model is None:
+            raise ConfigError(f"no model {job.model!r} here")
+        return model
+
+    def _encoder(self, job: Job) -> Encode:
+        encode = self._model(job).encode
+        if encode is None:
+            raise ConfigError(f"model {job.model!r} has no encoder here")
+        return encode
+
+    def _decoder(self, job: Job) -> Decode:
+        decode = self._model(job).decode
+        if decode is None:
+            raise ConfigError(f"model {job.model!r} has no decoder here")
+        return decode
+
+    def _flow_estimator(self) -> FlowEstimator:
+        if self._flow is None:
+            self._flow = load_flow()
+        return self._flow
+
+    def _bytes(self, job: Job) -> bytes:
         at = job.slot * self._setup.slot_bytes
-        if job.is_jpeg:
-            return decode_jpeg(self._memory[at : at + job.size], job.width, job.height)
+        return self._memory[at : at + job.size]
+
+    def _frame(self, job: Job) -> NDArray[np.uint8]:
+        if job.payload == "jpeg":
+            return decode_jpeg(self._bytes(job), job.width, job.height)
+        if job.payload != "bgr":
+            raise WireError(f"expected a picture to {job.task}, got {job.payload}")
+        at = job.slot * self._setup.slot_bytes
         pixels = np.frombuffer(self._memory, np.uint8, job.size, at)
         return pixels.reshape(job.height, job.width, 3)
 
@@ -188,12 +289,12 @@ def serve(connection: Connection, memory: mmap.mmap) -> None:
     bound_threads()
     try:
         inference = Inference(setup, memory)
-        typical_ns = inference.typical_ns()
+        loaded = inference.loaded()
     except VdapError as error:
-        connection.send_bytes(encoder.encode(Loaded(str(error), {})))
+        connection.send_bytes(encoder.encode(Loaded(str(error))))
         return
     bound_memory()
-    connection.send_bytes(encoder.encode(Loaded("", typical_ns)))
+    connection.send_bytes(encoder.encode(loaded))
     while True:
         job = jobs.decode(connection.recv_bytes())
         connection.send_bytes(encoder.encode(inference.answer(job)))

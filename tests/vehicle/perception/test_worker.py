@@ -13,6 +13,7 @@ import pytest
 
 from scheduler.clock import MonotonicClock
 from scheduler.errors import ConfigError
+from vehicle.perception.abilities import Wanted
 from vehicle.perception.detector import DetectorSpec
 from vehicle.perception.worker import Answer, Worker
 
@@ -39,6 +40,23 @@ class Fake:
         height, width = frame.shape[:2]
         box = np.array([[0, 0, value, 1]], np.float32)
         return Detections(box, np.array([0.5], np.float32), np.array([0], np.int16))
+
+class Able(Fake):
+    """Has both halves of a split and two heads; a payload that does not start with F is bad."""
+    heads = ("state", "area")
+    def encode(self, frame):
+        self.detect(frame)  # takes as long
+        return b"F" + bytes([int(frame[0, 0, 0])])
+    def decode(self, payload):
+        if payload[:1] != b"F":
+            from scheduler.errors import WireError
+            raise WireError("expected F")
+        return self.detect(np.full((48, 64, 3), payload[1], np.uint8))
+    def detect_heads(self, frame, heads):
+        class Results:
+            detections = self.detect(frame)
+            results = {head: head.upper().encode() for head in heads}
+        return Results
 '''
 
 
@@ -58,7 +76,11 @@ def worker(fake: str) -> Iterator[Worker]:
     made.stop()
 
 
-def make(kind: str, slowdown: float = 1.0, **options: object) -> Worker:
+NONE = Wanted()
+ALL = Wanted(encode=True, decode=True, heads=["*"])
+
+
+def make(kind: str, slowdown: float = 1.0, wanted: Wanted = NONE, **options: object) -> Worker:
     spec = DetectorSpec("fake", kind=kind, options=options)
     return Worker(
         "test",
@@ -67,7 +89,21 @@ def make(kind: str, slowdown: float = 1.0, **options: object) -> Worker:
         slowdown=slowdown,
         max_frame_bytes=64 * 48 * 3,
         clock=MonotonicClock(),
+        wanted=wanted,
     )
+
+
+@pytest.fixture(scope="module")
+def able(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    folder = tmp_path_factory.mktemp("able")
+    (folder / "fake_detector.py").write_text(FAKE)
+    sys.path.insert(0, str(folder))
+    made = make("fake_detector:Able", wanted=ALL)
+    made.start()
+    sys.path.remove(str(folder))
+    made.wait_ready(30)
+    yield made
+    made.stop()
 
 
 def picture(value: int) -> np.ndarray:
@@ -213,3 +249,76 @@ def test_stop_ends_the_process_and_may_be_called_twice(worker: Worker) -> None:
     assert not worker.is_ready and not worker.detect(1, "fake", picture(1))
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_picture_for_the_encoder_comes_back_as_bytes_and_these_as_boxes(able: Worker) -> None:
+    assert able.encode(1, "fake", picture(33))
+    (encoded,) = answers(able, 1)
+    assert encoded.is_ok and encoded.task == "encode" and encoded.detections is None
+    assert encoded.payload == b"F" + bytes([33]) and encoded.infer_ns > 0
+    assert able.decode(2, "fake", encoded.payload, 64, 48)
+    (decoded,) = answers(able, 1)
+    assert decoded.task == "decode" and decoded.detections is not None
+    assert decoded.detections.xyxy[0, 2] == 33
+    assert set(able.loaded.encode_ns) == set(able.loaded.decode_ns) == {"fake"}
+
+
+def test_asked_heads_come_beside_the_boxes_and_unknown_ones_are_left_out(able: Worker) -> None:
+    assert able.loaded.heads == {"fake": ["state", "area"]}
+    able.detect(1, "fake", picture(5), heads=["area", "plates"])
+    able.detect(2, "fake", picture(5))
+    some, none = answers(able, 2)
+    assert some.heads == {"area": b"AREA"} and some.detections is not None
+    assert none.heads == {} and none.is_ok
+
+
+def test_a_task_that_a_worker_cannot_do_costs_that_job_alone(worker: Worker) -> None:
+    worker.encode(1, "fake", picture(5))
+    worker.decode(2, "fake", b"Fx", 64, 48)
+    worker.detect(3, "fake", picture(5), heads=["state"])
+    first, second, third = answers(worker, 3)
+    assert not first.is_ok and "no encoder" in first.error
+    assert not second.is_ok and "no decoder" in second.error
+    assert third.is_ok and third.heads == {}
+
+
+def test_bad_features_are_an_error_of_that_job(able: Worker) -> None:
+    able.decode(1, "fake", b"nonsense", 64, 48)
+    able.decode(2, "fake", b"F!", 64, 48)
+    bad, good = answers(able, 2)
+    assert not bad.is_ok and "expected F" in bad.error and good.is_ok
+
+
+def test_a_wanted_ability_that_a_model_lacks_is_told_with_its_reason(fake: str) -> None:
+    made = make(fake, wanted=ALL)
+    made.start()
+    try:
+        made.wait_ready(30)
+        assert not made.loaded.encode_ns and not made.loaded.heads
+        assert made.loaded.why_not["fake: encode"] == "Fake has no method encode"
+    finally:
+        made.stop()
+
+
+def test_the_encoder_is_held_to_the_slowdown(fake: str) -> None:
+    made = make("fake_detector:Able", slowdown=4.0, wanted=ALL, burn_ms=4)
+    made.start()
+    try:
+        made.wait_ready(30)
+        made.encode(1, "fake", picture(1))
+        (answer,) = answers(made, 1)
+        assert answer.total_ns >= 16_000_000 and answer.infer_ns >= 16_000_000
+        assert made.loaded.encode_ns["fake"] >= 16_000_000
+    finally:
+        made.stop()
+
+
+def test_motion_of_boxes_comes_back_in_its_own_layout(able: Worker) -> None:
+    from vehicle.perception.motion import MotionRequest
+
+    boxes = np.array([[8, 8, 40, 40]], np.float32)
+    request = MotionRequest(0, 5, boxes).to_bytes()
+    assert able.flow(1, picture(9), request) and able.flow(2, picture(9), b"nonsense")
+    good, bad = answers(able, 2)
+    assert good.is_ok and good.task == "flow" and good.payload and good.detections is None
+    assert not bad.is_ok
