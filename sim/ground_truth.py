@@ -106,10 +106,14 @@ class GroundTruth:
     one and the engine's own object id elsewhere, older servers and large maps always the engine's.
     A hint is believed only where its pixels lie in that actor's projected 3D box. Other pixels are
     matched by geometry, and a certain match is remembered, because an object keeps its id.
+
+    Attributes:
+        seen_as: id that each visible body had in the pixels of the last picture, by actor id.
     """
 
     def __init__(self, intrinsics: Intrinsics, own_id: int = 0) -> None:
         self._intrinsics = intrinsics
+        self.seen_as: dict[int, int] = {}
         self._own_id = own_id
         self._known: dict[tuple[int, int], int] = {}  # (group, hint) -> actor id
 
@@ -122,6 +126,7 @@ class GroundTruth:
         blobs = _blobs(picture)
         self._believe(shapes, blobs)
         self._match(shapes, blobs)
+        self.seen_as = {s.body.actor_id: s.blob.hint for s in shapes if s.blob is not None}
         found = []
         for shape in shapes:
             if shape.body.actor_id == self._own_id or shape.blob is None:

@@ -21,6 +21,7 @@ from sim.engine.town import build_town
 from sim.engine.traffic_lights import LightState
 from sim.engine.weather import Weather
 from sim.ground_truth import CLASSES, PEDESTRIAN, TRAFFIC_LIGHT
+from sim.inprocess_plates import Plates
 from sim.lens import Lens
 from sim.road_users import EGO_BLUEPRINT, STEER_SHARE, Contacts, class_of_tag, draw_vehicles, spread
 from sim.routes import LaneKey, RouteLane, plan_route
@@ -63,6 +64,7 @@ class InprocessWorld:
         fixed_delta_s: seconds of a tick.
         shadows: cast shadows of the sun; without, a picture takes a third less time.
         threads: cores that the renderer may use.
+        with_plates: tell where the number plates are, which builds the level at once.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class InprocessWorld:
         fixed_delta_s: float = 0.1,
         shadows: bool = True,
         threads: int = 1,
+        with_plates: bool = False,
     ) -> None:
         self.engine = Engine(
             build_town(town),
@@ -89,7 +92,8 @@ class InprocessWorld:
         self._contacts: dict[int, Contacts] = {}
         self._cameras: list[_Camera] = []
         self._lanes = _route_lanes(self.engine)
-        self._fixed = [*_light_heads(self.engine), *_parked(self.engine)]
+        self._plates = Plates(self.engine) if with_plates else None
+        self._fixed = [*_light_heads(self.engine), *_parked(self.engine, self._plates)]
 
     @property
     def name(self) -> str:
@@ -220,7 +224,8 @@ class InprocessWorld:
             if class_id < 0:
                 class_id = CLASSES.index(class_of_tag(actor.blueprint.semantic_tag))
             pose = actor.pose.compose(Pose(*actor.box_offset))
-            bodies.append(Body(actor.id, class_id, pose, actor.extent, actor.velocity))
+            plates = self._plates.of_actor(actor) if self._plates is not None else ()
+            bodies.append(Body(actor.id, class_id, pose, actor.extent, actor.velocity, plates))
         return bodies + self._fixed
 
     def picture(self, camera: int) -> Picture | None:
@@ -290,7 +295,7 @@ def _light_heads(engine: Engine) -> list[Body]:
     return heads
 
 
-def _parked(engine: Engine) -> list[Body]:
+def _parked(engine: Engine, plates: Plates | None) -> list[Body]:
     """Vehicles that are part of the town, as the level's own list has them."""
     bodies: list[Body] = []
     for one in level_inventory(engine.town):
@@ -299,5 +304,7 @@ def _parked(engine: Engine) -> list[Body]:
         box = one.box
         pose = Pose(box.x, box.y, (box.z_low + box.z_high) / 2, box.yaw)
         extent = (box.half_length, box.half_width, (box.z_high - box.z_low) / 2)
-        bodies.append(Body(LEVEL_IDS + (len(bodies) << 16), CLASSES.index("car"), pose, extent))
+        worn = plates.of_level(one.id, pose) if plates is not None else ()
+        identity = LEVEL_IDS + (len(bodies) << 16)
+        bodies.append(Body(identity, CLASSES.index("car"), pose, extent, plates=worn))
     return bodies

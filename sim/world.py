@@ -19,6 +19,7 @@ from sim.engine.weather import Weather
 HEAD_STEP = 1 << 20
 LEVEL_IDS = 1 << 40  # of vehicles that are part of the level, above any actor's
 Light = Literal["red", "yellow", "green", "off"]
+Quad = tuple[Vector, Vector, Vector, Vector]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Body:
         pose: middle of its bounding box; of a traffic light x points where the lamps look.
         extent: half length, half width, half height, metres.
         velocity: m/s, world axes.
+        plates: number plates in the body's own axes, metres: bottom left, bottom right, top right
+            and top left as a reader sees them; none where the world does not know them (CARLA).
     """
 
     actor_id: int
@@ -40,6 +43,7 @@ class Body:
     pose: Pose
     extent: Vector
     velocity: Vector = (0.0, 0.0, 0.0)
+    plates: tuple[Quad, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ def _open_world(segment: Segment) -> World:
         asset_seed=segment.asset_seed,
         seed=segment.traffic_seed,
         fixed_delta_s=DELTA_S,
+        with_plates=True,
     )
 
 

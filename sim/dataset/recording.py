@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sim.dataset.plan import Segment
 from sim.ego_driver import EgoDriver
 from sim.ground_truth import TRAFFIC_LIGHT, GroundTruth, TruthBox
+from sim.plate_truth import PlateBox, plates_in
 from sim.world import HEAD_STEP, Body, CameraMount, Ego, EgoState, Light, World, WorldTick
 
 DELTA_S = 0.1  # of a tick
@@ -32,12 +33,14 @@ class Shot:
         semantic: (H / 2, W / 2) uint8, CARLA's CityObjectLabel of every second pixel.
         boxes: Visible objects.
         lights: What each traffic light shows, by actor id.
+        plates: Number plates that can be seen.
     """
 
     bgr: NDArray[np.uint8]
     semantic: NDArray[np.uint8]
     boxes: list[TruthBox]
     lights: dict[int, Light]
+    plates: list[PlateBox]
 
     def light_of(self, box: TruthBox) -> Light | None:
         """What a traffic light's head shows; None for anything else."""
@@ -50,6 +53,7 @@ class _Driven:
     def __init__(self, world: World, number: int, spawn: int, speed: float, mount: CameraMount):
         self.ego: Ego = world.spawn_ego(f"ego{number}", spawn, "random")
         self.camera = world.attach_camera(self.ego, mount)
+        self.intrinsics = mount.intrinsics
         self.truth = GroundTruth(mount.intrinsics, self.ego.actor_id)
         self.stood = 0  # pictures in a row that were taken without moving
         self._driver = EgoDriver(self.ego, world.stop_lines(), speed)
@@ -102,4 +106,5 @@ def record(world: World, segment: Segment) -> Iterator[Shot]:
             taken += 1
             boxes = each.truth.boxes(picture, seen.bodies)
             tags = picture.semantic[::MASK_STEP, ::MASK_STEP]
-            yield Shot(picture.bgr, tags, boxes, dict(seen.lights))
+            plates = plates_in(picture, seen.bodies, each.intrinsics, each.truth.seen_as)
+            yield Shot(picture.bgr, tags, boxes, dict(seen.lights), plates)

@@ -16,6 +16,7 @@ from scheduler.errors import ConfigError
 from sim.dataset.plan import Plan, Segment, segment_of
 from sim.dataset.recording import Shot, record
 from sim.ground_truth import CLASSES, TruthBox
+from sim.plate_truth import PlateBox
 from sim.world import World
 
 ANNOTATIONS = "annotations.json"
@@ -31,6 +32,7 @@ def write_segment(world: World, segment: Segment, out: Path) -> None:
     """Records one segment: its pictures, and when all are there, its part of the annotations."""
     images: list[Mapping[str, object]] = []
     annotations: list[Mapping[str, object]] = []
+    plates: list[Mapping[str, object]] = []
     about = {"town": segment.town, "asset_seed": segment.asset_seed, "weather": segment.sky.name}
     for number, shot in enumerate(record(world, segment)):
         name = f"s{segment.index:04d}_{number:04d}.jpg"
@@ -39,7 +41,13 @@ def write_segment(world: World, segment: Segment, out: Path) -> None:
         cv2.imwrite(str(out / MASKS / f"{Path(name).stem}.png"), shot.semantic)
         images.append({"file_name": name, "width": width, "height": height, **about})
         annotations.extend(_annotation(name, box, shot) for box in shot.boxes)
-    part = {"segment": segment.index, "images": images, "annotations": annotations}
+        plates.extend(_plate(name, plate) for plate in shot.plates)
+    part = {
+        "segment": segment.index,
+        "images": images,
+        "annotations": annotations,
+        "plates": plates,
+    }
     _write_json(_segment_path(out, segment.index), part)
 
 
@@ -59,10 +67,22 @@ def _annotation(name: str, box: TruthBox, shot: Shot) -> dict[str, object]:
     }
 
 
+def _plate(name: str, plate: PlateBox) -> dict[str, object]:
+    x1, y1, x2, y2 = plate.xyxy
+    return {
+        "file_name": name,
+        "bbox": [round(v, 2) for v in (x1, y1, x2 - x1, y2 - y1)],
+        "quad": [round(v, 2) for corner in plate.corners for v in corner],
+        "readable": plate.is_readable,
+        "actor_id": plate.actor_id,
+    }
+
+
 def assemble(plan: Plan, out: Path) -> tuple[int, int]:
     """Joins the segments into annotations.json; returns the numbers of pictures and boxes."""
     images: list[dict[str, object]] = []
     annotations: list[dict[str, object]] = []
+    plates: list[dict[str, object]] = []
     ids: dict[str, int] = {}
     for index in range(plan.segments):
         part = json.loads(_segment_path(out, index).read_text(encoding="utf-8"))
@@ -72,10 +92,13 @@ def assemble(plan: Plan, out: Path) -> tuple[int, int]:
         for annotation in part["annotations"]:
             picture = ids[annotation.pop("file_name")]
             annotations.append({"id": len(annotations) + 1, "image_id": picture, **annotation})
+        # sets of an older version have none
+        plates.extend({"image_id": ids[p.pop("file_name")], **p} for p in part.get("plates", []))
     table = {
         "info": {"description": "recorded by vdap dataset", **asdict(plan)},
         "images": images,
         "annotations": annotations,
+        "plates": plates,
         "categories": [{"id": index + 1, "name": name} for index, name in enumerate(CLASSES)],
     }
     _write_json(out / ANNOTATIONS, table)

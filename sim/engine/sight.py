@@ -14,6 +14,7 @@ from sim.engine.pictures import Pictures
 
 if TYPE_CHECKING:
     from sim.engine.render.renderer import CameraView, Picture
+    from sim.engine.render.scene import Scene
     from sim.engine.sensing.ray_scene import RayScene
 
 
@@ -44,6 +45,11 @@ class Sight:
         """What rays meet; the same object at each call."""
         self._pictures.wear(self._look)
         return self._pictures.rays(self.actors, self._version, self.elapsed_s)
+
+    def scene(self) -> Scene:
+        """What pictures are made of, as it is now; the same object at each call."""
+        self._pictures.wear(self._look)
+        return self._pictures.scene(self.actors, self._version, self.elapsed_s)
 
     def still(self) -> Still:
         """This frame, to be looked at while the engine goes on."""

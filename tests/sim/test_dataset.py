@@ -13,6 +13,8 @@ from sim.ground_truth import CLASSES
 from sim.world import Body, Ego, EgoState, Picture, WorldTick
 
 EGO, CAR = 7, 9
+# As high as half the car, so that it can be seen in these small pictures.
+PLATE = ((-2.2, 0.4, -0.4), (-2.2, -0.4, -0.4), (-2.2, -0.4, 0.4), (-2.2, 0.4, 0.4))
 ROUTE = np.stack([np.arange(0.0, 400.0), np.zeros(400), np.zeros(400)], 1)
 
 
@@ -50,7 +52,7 @@ class PaintedWorld:
         self.ticks += 1
         self.x += self.speed * 0.1
         state = EgoState(Pose(self.x), (self.speed, 0, 0), self.speed, 0.0, 14.0, 0)
-        self.car = Body(CAR, 0, Pose(self.x + 20, 0, 0.75), (2.2, 0.9, 0.75))
+        self.car = Body(CAR, 0, Pose(self.x + 20, 0, 0.75), (2.2, 0.9, 0.75), plates=(PLATE,))
         return WorldTick(self.ticks, self.ticks * 10**8, {EGO: state}, [self.car], {})
 
     def picture(self, camera):
@@ -122,6 +124,21 @@ def test_a_set_holds_what_was_seen_in_coco_form(tmp_path):
         assert x + width <= sizes[annotation["image_id"]][0]
         assert 0.5 < annotation["visibility"] <= 1.0
         assert annotation["distance_m"] == pytest.approx(19, abs=2.5)
+
+
+def test_plates_have_a_key_of_their_own(tmp_path):
+    recorded(tmp_path)
+    table = json.loads((tmp_path / "annotations.json").read_text())
+    boxes = {a["image_id"]: a["bbox"] for a in table["annotations"]}
+    assert table["plates"]
+    for plate in table["plates"]:
+        x, y, width, height = boxes[plate["image_id"]]
+        left, top, wide, tall = plate["bbox"]
+        assert x < left < left + wide < x + width
+        assert y < top < top + tall < y + height
+        assert plate["actor_id"] == CAR
+        assert plate["readable"] == (tall >= 8)
+        assert len(plate["quad"]) == 8
 
 
 def test_boxes_lie_on_the_painted_car(tmp_path):

@@ -7,8 +7,10 @@ import numpy as np
 
 from sim.engine.render.mesh_builder import Colour, Material, MeshBuilder
 from sim.engine.render.scene import LampSpot, Mesh
+from sim.engine.render.textures import TEXTURE_INDEX
 
 Point = tuple[float, float, float]
+Quad = tuple[Point, Point, Point, Point]
 Extent = tuple[float, float, float]  # length, width without mirrors, height; metres
 
 PAINT: Final = Material("plain", tint=1.0, specular=0.75)
@@ -24,6 +26,11 @@ WHITE_PAINT: Final = Material("plain", (0.86, 0.86, 0.86), specular=0.6)
 # Lamp numbers are bits of CARLA's VehicleLightState, counted from 1.
 POSITION, LOW_BEAM, HIGH_BEAM, BRAKE, RIGHT_BLINKER, LEFT_BLINKER, REVERSE = 1, 2, 3, 4, 5, 6, 7
 SPECIAL_1, SPECIAL_2 = 10, 11
+
+# Where signs lie on a number plate, shares of its width and height.
+SIGN_STEP, GROUP_GAP, SIGNS_LEFT, SIGNS_HIGH = 0.118, 0.032, 0.085, 0.84
+SIGN_GROUPS = ((0, 2), (2, 3), (5, 2))  # first sign and number of signs
+SIGNS_WIDE = 7 * SIGN_STEP + 2 * GROUP_GAP
 
 _CLEAR: Final[Colour] = (0.80, 0.83, 0.85)
 _RED: Final[Colour] = (0.3, 0.006, 0.009)
@@ -159,14 +166,35 @@ def _add_plate(
     builder.quad(patch(-0.02, 1.02, -0.56, 0.56, 0.0), frame)
     builder.quad(patch(0.0, 1.0, -0.5, 0.5, 0.004), field)
     builder.quad(patch(0.0, 0.07, -0.5, 0.5, 0.006), Material("plain", (0.03, 0.07, 0.42)))
-    step = 0.118
-    place = 0.085
-    for first, count in ((0, 2), (2, 3), (5, 2)):
-        corners = patch(place, place + step * count, -0.42, 0.42, 0.006)
+    place, up = SIGNS_LEFT, SIGNS_HIGH / 2
+    for first, count in SIGN_GROUPS:
+        corners = patch(place, place + SIGN_STEP * count, -up, up, 0.006)
         u = (first / 8, (first + count) / 8)
         uv = [(u[0], 0.125), (u[1], 0.125), (u[1], 0.0), (u[0], 0.0)]
         builder.add(corners, (sign, 0, 0), uv, [(0, 1, 2), (0, 2, 3)], Material("glyphs"))
-        place += step * count + 0.032
+        place += SIGN_STEP * count + GROUP_GAP
+
+
+def plate_corners(mesh: Mesh) -> tuple[Quad, ...]:
+    """Where the number plates of a finished vehicle are, mesh axes, metres; found by their signs.
+
+    Each is bottom left, bottom right, top right, top left, as its reader sees it.
+    """
+    of_signs = mesh.triangles[mesh.texture == TEXTURE_INDEX["glyphs"]].ravel()
+    plates = []
+    for sign in (1.0, -1.0):
+        points = mesh.vertices[of_signs[mesh.normals[of_signs, 0] * sign > 0.5]].astype(np.float64)
+        if not len(points):
+            continue
+        x, low, high = points[:, 0].mean(), points.min(0), points.max(0)
+        wide = (high[1] - low[1]) / SIGNS_WIDE
+        more = (high[2] - low[2]) * (1.0 / SIGNS_HIGH - 1.0) / 2
+        left = (low[1] if sign > 0 else high[1]) - sign * SIGNS_LEFT * wide
+        right, bottom, top = left + sign * wide, low[2] - more, high[2] + more
+        rows = [(x, y, z) for y, z in ((left, bottom), (right, bottom), (right, top), (left, top))]
+        a, b, c, d = ((float(x), float(y), float(z)) for x, y, z in rows)
+        plates.append((a, b, c, d))
+    return tuple(plates)
 
 
 def fit_to_extent(
