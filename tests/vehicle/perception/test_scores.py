@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from vehicle.perception.detections import Detections
-from vehicle.perception.scores.average_precision import average_precision
+from vehicle.perception.scores.average_precision import average_precision, precision_of
 from vehicle.perception.scores.matching import MISSED, Truth, matched
 from vehicle.perception.scores.streaming import Counts, count
+from vehicle.perception.scores.sweep import IOUS, sweep
 
 
 def found(*rows):
@@ -97,8 +98,8 @@ def random_pictures(seed, pictures=24, classes=3):
     return pairs
 
 
-def reference(pairs, classes=3):
-    """AP and AP50 by pycocotools; ignoring goes through its area ranges."""
+def reference(pairs, classes=3, height_px=(-1.0, 1e10)):
+    """AP and AP50 by pycocotools; ignoring goes through its area ranges, of heights."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -114,7 +115,7 @@ def reference(pairs, classes=3):
                     "image_id": index + 1,
                     "category_id": int(class_id) + 1,
                     "bbox": [*xyxy[:2], *(xyxy[2:] - xyxy[:2])],
-                    "area": 0.5 if ignored else 100.0,
+                    "area": -2.0 if ignored else xyxy[3] - xyxy[1],
                     "iscrowd": 0,
                 }
             )
@@ -138,8 +139,11 @@ def reference(pairs, classes=3):
             "categories": [{"id": c + 1} for c in range(classes)],
         }
         coco.createIndex()
-        evaluation = COCOeval(coco, coco.loadRes(results), "bbox")
-        evaluation.params.areaRng = [[1.0, 1e10]]
+        answers = coco.loadRes(results)
+        for answer in answers.anns.values():
+            answer["area"] = answer["bbox"][3]
+        evaluation = COCOeval(coco, answers, "bbox")
+        evaluation.params.areaRng = [list(height_px)]
         evaluation.params.areaRngLbl = ["all"]
         evaluation.evaluate()
         evaluation.accumulate()
@@ -154,6 +158,22 @@ def test_average_precision_equals_pycocotools(seed):
     ap, ap50 = reference(pairs)
     ours = average_precision(pairs)
     # Both sum 101 precisions; only the order of additions differs.
+    assert ours.ap50 == pytest.approx(ap50, abs=1e-9)
+    assert ours.ap == pytest.approx(ap, abs=1e-9)
+
+
+@pytest.mark.parametrize("low_high", [(25.0, 50.0), (50.0, 100.0), (100.0, 1e9)])
+def test_average_precision_of_a_range_of_heights_equals_pycocotools(low_high):
+    pytest.importorskip("pycocotools", reason="the reference implementation is not installed")
+    pairs = random_pictures(5, pictures=40)
+    low, high = low_high
+    of_range = []
+    for boxes, there in pairs:
+        height = there.xyxy[:, 3] - there.xyxy[:, 1]
+        is_ignored = there.is_ignored | (height < low) | (height >= high)
+        of_range.append((boxes, Truth(there.xyxy, there.class_id, is_ignored)))
+    ap, ap50 = reference(pairs, height_px=low_high)
+    ours = precision_of(sweep(of_range, IOUS, low, high))
     assert ours.ap50 == pytest.approx(ap50, abs=1e-9)
     assert ours.ap == pytest.approx(ap, abs=1e-9)
 
@@ -182,3 +202,63 @@ def test_low_false_boxes_can_be_left_out():
     pairs = [(found((99, 0, 120, 20, 0.95, 0), (0, 0, 40, 40, 0.9, 0)), truth(CAR))]
     assert average_precision(pairs).ap50 == pytest.approx(0.5)
     assert average_precision(pairs, min_height_px=25).ap50 == pytest.approx(1.0)
+
+
+def test_a_sweep_counts_what_frame_by_frame_counting_does():
+    pairs = random_pictures(7)
+    matches = sweep(pairs, min_height_px=25.0)
+    for least in (0.0, 0.3, 0.62, 1.1):
+        one_by_one = sum((count(*pair, min_score=least) for pair in pairs), Counts())
+        assert matches.counts(least) == one_by_one
+    half = np.arange(len(pairs)) < 12
+    some = sum((count(*pair, min_score=0.3) for pair in pairs[:12]), Counts())
+    assert matches.of_pictures(half).counts(0.3) == some
+
+
+def test_a_sweep_of_some_pictures_has_their_average_precision():
+    pairs = random_pictures(8)
+    chosen = np.arange(len(pairs)) % 3 == 0
+    part = precision_of(sweep(pairs, IOUS).of_pictures(chosen))
+    alone = average_precision([pair for pair, is_in in zip(pairs, chosen, strict=True) if is_in])
+    assert part.ap == pytest.approx(alone.ap)
+    assert part.ap50_by_class == pytest.approx(alone.ap50_by_class)
+
+
+def test_the_best_f1_is_the_best_of_all_scores():
+    pairs = random_pictures(9)
+    matches = sweep(pairs)
+    best, score = matches.best_f1()
+    scores = np.unique(np.concatenate([boxes.score for boxes, _ in pairs]))
+    assert best == pytest.approx(max(matches.counts(float(s)).f1 for s in scores))
+    assert matches.counts(score).f1 == pytest.approx(best)
+
+
+def test_the_score_of_a_precision_by_hand():
+    boxes = found((0, 0, 40, 40, 0.9, 0), (200, 0, 240, 40, 0.8, 0), (100, 0, 140, 40, 0.7, 0))
+    matches = sweep([(boxes, truth(CAR, (100, 0, 140, 40, 0)))])
+    assert matches.curve().precision.tolist() == pytest.approx([1, 1 / 2, 2 / 3])
+    assert matches.curve().recall.tolist() == pytest.approx([0.5, 0.5, 1.0])
+    assert matches.score_of_precision(0.6) == pytest.approx(0.7)
+    assert matches.score_of_precision(0.7) == pytest.approx(0.9)
+    assert sweep([(boxes, truth())]).score_of_precision(0.1) is None
+
+
+def test_equal_scores_are_one_step_of_a_curve():
+    boxes = found((0, 0, 40, 40, 0.5, 0), (200, 0, 240, 40, 0.5, 0))
+    curve = sweep([(boxes, truth(CAR))]).curve()
+    assert (curve.score.tolist(), curve.precision.tolist()) == ([0.5], [0.5])
+
+
+def test_boxes_of_another_size_do_not_count_in_a_slice():
+    boxes = found((0, 0, 40, 40, 0.9, 0), (200, 0, 240, 90, 0.8, 0), (300, 0, 330, 30, 0.7, 0))
+    counts = sweep([(boxes, truth(CAR))], min_height_px=25, max_height_px=50).counts(0.0)
+    assert counts == Counts(1, 1, 0)
+
+
+def test_no_pictures_and_no_boxes_are_no_error():
+    assert sweep([]).best_f1() == (0.0, 1.0)
+    empty = sweep([(Detections.empty(), truth(CAR))])
+    assert empty.counts(0.0) == Counts(0, 0, 1)
+    assert precision_of(empty).ap50 == 0.0
+    assert np.isnan(precision_of(empty, least=2).ap50)
+    assert empty.of_class(4).counts(0.0) == Counts()

@@ -77,7 +77,7 @@ def matched(
     if not overlap.size:
         return taken
     free = np.ones(overlap.shape[1], np.bool_)
-    for row in range(len(overlap)):
+    for row in np.flatnonzero(overlap.max(axis=1) >= threshold):
         for wanted in (free & ~is_ignored, free & is_ignored):
             candidates = np.where(wanted, overlap[row], -1.0)
             # The last of equals, as COCO's loop keeps it.
