@@ -9,28 +9,27 @@ the best answer there is by then: an onboard one, else tracks carried to now. It
 for a better one, and an answer that comes after it only corrects the tracks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from scheduler.effects import (
     AnswerKind,
-    Cancel,
     Correct,
     Counters,
     Effect,
     Emit,
-    Encode,
-    Ping,
-    Reopen,
+    EncodeFeatures,
+    RunFlow,
     RunLocal,
     Send,
     UnitReport,
 )
-from scheduler.onboard import Onboard, RungSpec
-from scheduler.open_tasks import OpenTask, OpenTasks
-from scheduler.placement import Policy
+from scheduler.offloading import Offloading
+from scheduler.onboard import FLOW, EncoderSpec, Onboard, RungSpec
+from scheduler.open_tasks import NextRun, OpenTask, OpenTasks
+from scheduler.placement import Pipeline, Policy, split_name
 from scheduler.placer import EMIT_MARGIN_NS, Placer
 from scheduler.tasks import Task
-from scheduler.uplink import MIN_LEASE_NS, Flight, Uplink
+from scheduler.uplink import Uplink
 
 
 class Dispatcher:
@@ -46,6 +45,10 @@ class Dispatcher:
         frame_interval_ns: Between frames of one camera.
         carry_accuracy: Expected F1 of tracks moved without a model; below every rung's.
         watts: Declared draw while an onboard model runs.
+        pipelines: That a placement may take.
+        encoders: First halves of split models that run on board.
+        doubt_above: A first look with more doubt is unsure: raising it sends fewer frames.
+        has_flow: Whether the worker measures motion when it is free.
     """
 
     def __init__(
@@ -61,9 +64,13 @@ class Dispatcher:
         frame_interval_ns: int = 100_000_000,
         carry_accuracy: float = 0.2,
         watts: float = 10.0,
+        pipelines: Sequence[Pipeline] = ("onboard", "offload"),
+        encoders: Sequence[EncoderSpec] = (),
+        doubt_above: float = 0.5,
+        has_flow: bool = False,
     ) -> None:
         self.counters = Counters()
-        self.onboard = Onboard(rungs)
+        self.onboard = Onboard(rungs, encoders)
         self.uplinks = {unit: Uplink(unit, window, accuracies, now_ns) for unit in units}
         self.placer = Placer(
             policy,
@@ -74,11 +81,14 @@ class Dispatcher:
             frame_interval_ns=frame_interval_ns,
             carry_accuracy=carry_accuracy,
             watts=watts,
+            pipelines=pipelines,
         )
+        self._doubt_above = doubt_above
+        self._has_flow = has_flow
         self._open = OpenTasks(self.onboard)
+        self._out = Offloading(self.uplinks, self._open, self.counters)
         self._carried: OpenTask | None = None  # the newest since the detector was last given out
         self._now_ns = now_ns
-        self._seq = 0
 
     # --- events of the vehicle -------------------------------------------------------------
 
@@ -88,13 +98,16 @@ class Dispatcher:
         self.counters.tasks += 1
         placement = self.placer.place(task, now_ns)
         due_ns = max(now_ns, task.deadline_ns - EMIT_MARGIN_NS)
-        entry = OpenTask(task, placement, now_ns, due_ns, placement.place == "onboard")
+        is_home = placement.place in ("onboard", "escalate")
+        entry = OpenTask(task, placement, now_ns, due_ns, is_home)
         self._open.add(entry)
         if placement.place == "carry":
             self._emit(entry, "carried", "as placed", effects, now_ns)
-        elif placement.place == "offload":
-            self._offload(entry, effects, now_ns)
+        elif not is_home:
+            self._out.begin(entry, effects, now_ns)
         self._advance(effects, now_ns)
+        if self._has_flow:
+            self._run_flow(task, effects, now_ns)
         return effects
 
     def on_encoded(
@@ -102,52 +115,54 @@ class Dispatcher:
     ) -> list[Effect]:
         """The JPEG is there (`size_bytes` 0: it could not be written)."""
         effects: list[Effect] = []
-        uplink = self._holding_credit(task_id)
         entry = self._open.get(task_id)
-        if entry is None or uplink is None:
-            if uplink is not None:
-                uplink.encoding.discard(task_id)
-                self._fill_slot(uplink, effects, now_ns)
-            return effects
-        entry.stages_ns["encode"] = duration_ns
-        if size_bytes == 0 or entry.due_ns <= now_ns:
-            uplink.encoding.discard(task_id)
-            self._send_home(task_id, "encoded too late" if size_bytes else "encoding failed")
-            self._fill_slot(uplink, effects, now_ns)
-        else:
-            entry.size_bytes = size_bytes
+        if entry is not None and size_bytes:
             self.placer.on_encoded(entry.task, entry.placement, size_bytes, duration_ns, now_ns)
-            self._seq += 1
-            budget = uplink.estimator.service_budget_ns(size_bytes, entry.due_ns, now_ns)
-            model = entry.placement.model
-            effects.append(Send(entry.task, uplink.unit_id, self._seq, model, budget))
+        self._out.send(task_id, size_bytes, duration_ns, effects, now_ns)
+        self._advance(effects, now_ns)
+        return effects
+
+    def on_features(
+        self, task_id: int, model: str, size_bytes: int, duration_ns: int, now_ns: int
+    ) -> list[Effect]:
+        """A model's first half is done (`size_bytes` 0: it failed)."""
+        effects: list[Effect] = []
+        self.onboard.stop()
+        if size_bytes:
+            self.onboard.measure(split_name(model), duration_ns, now_ns)
+            self.onboard.measure_size(model, size_bytes)
+        else:
+            self.counters.local_faults += 1
+        self._out.send(task_id, size_bytes, duration_ns, effects, now_ns)
+        self._advance(effects, now_ns)
+        return effects
+
+    def on_flow_done(self, duration_ns: int, now_ns: int) -> list[Effect]:
+        """The worker measured motion, or failed to (`duration_ns` 0): it is free again."""
+        effects: list[Effect] = []
+        self.onboard.stop()
+        if duration_ns:
+            self.onboard.measure(FLOW, duration_ns, now_ns)
         self._advance(effects, now_ns)
         return effects
 
     def on_sent(self, effect: Send, is_sent: bool, now_ns: int) -> list[Effect]:
         """Whether the transport took the request."""
         effects: list[Effect] = []
-        uplink = self.uplinks[effect.unit_id]
-        task = effect.task
-        uplink.encoding.discard(task.task_id)
-        entry = self._open.get(task.task_id)
-        if is_sent:
-            self.counters.offload.sent += 1
-            lease_ns = now_ns + max(MIN_LEASE_NS, 4 * (task.deadline_ns - task.stamp_ns))
-            uplink.flights[effect.seq] = Flight(task.task_id, effect.model, lease_ns)
-            uplink.estimator.on_sent(effect.seq, entry.size_bytes if entry else 1, now_ns)
-        else:
-            if entry is not None:
-                entry.size_bytes = 0
-                self._send_home(task.task_id, f"{effect.unit_id}: socket full or away")
-            self._fill_slot(uplink, effects, now_ns)
+        self._out.on_sent(effect, is_sent, effects, now_ns)
         self._advance(effects, now_ns)
         return effects
 
     def on_local_done(
-        self, task_id: int, model: str, answer: object, duration_ns: int, now_ns: int
+        self,
+        task_id: int,
+        model: str,
+        answer: object,
+        duration_ns: int,
+        now_ns: int,
+        doubt: float = 0.0,
     ) -> list[Effect]:
-        """An onboard run answered."""
+        """An onboard run answered; `doubt`: how unsure it is, by the driver's measure."""
         effects: list[Effect] = []
         self.onboard.stop()
         self.onboard.measure(model, duration_ns, now_ns)
@@ -158,7 +173,7 @@ class Dispatcher:
             entry.local = (model, answer)
             entry.stages_ns["local"] = duration_ns
             if entry.wants_local:
-                self._emit(entry, "onboard", entry.problem or "as placed", effects, now_ns)
+                self._on_look(entry, doubt, effects, now_ns)
         self._advance(effects, now_ns)
         return effects
 
@@ -169,7 +184,11 @@ class Dispatcher:
         self.counters.local_faults += 1
         entry = self._open.get(task_id)
         if entry is not None:
+            is_first_look = entry.placement.place == "escalate" and not entry.problem
             entry.problem = reason
+            if is_first_look:  # then the unit is asked at once
+                entry.wants_local = False
+                self._out.begin(entry, effects, now_ns)
         self._advance(effects, now_ns)
         return effects
 
@@ -183,10 +202,19 @@ class Dispatcher:
     # --- events of the links ---------------------------------------------------------------
 
     def on_welcome(
-        self, unit_id: str, credits: int, models: Sequence[tuple[str, int]], now_ns: int
+        self,
+        unit_id: str,
+        credits: int,
+        models: Sequence[tuple[str, int]],
+        now_ns: int,
+        splits: Sequence[tuple[str, int]] = (),
+        heads: Mapping[str, Sequence[str]] | None = None,
     ) -> list[Effect]:
-        """A unit admitted the session; `models` holds (name, typical inference in ns)."""
-        self.uplinks[unit_id].on_welcome(credits, models, now_ns)
+        """A unit admitted the session; `models` holds (name, typical inference in ns).
+
+        `splits` are the models whose second half runs there, `heads` the further results of each.
+        """
+        self.uplinks[unit_id].on_welcome(credits, models, now_ns, splits, heads)
         return self.on_timer(now_ns)
 
     def on_pong(self, unit_id: str, number: int, now_ns: int) -> list[Effect]:
@@ -200,27 +228,21 @@ class Dispatcher:
         """A unit answered with detections."""
         effects: list[Effect] = []
         uplink = self.uplinks[unit_id]
-        flight = uplink.flights.pop(seq, None)
-        if flight is None:
-            self.counters.duplicates += 1
+        answered = self._out.on_answer(uplink, seq, report, now_ns)
+        if answered is None:
             return effects
-        on_link_ns = uplink.estimator.on_answer(seq, report.at_unit_ns, report.queue_ns, now_ns)
+        flight, stages_ns = answered
         entry = self._open.get(flight.task_id)
         if entry is None:
             self.counters.offload.late += 1
             self._correct(flight.task_id, flight.model, answer, effects)
         else:
-            uplink.on_report(flight.model, report.credits, report.decode_ns + report.infer_ns)
-            entry.stages_ns |= {
-                "uplink": max(0, on_link_ns - uplink.estimator.rtt_min_ns // 2),
-                "queue": report.queue_ns,
-                "decode": report.decode_ns,
-                "infer": report.infer_ns,
-                "downlink": min(on_link_ns, uplink.estimator.rtt_min_ns // 2),
-            }
+            uplink.on_report(flight, report.credits, report.decode_ns + report.infer_ns)
+            entry.stages_ns |= stages_ns
             self.counters.offload.ok += 1
-            self._emit(entry, "offloaded", "as placed", effects, now_ns, (unit_id, answer))
-        self._fill_slot(uplink, effects, now_ns)
+            reason = f"{entry.look}{unit_id} looked too" if entry.look else "as placed"
+            self._emit(entry, "offloaded", reason, effects, now_ns, (unit_id, answer))
+        self._out.refill(uplink, effects, now_ns)
         self._advance(effects, now_ns)
         return effects
 
@@ -228,18 +250,17 @@ class Dispatcher:
         """A unit answered without detections: rejected, too late for it, or bad."""
         effects: list[Effect] = []
         uplink = self.uplinks[unit_id]
-        flight = uplink.flights.pop(seq, None)
-        if flight is None:
-            self.counters.duplicates += 1
+        answered = self._out.on_answer(uplink, seq, report, now_ns)
+        if answered is None:
             return effects
-        uplink.estimator.on_answer(seq, report.at_unit_ns, report.queue_ns, now_ns)
+        flight = answered[0]
         if report.status == "late":
             self.counters.offload.late += 1
         else:
             self.counters.offload.rejected += 1
         uplink.retry_at_ns = max(uplink.retry_at_ns, now_ns + report.retry_after_ns)
-        self._send_home(flight.task_id, f"{unit_id}: {report.status} {report.reason}".strip())
-        self._fill_slot(uplink, effects, now_ns)
+        self._out.send_home(flight.task_id, f"{unit_id}: {report.status} {report.reason}".strip())
+        self._out.refill(uplink, effects, now_ns)
         self._advance(effects, now_ns)
         return effects
 
@@ -252,18 +273,13 @@ class Dispatcher:
         """
         effects: list[Effect] = []
         until_ns = max(now_ns, due_ns)
-        for uplink in self.uplinks.values():
-            self._expire(uplink, effects, until_ns)
-            if uplink.estimator.is_stalled(until_ns):
-                self._reopen(uplink, effects, now_ns)
-            if uplink.ping_due_ns() <= until_ns:
-                effects.append(Ping(uplink.unit_id, uplink.ping(now_ns)))
+        self._out.on_timer(effects, until_ns, now_ns)
         self._advance(effects, until_ns)
         return effects
 
     def next_timer_ns(self) -> int | None:
         """When `on_timer` is due; None when nothing is pending."""
-        times = [uplink.next_timer_ns() for uplink in self.uplinks.values()]
+        times = self._out.timers_ns()
         times += [entry.due_ns for entry in self._open]
         start = self._open.fallback_start_ns(self._now_ns)
         if start is not None and self.onboard.running_task is None:
@@ -273,9 +289,7 @@ class Dispatcher:
     def shutdown(self, now_ns: int) -> list[Effect]:
         """Close every open task and count what is in flight as lost."""
         effects: list[Effect] = []
-        for uplink in self.uplinks.values():
-            self.counters.offload.lost += len(uplink.flights)
-            uplink.open(now_ns)
+        self._out.shutdown(now_ns)
         for entry in list(self._open):
             self._emit_best(entry, "shutdown", effects, now_ns)
         return effects
@@ -285,62 +299,44 @@ class Dispatcher:
         """Tasks that still owe their verdict."""
         return len(self._open)
 
-    # --- offloading ------------------------------------------------------------------------
+    # --- the stages of a pipeline ----------------------------------------------------------
 
-    def _offload(self, entry: OpenTask, effects: list[Effect], now_ns: int) -> None:
-        placement = entry.placement
-        uplink = self.uplinks[placement.unit_id]
-        state = uplink.state(now_ns)
-        if state != "up":
-            self._send_home(entry.task.task_id, f"{placement.unit_id}: link {state}")
-        elif uplink.credits_free > 0:
-            uplink.encoding.add(entry.task.task_id)
-            effects.append(Encode(entry.task, placement.quality))
-        else:
-            if uplink.waiting is not None:
-                problem = f"{placement.unit_id}: a newer frame took its place"
-                self._send_home(uplink.waiting, problem)
-            uplink.waiting = entry.task.task_id
-
-    def _fill_slot(self, uplink: Uplink, effects: list[Effect], now_ns: int) -> None:
-        if uplink.waiting is None or uplink.credits_free <= 0:
+    def _on_look(self, entry: OpenTask, doubt: float, effects: list[Effect], now_ns: int) -> None:
+        """The onboard answer that a task waited for: its verdict, unless a first look is unsure."""
+        if entry.placement.place != "escalate" or entry.problem:
+            self._emit(entry, "onboard", entry.problem or "as placed", effects, now_ns)
             return
-        entry = self._open.get(uplink.waiting)
-        uplink.waiting = None
-        if entry is not None and not entry.wants_local and entry.local is None:
-            self._offload(entry, effects, now_ns)
+        is_unsure = doubt > self._doubt_above
+        self.counters.first_looks += 1
+        self.placer.on_first_look(is_unsure)
+        if not is_unsure:
+            self._emit(entry, "onboard", f"sure, doubt {doubt:.2f}", effects, now_ns)
+            return
+        entry.doubt = doubt
+        uplink = self.uplinks[entry.placement.unit_id]
+        if not self.placer.is_in_time(entry.task, entry.placement, uplink, entry.due_ns, now_ns):
+            problem = f"{uplink.unit_id} could not answer in time"
+            self._emit(entry, "onboard", entry.look + problem, effects, now_ns)
+            return
+        self.counters.escalated += 1
+        entry.wants_local = False
+        self._out.begin(entry, effects, now_ns)
 
-    def _send_home(self, task_id: int, problem: str) -> None:
-        """The offload of this task is over: if it is still open, it wants an onboard answer now."""
-        entry = self._open.get(task_id)
-        if entry is not None:
-            entry.problem, entry.wants_local = problem, True
+    def _run_flow(self, task: Task, effects: list[Effect], now_ns: int) -> None:
+        """Motion is measured where the worker has nothing else to do; it may be left out."""
+        if self.onboard.running_task is not None or not self.onboard.is_ready:
+            return
+        start_ns = self._open.fallback_start_ns(now_ns)
+        ends_ns = now_ns + self.onboard.quantile_ns(FLOW, 0.99, now_ns)
+        if start_ns is None or ends_ns <= start_ns:
+            self.onboard.start(task.task_id, FLOW, now_ns)
+            effects.append(RunFlow(task))
 
     def _correct(self, task_id: int, model: str, answer: object, effects: list[Effect]) -> None:
         """An answer came after its verdict."""
         task = self._open.closed(task_id)
         if task is not None:
             effects.append(Correct(task, model, answer))
-
-    def _holding_credit(self, task_id: int) -> Uplink | None:
-        return next((u for u in self.uplinks.values() if task_id in u.encoding), None)
-
-    # --- links -----------------------------------------------------------------------------
-
-    def _expire(self, uplink: Uplink, effects: list[Effect], now_ns: int) -> None:
-        expired = uplink.expire(now_ns)
-        self.counters.offload.lost += len(expired)
-        for task_id in expired:
-            self._send_home(task_id, f"{uplink.unit_id}: no answer within the lease")
-        if expired:
-            self._fill_slot(uplink, effects, now_ns)
-
-    def _reopen(self, uplink: Uplink, effects: list[Effect], now_ns: int) -> None:
-        self.counters.offload.lost += len(uplink.flights)
-        self.counters.offload.reopened += 1
-        for task_id in uplink.open(now_ns):
-            self._send_home(task_id, f"{uplink.unit_id}: link stalled")
-        effects.append(Reopen(uplink.unit_id))
 
     # --- verdicts and the fallback ---------------------------------------------------------
 
@@ -366,8 +362,7 @@ class Dispatcher:
     ) -> None:
         task = entry.task
         self._open.remove(task.task_id)
-        if self._holding_credit(task.task_id) is not None:
-            effects.append(Cancel(task))
+        self._out.stop_encoding(entry, effects, now_ns)
         unit_id, model, answer = "", "", None
         if remote is not None:
             (unit_id, answer), model = remote, entry.placement.model
@@ -384,10 +379,22 @@ class Dispatcher:
 
     def _start_local(self, effects: list[Effect], now_ns: int) -> None:
         carried, self._carried = self._carried, None
-        chosen = self._open.next_local(now_ns)
-        if chosen is None and carried is not None:
-            chosen = self._open.next_look(carried, now_ns)
-        if chosen is not None:
-            entry, model = chosen
-            self.onboard.start(entry.task.task_id, model, now_ns)
-            effects.append(RunLocal(entry.task, model))
+        for entry in self._open.hopeless_encodings(now_ns):
+            self._out.give_up(entry, "no time left to encode", effects, now_ns)
+        run = self._open.next_run(now_ns)
+        if run is None:
+            chosen = self._open.next_look(carried, now_ns) if carried is not None else None
+            if chosen is None:
+                return
+            run = NextRun(*chosen)
+        task, model = run.entry.task, run.model
+        if run.is_encoding:
+            run.entry.wants_features = False
+            self.onboard.start(task.task_id, split_name(model), now_ns)
+            effects.append(EncodeFeatures(task, model))
+            return
+        if run.entry.wants_features:
+            problem = "no onboard rung was free to encode it"
+            self._out.give_up(run.entry, problem, effects, now_ns)
+        self.onboard.start(task.task_id, model, now_ns)
+        effects.append(RunLocal(task, model))

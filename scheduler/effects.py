@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from scheduler.placement import Placement
 from scheduler.tasks import Task
 
+PayloadKind = Literal["jpeg", "features"]
 AnswerKind = Literal["onboard", "offloaded", "carried"]
 
 
@@ -19,12 +20,25 @@ class Encode:
 
 
 @dataclass(frozen=True, slots=True)
+class EncodeFeatures:
+    """Run a model's first half on the task's frame, in the inference worker.
+
+    The driver owes `on_features`, or `on_local_failed`.
+    """
+
+    task: Task
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """Send the encoded frame; the driver owes `on_sent` at once.
 
     Attributes:
         seq: Unique among all requests of this vehicle process.
         budget_ns: From complete receipt at the unit to the answer handed to its socket.
+        payload_kind: A JPEG, or what `EncodeFeatures` made.
+        heads: Further results that the unit's model shall bring.
     """
 
     task: Task
@@ -32,6 +46,8 @@ class Send:
     seq: int
     model: str
     budget_ns: int
+    payload_kind: PayloadKind = "jpeg"
+    heads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +60,13 @@ class RunLocal:
 
     task: Task
     model: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFlow:
+    """Measure in the idle worker how the tracks' boxes moved; the driver owes `on_flow_done`."""
+
+    task: Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +121,9 @@ class Ping:
     number: int
 
 
-Effect: TypeAlias = Encode | Send | RunLocal | Cancel | Emit | Correct | Reopen | Ping
+Effect: TypeAlias = (
+    Encode | EncodeFeatures | Send | RunLocal | RunFlow | Cancel | Emit | Correct | Reopen | Ping
+)
 
 
 @dataclass(slots=True)
@@ -126,6 +151,8 @@ class Counters:
     duplicates: int = 0  # results that no request in flight expected
     policy_faults: int = 0
     local_faults: int = 0
+    first_looks: int = 0  # of `escalate`
+    escalated: int = 0  # of these the unsure ones for which a unit was asked
     offload: OffloadCounters = field(default_factory=OffloadCounters)
 
     def on_verdict(self, kind: AnswerKind, is_late: bool) -> None:

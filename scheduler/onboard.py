@@ -9,7 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scheduler.latency import StageTimes
-from scheduler.placement import Rung, fitting
+from scheduler.placement import Features, Rung, fitting, split_name
+
+FLOW = "flow"  # the job that measures motion; it takes the detector's core as well
+FLOW_PRIOR_NS = 4_000_000
+SIZE_RATE = 0.2  # of the payloads' mean; raising it follows the street faster, and its noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,15 @@ class RungSpec:
     model: str
     accuracy: float
     prior_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """A model's first half that runs on board: first guesses of its duration and payload."""
+
+    model: str
+    prior_ns: int
+    size_bytes: int
 
 
 def latest_start_ns(deadlines_ns: Sequence[int], duration_ns: int, margin_ns: int) -> int:
@@ -36,11 +49,13 @@ def latest_start_ns(deadlines_ns: Sequence[int], duration_ns: int, margin_ns: in
 class Onboard:
     """Measured durations of the rungs, and what runs now."""
 
-    def __init__(self, rungs: Sequence[RungSpec]) -> None:
+    def __init__(self, rungs: Sequence[RungSpec], encoders: Sequence[EncoderSpec] = ()) -> None:
         self.specs = sorted(rungs, key=lambda rung: rung.accuracy)
-        self._times: Mapping[str, StageTimes] = {
-            rung.model: StageTimes(rung.prior_ns) for rung in self.specs
-        }
+        self.encoders = tuple(encoder.model for encoder in encoders)
+        self._sizes = {encoder.model: float(encoder.size_bytes) for encoder in encoders}
+        times = {rung.model: StageTimes(rung.prior_ns) for rung in self.specs}
+        times |= {split_name(e.model): StageTimes(e.prior_ns) for e in encoders}
+        self._times: Mapping[str, StageTimes] = times | {FLOW: StageTimes(FLOW_PRIOR_NS)}
         self.is_ready = False
         self.running_task: int | None = None
         self.busy_until_ns = 0
@@ -59,6 +74,24 @@ class Onboard:
             for spec in self.specs
         )
 
+    def features(self, now_ns: int) -> tuple[Features, ...]:
+        """First halves with their quantiles as measured; none while not ready."""
+        if not self.is_ready:
+            return ()
+        return tuple(
+            Features(
+                model,
+                round(self._sizes[model]),
+                self.quantile_ns(split_name(model), 0.5, now_ns),
+                self.quantile_ns(split_name(model), 0.99, now_ns),
+            )
+            for model in self.encoders
+        )
+
+    def quantile_ns(self, job: str, share: float, now_ns: int) -> int:
+        """Of a rung, a `split_name` or `FLOW`."""
+        return self._times[job].quantile_ns(share, now_ns)
+
     def cheapest(self, now_ns: int) -> Rung | None:
         """The rung that is soonest done, None while there is none."""
         return min(self.rungs(now_ns), key=lambda rung: rung.q50_ns, default=None)
@@ -71,17 +104,22 @@ class Onboard:
         found = fitting(rungs, by_ns - now_ns)
         return found.model if found else None
 
-    def start(self, task_id: int, model: str, now_ns: int) -> None:
-        """A run begins."""
+    def start(self, task_id: int, job: str, now_ns: int) -> None:
+        """A run begins, of a rung, a `split_name` or `FLOW`."""
         self.running_task = task_id
-        self.busy_until_ns = now_ns + self._times[model].quantile_ns(0.99, now_ns)
+        self.busy_until_ns = now_ns + self.quantile_ns(job, 0.99, now_ns)
 
     def stop(self) -> None:
         """The run ended."""
         self.running_task = None
         self.busy_until_ns = 0
 
-    def measure(self, model: str, duration_ns: int, now_ns: int) -> None:
+    def measure(self, job: str, duration_ns: int, now_ns: int) -> None:
         """What a run took."""
-        if model in self._times:
-            self._times[model].add(duration_ns, now_ns)
+        if job in self._times:
+            self._times[job].add(duration_ns, now_ns)
+
+    def measure_size(self, model: str, size_bytes: int) -> None:
+        """What a first half made of a frame."""
+        if model in self._sizes:
+            self._sizes[model] += SIZE_RATE * (size_bytes - self._sizes[model])

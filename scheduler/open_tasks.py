@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scheduler.onboard import Onboard, latest_start_ns
-from scheduler.placement import Placement
+from scheduler.placement import Placement, split_name
 from scheduler.placer import LOCAL_MARGIN_NS, START_SLACK_NS
 from scheduler.tasks import Task
 
@@ -19,8 +19,10 @@ class OpenTask:
         arrived_ns: When it was placed.
         due_ns: When the timer emits the best answer there is.
         wants_local: Placed on board, or its offload is over.
+        wants_features: Holds a credit and waits for the onboard detector to run its first half.
         problem: Why it is not answered as placed; empty while it may be.
         local: (model, answer) of an onboard run.
+        doubt: How unsure the first look was, of `escalate`; None before it.
     """
 
     task: Task
@@ -32,16 +34,39 @@ class OpenTask:
     size_bytes: int = 0
     stages_ns: dict[str, int] = field(default_factory=dict)
     local: tuple[str, object] | None = None
+    wants_features: bool = False
+    doubt: float | None = None
+
+    @property
+    def is_out(self) -> bool:
+        """On its way to a unit: neither wanted at home nor answered there, but for a first look."""
+        return not self.wants_local and (self.local is None or self.doubt is not None)
+
+    @property
+    def look(self) -> str:
+        """What the first look said, in words; empty where there was none."""
+        return "" if self.doubt is None else f"unsure, doubt {self.doubt:.2f}: "
 
     def explanation(self, why: str) -> str:
         """The reason of a verdict that is not as placed."""
         if self.problem:
-            return self.problem
+            return self.look + self.problem
         if why != "deadline":
             return why
-        if self.placement.place == "offload":
-            return f"{self.placement.unit_id}: no answer by the deadline"
+        if self.placement.unit_id and (
+            self.placement.place != "escalate" or self.doubt is not None
+        ):
+            return f"{self.look}{self.placement.unit_id}: no answer by the deadline"
         return "no onboard rung was free in time"
+
+
+@dataclass(frozen=True, slots=True)
+class NextRun:
+    """What the idle onboard detector does next: a rung, or a model's first half."""
+
+    entry: OpenTask
+    model: str
+    is_encoding: bool = False
 
 
 class OpenTasks:
@@ -76,11 +101,11 @@ class OpenTasks:
         """A task whose verdict is out, as long as it is remembered."""
         return self._closed.get(task_id)
 
-    def next_local(self, now_ns: int) -> tuple[OpenTask, str] | None:
-        """The task and rung that the idle onboard detector takes now.
+    def next_run(self, now_ns: int) -> NextRun | None:
+        """What the idle onboard detector does now.
 
         Newest first: what was placed on board or sent home, else, when its time has come, the
-        fallback of what is out on links.
+        fallback of what is out on links, else a first half that still leaves that its time.
         """
         if self._onboard.running_task is not None or not self._onboard.is_ready:
             return None
@@ -90,12 +115,32 @@ class OpenTasks:
         is_time = start is not None and start <= now_ns
         wanting = [entry for entry in pending if entry.wants_local]
         for entry in (*wanting, *(pending if is_time else ())):
-            preferred = entry.placement.model if entry.placement.place == "onboard" else ""
             by_ns = entry.due_ns - LOCAL_MARGIN_NS
-            model = self._onboard.fitting(now_ns, by_ns, preferred)
+            model = self._onboard.fitting(now_ns, by_ns, entry.placement.rung)
             if model is not None:
-                return entry, model
+                return NextRun(entry, model)
+        return self._next_encoding(pending, now_ns)
+
+    def _next_encoding(self, pending: list[OpenTask], now_ns: int) -> NextRun | None:
+        for entry in pending:
+            if not entry.wants_features:
+                continue
+            model = entry.placement.model
+            ends_ns = now_ns + self._onboard.quantile_ns(split_name(model), 0.99, now_ns)
+            others = self.fallback_start_ns(now_ns, but=entry)
+            if others is None or ends_ns <= others:
+                return NextRun(entry, model, is_encoding=True)
         return None
+
+    def hopeless_encodings(self, now_ns: int) -> list[OpenTask]:
+        """Tasks whose first half would end after their verdict is due, started now."""
+        return [
+            entry
+            for entry in self
+            if entry.wants_features
+            and now_ns + self._onboard.quantile_ns(split_name(entry.placement.model), 0.5, now_ns)
+            > entry.due_ns
+        ]
 
     def next_look(self, carried: OpenTask, now_ns: int) -> tuple[OpenTask, str] | None:
         """The rung that shall look at a carried frame after its verdict, for the tracks alone.
@@ -112,7 +157,7 @@ class OpenTasks:
             return None
         return carried, cheapest.model
 
-    def fallback_start_ns(self, now_ns: int) -> int | None:
+    def fallback_start_ns(self, now_ns: int, but: OpenTask | None = None) -> int | None:
         """When the fallback of what is out on links must start; None if it cannot help.
 
         Planned with q99; a task for which that is too late already is tried as long as the median
@@ -126,6 +171,9 @@ class OpenTasks:
         dues = sorted(
             entry.due_ns
             for entry in self
-            if entry.local is None and not entry.wants_local and entry.due_ns >= fits_until
+            if entry.local is None
+            and not entry.wants_local
+            and entry is not but
+            and entry.due_ns >= fits_until
         )
         return latest_start_ns(dues, duration, LOCAL_MARGIN_NS + START_SLACK_NS) if dues else None

@@ -8,7 +8,8 @@ from typing import Literal, Protocol
 from scheduler.link import LinkEstimator, LinkState, normal_cdf
 from scheduler.tasks import Task
 
-Place = Literal["onboard", "offload", "carry"]
+Pipeline = Literal["onboard", "offload", "split", "escalate"]
+Place = Literal["onboard", "offload", "split", "escalate", "carry"]
 Z99 = 2.326  # standard deviations from the median to the 99th percentile
 
 
@@ -17,13 +18,16 @@ class Placement:
     """One decision, with its reason.
 
     Attributes:
-        place: `onboard` runs a rung of the ladder here, `offload` sends the frame to a unit (the
-            onboard fallback stays armed), `carry` moves the tracks to now without a model.
+        place: The pipeline. `onboard` runs a rung of the ladder here; `offload` sends the frame to
+            a unit; `split` runs a model's first half here and its second half there; `escalate`
+            lets a rung look here first and sends the frame only if it is unsure; `carry` moves the
+            tracks to now without a model. The onboard fallback stays armed in all of them.
         model: The detector that shall look at the frame; empty for `carry`.
-        quality: JPEG quality of an offload.
+        quality: JPEG quality, of `offload` and `escalate`.
         p_in_time: Predicted probability that the answer is back by the deadline.
         utility: Expected utility, in units of F1.
         reason: Why, in words that a watcher understands.
+        first: The rung that looks first, of `escalate`; `model` is then the unit's.
     """
 
     place: Place
@@ -34,13 +38,35 @@ class Placement:
     utility: float = 0.0
     is_probe: bool = False
     reason: str = ""
+    first: str = ""
 
     @property
     def label(self) -> str:
-        """Short form for tables: `rsu1/large@q60`, `onboard/small`, `carry`."""
-        if self.place == "offload":
-            return f"{self.unit_id}/{self.model}@q{self.quality}"
-        return f"onboard/{self.model}" if self.place == "onboard" else "carry"
+        """Short form for tables.
+
+        `onboard/small`, `rsu1/large@q60`, `rsu1/medium+split`, `small>rsu1/large@q60`, `carry`.
+        """
+        match self.place:
+            case "onboard":
+                return f"onboard/{self.model}"
+            case "offload":
+                return f"{self.unit_id}/{self.model}@q{self.quality}"
+            case "split":
+                return f"{self.unit_id}/{split_name(self.model)}"
+            case "escalate":
+                return f"{self.first}>{self.unit_id}/{self.model}@q{self.quality}"
+            case _:
+                return self.place
+
+    @property
+    def rung(self) -> str:
+        """The rung that shall look on board first; empty where none was chosen."""
+        return self.model if self.place == "onboard" else self.first
+
+
+def split_name(model: str) -> str:
+    """How tables call a model that runs in two halves."""
+    return f"{model}+split"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +134,49 @@ class Encoding:
 
 
 @dataclass(frozen=True, slots=True)
+class Features:
+    """A model's first half on this vehicle; its accuracy stands with the unit's second half.
+
+    Attributes:
+        size_bytes: Expected payload.
+        q50_ns: Median time to encode a frame, on the onboard detector's own core.
+        q99_ns: 99th percentile of the same.
+    """
+
+    model: str
+    size_bytes: int
+    q50_ns: int
+    q99_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """What asking a unit about unsure frames alone brings.
+
+    Attributes:
+        share: Of the recent first looks that were unsure.
+        gain: Of the F1 between the rung and the unit's model, the share that those frames hold.
+    """
+
+    share: float
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
 class LinkView:
-    """What is known of the link to one unit."""
+    """What is known of the link to one unit.
+
+    Attributes:
+        models: That look at whole pictures.
+        splits: Whose second half runs there, with the accuracy through the bottleneck.
+    """
 
     unit_id: str
     state: LinkState
     credits_free: int
     models: tuple[RemoteModel, ...]
     estimate: LinkEstimator  # read only: `p_in_time`, `transfer_ns`, `quiet_ns`
+    splits: tuple[RemoteModel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +186,16 @@ class View:
     Attributes:
         busy_until_ns: When the onboard detector is expected to be free.
         rungs: Onboard detectors, least accurate first.
-        encodings: Best quality first.
+        encodings: Best quality first; none where pixels may not leave the vehicle.
         carry_accuracy: Expected F1 of moving the tracks without a model.
         frame_interval_ns: Time between this camera's frames.
         previous: The placement of the camera's last frame.
         emit_margin_ns: A verdict leaves this long before its deadline.
         margin_ns: What a run on board must leave of the deadline.
         watts: Declared draw while an onboard model runs.
+        pipelines: Those that this task may take.
+        features: First halves that run here; none where `split` is not allowed.
+        escalation: None where `escalate` is not allowed.
     """
 
     now_ns: int
@@ -145,6 +209,9 @@ class View:
     margin_ns: int
     previous: Placement | None
     watts: float
+    pipelines: frozenset[Pipeline] = frozenset(("onboard", "offload"))
+    features: tuple[Features, ...] = ()
+    escalation: Escalation | None = None
 
     def fitting_rung(self, deadline_ns: int, not_before_ns: int) -> Rung | None:
         """The most accurate rung that, started then, ends before the deadline; see `fitting`."""

@@ -1,11 +1,20 @@
 """Asks the policy, with all it may look at, and checks its answer (sans-IO)."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from scheduler.effects import Counters
 from scheduler.latency import JpegSizes, StageTimes, accuracy_loss
 from scheduler.onboard import Onboard
-from scheduler.placement import Encoding, LinkView, Placement, Policy, View
+from scheduler.placement import (
+    Encoding,
+    Escalation,
+    LinkView,
+    Pipeline,
+    Placement,
+    Policy,
+    View,
+)
 from scheduler.tasks import Task
 from scheduler.uplink import Uplink
 
@@ -13,6 +22,19 @@ EMIT_MARGIN_NS = 4_000_000  # a timer fires late by up to 1-2 ms on a busy machi
 LOCAL_MARGIN_NS = 2_000_000  # between an onboard answer and the emission
 START_SLACK_NS = 2_000_000  # the fallback's timer may fire this late and its run still fit
 ENCODE_PRIOR_NS = 4_000_000  # 640x384 at q60 on one core
+UNSURE_PRIOR = 0.5  # share of first looks, before there were any
+UNSURE_RATE = 0.05  # of its mean; raising it follows the street faster, and its noise
+
+
+PIPELINES = ("onboard", "offload", "split", "escalate")
+
+
+def escalation_gain(share: float) -> float:
+    """Of the F1 between a rung and a unit's model, the share that its unsure frames hold.
+
+    Unsure frames hold more of it than their number (measured in docs/perception/pipelines.md).
+    """
+    return math.sqrt(share)
 
 
 class Placer:
@@ -29,6 +51,7 @@ class Placer:
         frame_interval_ns: int,
         carry_accuracy: float,
         watts: float,
+        pipelines: Sequence[Pipeline] = ("onboard", "offload"),
     ) -> None:
         self.policy = policy
         self._onboard = onboard
@@ -38,6 +61,8 @@ class Placer:
         self._frame_interval_ns = frame_interval_ns
         self._carry_accuracy = carry_accuracy
         self._watts = watts
+        self._pipelines = frozenset(pipelines)
+        self._unsure_share = UNSURE_PRIOR
         self._sizes: dict[str, JpegSizes] = {}
         self._encode = StageTimes(ENCODE_PRIOR_NS)
         self._previous: dict[str, Placement] = {}
@@ -66,29 +91,42 @@ class Placer:
         sizes = self._sizes.setdefault(task.camera_id, JpegSizes())
         sizes.add(placement.quality, task.width * task.height, size_bytes)
 
+    def on_first_look(self, is_unsure: bool) -> None:
+        """What an onboard rung thought of a frame that might be escalated."""
+        self._unsure_share += UNSURE_RATE * (is_unsure - self._unsure_share)
+
+    def is_in_time(
+        self, task: Task, placement: Placement, uplink: Uplink, due_ns: int, now_ns: int
+    ) -> bool:
+        """Whether a frame that is encoded from now on leaves the unit time for its model."""
+        sizes = self._sizes.setdefault(task.camera_id, JpegSizes())
+        size_bytes = sizes.expected_bytes(placement.quality, task.width * task.height)
+        sent_ns = now_ns + self._encode.quantile_ns(0.5, now_ns)
+        budget_ns = uplink.estimator.service_budget_ns(size_bytes, due_ns, sent_ns)
+        known = [m.service_ns for m in uplink.models if m.model == placement.model]
+        return budget_ns > 0 and all(budget_ns >= service_ns for service_ns in known)
+
+    def allowed(self, task: Task) -> frozenset[Pipeline]:
+        """The pipelines that this task may take."""
+        with_pixels: frozenset[Pipeline] = frozenset(("offload", "escalate"))
+        return self._pipelines - with_pixels if task.stays_on_board else self._pipelines
+
     def view(self, task: Task, now_ns: int) -> View:
         """What the policy sees for this task."""
         pixels = task.width * task.height
         sizes = self._sizes.setdefault(task.camera_id, JpegSizes())
-        links = tuple(
-            LinkView(
-                uplink.unit_id,
-                uplink.state(now_ns),
-                uplink.credits_free,
-                uplink.models,
-                uplink.estimator,
-            )
-            for uplink in self._uplinks.values()
-        )
         encode_ns = self._encode.quantile_ns(0.5, now_ns)
+        allowed = self.allowed(task)
+        share = self._unsure_share
+        sends_pixels = bool(allowed & {"offload", "escalate"})
         return View(
             now_ns=now_ns,
             busy_until_ns=max(now_ns, self._onboard.busy_until_ns),
             rungs=self._onboard.rungs(now_ns),
-            links=() if task.stays_on_board else links,
+            links=self._links(now_ns) if allowed - {"onboard"} else (),
             encodings=tuple(
                 Encoding(q, sizes.expected_bytes(q, pixels), encode_ns, accuracy_loss(q))
-                for q in self._qualities
+                for q in (self._qualities if sends_pixels else ())
             ),
             carry_accuracy=self._carry_accuracy,
             frame_interval_ns=self._frame_interval_ns,
@@ -96,26 +134,51 @@ class Placer:
             margin_ns=EMIT_MARGIN_NS + LOCAL_MARGIN_NS,
             previous=self._previous.get(task.camera_id),
             watts=self._watts,
+            pipelines=allowed,
+            features=self._onboard.features(now_ns) if "split" in allowed else (),
+            escalation=Escalation(share, escalation_gain(share)) if "escalate" in allowed else None,
+        )
+
+    def _links(self, now_ns: int) -> tuple[LinkView, ...]:
+        return tuple(
+            LinkView(
+                uplink.unit_id,
+                uplink.state(now_ns),
+                uplink.credits_free,
+                uplink.models,
+                uplink.estimator,
+                uplink.splits,
+            )
+            for uplink in self._uplinks.values()
         )
 
     def _objection(self, placement: Placement, task: Task) -> str:
-        if placement.place == "onboard" and placement.model not in self._models():
+        place = placement.place
+        if place == "carry":
+            return ""
+        if place not in PIPELINES:
+            return f"policy chose {place!r}, expected {', '.join(PIPELINES)} or carry"
+        allowed = self.allowed(task)
+        if place not in allowed and place != "onboard":
+            why = "a task that stays on board" if place in self._pipelines else "this vehicle"
+            return f"policy chose {place}, which is no pipeline of {why}"
+        if place != "onboard" and (problem := self._objection_to_unit(placement)):
+            return problem
+        if place in ("onboard", "escalate") and placement.rung not in self._models():
             return f"policy chose {placement.label!r}, which is no rung of this vehicle"
-        if placement.place == "offload":
-            return self._objection_to_offload(placement, task)
-        if placement.place not in ("onboard", "carry"):
-            return f"policy chose {placement.place!r}, expected onboard, offload or carry"
+        if place == "split" and placement.model not in self._onboard.encoders:
+            return f"policy chose {placement.label!r}, whose first half is not on this vehicle"
         return ""
 
-    def _objection_to_offload(self, placement: Placement, task: Task) -> str:
+    def _objection_to_unit(self, placement: Placement) -> str:
         uplink = self._uplinks.get(placement.unit_id)
         if uplink is None:
             return f"policy chose {placement.unit_id!r}, which is no unit of this vehicle"
-        if uplink.models and placement.model not in [m.model for m in uplink.models]:
+        is_split = placement.place == "split"
+        offered = uplink.splits if is_split else uplink.models
+        if uplink.models and placement.model not in [m.model for m in offered]:
             return f"policy chose {placement.label!r}, a model that the unit does not offer"
-        if task.stays_on_board:
-            return "policy offloaded a task that stays on board"
-        if placement.quality not in range(1, 96):
+        if not is_split and placement.quality not in range(1, 96):
             return f"policy chose JPEG quality {placement.quality}, expected 1 to 95"
         return ""
 

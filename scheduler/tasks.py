@@ -13,6 +13,8 @@ class Task:
         deadline_ns: Absolute, same clock; the verdict is emitted at or before it.
         width: Pixels of the source frame.
         height: Pixels of the source frame.
+        stays_on_board: No pixel of it leaves the vehicle.
+        heads: Further results that the camera's services ask for, from whichever model looks.
     """
 
     task_id: int
@@ -26,3 +28,4 @@ class Task:
     width: int
     height: int
     stays_on_board: bool = False
+    heads: tuple[str, ...] = ()

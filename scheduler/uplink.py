@@ -4,11 +4,11 @@ Credits, not ZeroMQ's queues, bound what is in flight; a credit is leased, so th
 returns it (reference network.md 3.2).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from scheduler.link import LinkEstimator, LinkState
-from scheduler.placement import RemoteModel
+from scheduler.placement import RemoteModel, split_name
 
 MIN_LEASE_NS = 400_000_000
 PING_INTERVAL_NS = 100_000_000  # of silence; 64 B at 10 Hz is 11 kbit/s with headers
@@ -22,6 +22,7 @@ class Flight:
     task_id: int
     model: str
     lease_until_ns: int
+    is_split: bool = False
 
 
 class Uplink:
@@ -31,6 +32,8 @@ class Uplink:
         self.unit_id = unit_id
         self.estimator = LinkEstimator(now_ns)
         self.models: tuple[RemoteModel, ...] = ()
+        self.splits: tuple[RemoteModel, ...] = ()  # whose second half runs there
+        self.heads: Mapping[str, Sequence[str]] = {}  # further results, by model
         self.flights: dict[int, Flight] = {}
         self.encoding: set[int] = set()  # task ids that hold a credit and are not sent yet
         self.waiting: int | None = None  # newest-frame slot: a task without a credit
@@ -55,7 +58,14 @@ class Uplink:
         """Requests that may be in flight."""
         return min(self._own_window, self._unit_window)
 
-    def on_welcome(self, credits: int, models: Sequence[tuple[str, int]], now_ns: int) -> None:
+    def on_welcome(
+        self,
+        credits: int,
+        models: Sequence[tuple[str, int]],
+        now_ns: int,
+        splits: Sequence[tuple[str, int]] = (),
+        heads: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         """The unit admitted us and says what it serves: (model, typical inference in ns)."""
         self._unit_window = credits
         self.models = tuple(
@@ -63,19 +73,29 @@ class Uplink:
             for name, infer_ns in models
             if name in self._accuracies
         )
+        self.splits = tuple(
+            RemoteModel(name, self._accuracies[split_name(name)], infer_ns or EXPECTED_SERVICE_NS)
+            for name, infer_ns in splits
+            if split_name(name) in self._accuracies
+        )
+        self.heads = dict(heads or {})
         self.estimator.heard_ns = now_ns
         self._next_ping_ns = now_ns
 
-    def on_report(self, model: str, credits: int, service_ns: int) -> None:
+    def on_report(self, flight: Flight, credits: int, service_ns: int) -> None:
         """A unit's answer updates its credits and the time that its model takes."""
         self._unit_window = credits
-        if service_ns:
-            self.models = tuple(
-                RemoteModel(m.model, m.accuracy, m.service_ns + (service_ns - m.service_ns) // 8)
-                if m.model == model
-                else m
-                for m in self.models
-            )
+        if not service_ns:
+            return
+        if flight.is_split:
+            self.splits = _measured(self.splits, flight.model, service_ns)
+        else:
+            self.models = _measured(self.models, flight.model, service_ns)
+
+    def heads_of(self, model: str, wanted: Sequence[str]) -> tuple[str, ...]:
+        """Those of the wanted heads that the unit's model has."""
+        offered = self.heads.get(model, ())
+        return tuple(head for head in wanted if head in offered)
 
     def expire(self, now_ns: int) -> list[int]:
         """Give back the credits whose lease ended; the tasks that held them."""
@@ -95,7 +115,8 @@ class Uplink:
         self.waiting = None
         self._next_ping_ns = now_ns
         self.retry_at_ns = 0
-        self.models = ()
+        self.models = self.splits = ()
+        self.heads = {}
         return held
 
     def ping_due_ns(self) -> int:
@@ -121,3 +142,12 @@ class Uplink:
         """The earliest of ping, lease and stall."""
         leases = (flight.lease_until_ns for flight in self.flights.values())
         return min(self.ping_due_ns(), self.estimator.stall_ns(), *leases, 2**62)
+
+
+def _measured(models: Sequence[RemoteModel], name: str, service_ns: int) -> tuple[RemoteModel, ...]:
+    return tuple(
+        replace(m, service_ns=m.service_ns + (service_ns - m.service_ns) // 8)
+        if m.model == name
+        else m
+        for m in models
+    )

@@ -1,4 +1,7 @@
-"""Baseline: every frame goes to the link with the highest estimated rate."""
+"""Baseline: every frame goes to the link with the highest estimated rate.
+
+As a picture, or as features where the vehicle's pipelines allow `split` and not `offload`.
+"""
 
 from scheduler.placement import Options, Placement, View
 from scheduler.plugins import check_options
@@ -19,19 +22,25 @@ class AlwaysOffload:
 
     def place(self, task: Task, view: View) -> Placement:
         """The best model on the fastest link, whatever its state."""
-        links = [link for link in view.links if link.state == "up" and link.models]
+        is_split = "offload" not in view.pipelines
+        own = {features.model for features in view.features}
+        offered = {
+            link.unit_id: [m for m in link.splits if m.model in own] if is_split else link.models
+            for link in view.links
+        }
+        links = [link for link in view.links if link.state == "up" and offered[link.unit_id]]
         if not links:
             rung = view.fitting_rung(task.deadline_ns, view.now_ns)
             if rung is None:
                 return Placement("carry", reason="no link is up and no rung fits")
             return Placement("onboard", rung.model, reason="no link is up")
         best = max(links, key=lambda link: round(link.estimate.rate_bps, -3))
-        model = max(best.models, key=lambda model: round(model.accuracy, 6))
+        model = max(offered[best.unit_id], key=lambda model: round(model.accuracy, 6))
         return Placement(
-            "offload",
+            "split" if is_split else "offload",
             model.model,
             best.unit_id,
-            self._quality,
+            0 if is_split else self._quality,
             utility=model.accuracy,
             reason="policy sends all",
         )

@@ -316,7 +316,7 @@ def test_a_unit_that_asked_for_a_pause_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ("placement", "objection"),
     [
-        (Placement("cloud"), "expected onboard, offload or carry"),  # type: ignore[arg-type]
+        (Placement("cloud"), "expected onboard, offload, split, escalate or carry"),  # type: ignore[arg-type]
         (Placement("onboard", "huge"), "no rung of this vehicle"),
         (Placement("offload", "large", "nowhere", 80), "no unit of this vehicle"),
         (Placement("offload", "huge", "rsu", 80), "a model that the unit does not offer"),
