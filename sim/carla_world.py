@@ -1,17 +1,15 @@
 """The `World` seam over the unmodified CARLA client: any server that speaks CARLA 0.9.16.
 
-The only file that imports `carla`. Other road users are driven by the client's Traffic Manager;
-pedestrians walk along the map's sidewalk lanes by `WalkerControl`, because the navigation that
-CARLA's own pedestrians need is not on every server. Beside each rgb camera sits an instance
-segmentation camera, from which the ground truth is made.
+With `sim.carla_connection` the only file that imports `carla`. Other road users are driven by the
+client's Traffic Manager; pedestrians walk along the map's sidewalk lanes by `WalkerControl`,
+because the navigation that CARLA's own pedestrians need is not on every server. Beside each rgb
+camera sits an instance segmentation camera, from which the ground truth is made.
 """
 
 import contextlib
 import logging
 import math
 import random
-import socket
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,9 +18,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.errors import MissingPartError, WorldError
+from scheduler.errors import WorldError
 from sim import carla_axes, carla_cameras, carla_level
 from sim.carla_cameras import TwinCameras
+from sim.carla_connection import CALL_S, client_library, knock, load_town
 from sim.carla_level import Kind, pose_of, vector_of
 from sim.carla_traffic import CarlaTraffic
 from sim.engine.geometry import Pose
@@ -34,9 +33,7 @@ from sim.world import Body, CameraMount, Ego, EgoState, Light, Picture, StopLine
 
 log = logging.getLogger(__name__)
 
-CALL_S = 20.0  # that a server may take for one call; the first picture may compile or load
-CLOSE_S = 0.8  # the same when we leave
-RETRY_S = 0.2  # between attempts to connect
+CLOSE_S = 0.8  # that a server may take for one call when we leave
 SUBSTEP_S = 0.01  # of the server's physics
 KMH = 3.6  # km/h per m/s
 LIGHTS: dict[str, Light] = {"Red": "red", "Yellow": "yellow", "Green": "green"}
@@ -50,22 +47,11 @@ class _EgoActor:
     touched: deque[int] = field(default_factory=deque)
 
 
-def _client_library() -> Any:
-    try:
-        import carla
-    except ImportError:
-        raise MissingPartError(
-            "expected the CARLA client: pip install 'vdap[carla]' (wheels exist for Linux and "
-            "Windows on x86_64 with Python 3.10 to 3.12); elsewhere use `world.adapter: inprocess`"
-        ) from None
-    return carla
-
-
 class CarlaWorld:
     """A server taken over in synchronous mode; see `sim.world.World` for the verbs."""
 
     def __init__(self, client: Any, name: str, fixed_delta_s: float, seed: int) -> None:
-        self._carla = _client_library()
+        self._carla = client_library()
         self._client = client
         self._world = client.get_world()
         self._map = self._world.get_map()
@@ -107,36 +93,23 @@ class CarlaWorld:
         seed: int,
         patience_s: float,
         should_stop: Callable[[], bool] = lambda: False,
+        is_reloaded: bool = False,
     ) -> "CarlaWorld":
         """Connect to a server, waiting up to `patience_s` for one that is still starting.
+
+        Args:
+            is_reloaded: Load the level anew, which clears what others left in it.
 
         Raises:
             MissingPartError: no carla wheel here.
             WorldError: nobody answered, or the server does not have the town.
         """
-        carla = _client_library()
-        until = time.monotonic() + patience_s
-        while not should_stop():
-            try:
-                # The client itself says nothing for its whole time-out where nobody listens.
-                with socket.create_connection((host, port), timeout=1.0):
-                    pass
-                client = carla.Client(host, port, 2)
-                client.set_timeout(CALL_S)
-                server = client.get_server_version()
-                if server != client.get_client_version():
-                    log.warning("the server is %s, the client is 0.9.16", server)
-                _load_town(client, town)
-                return cls(client, f"carla {host}:{port}", fixed_delta_s, seed)
-            except (OSError, RuntimeError) as error:
-                reason = " ".join(str(error).split())
-            if time.monotonic() > until:
-                raise WorldError(
-                    f"expected a CARLA server at {host}:{port}, waited {patience_s:.0f} s "
-                    f"({reason}): start one with `vdap world`, or CARLA's own"
-                )
-            time.sleep(RETRY_S)
-        raise WorldError(f"stopped while waiting for a CARLA server at {host}:{port}")
+
+        def enter(client: Any) -> "CarlaWorld":
+            load_town(client, town, is_reloaded)
+            return cls(client, f"carla {host}:{port}", fixed_delta_s, seed)
+
+        return knock(host, port, enter, patience_s, should_stop)
 
     def _take_over(self) -> None:
         settings = self._world.get_settings()
@@ -361,14 +334,3 @@ class CarlaWorld:
         self._sensors.clear()
         self._egos.clear()
         self._vehicles.clear()
-
-
-def _load_town(client: Any, town: str | None) -> None:
-    if town is None or str(client.get_world().get_map().name).endswith(town):
-        return
-    names = [str(name) for name in client.get_available_maps()]
-    plan = town.partition("-")[0]  # towns of ours may hold a seed, which no list names
-    if not any(name.endswith((town, plan)) for name in names):
-        known = ", ".join(sorted(name.rpartition("/")[2] for name in names))
-        raise WorldError(f"world.town: the server has {known}, not {town!r}")
-    client.load_world(town)

@@ -7,88 +7,124 @@ all drawn from the seed, so the same command writes the same set, and a stopped 
 from __future__ import annotations
 
 import argparse
+import functools
+import shlex
+import signal
 import sys
 from pathlib import Path
 
-import cv2
+from scheduler.errors import ConfigError
+from scheduler.processes import entry, set_up_logging
+from sim.dataset.splits import SPLITS
 
-from scheduler.errors import VdapError
-from sim.dataset.plan import SPLITS, Plan, Segment
-from sim.dataset.recording import DELTA_S
-from sim.dataset.storage import record_all
-from sim.world import World
-from sim.worlds import town_of
+STOPPED = 130
+KINDS = ("clear", "cloudy", "low sun", "rain", "fog", "night")
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     it = argparse.ArgumentParser(prog="vdap dataset", description=__doc__)
-    it.add_argument("out", type=Path, help="folder of the set; a started one goes on")
+    it.add_argument("out", type=Path, nargs="?", help="folder of the set; a started one goes on")
     it.add_argument("--images", type=int, default=4000)
     it.add_argument(
         "--split", choices=tuple(SPLITS), default="train", help="side of the fixed split"
     )
     it.add_argument("--towns", nargs="+", metavar="TOWN", help="other towns than the split's")
     it.add_argument("--asset-seeds", type=int, nargs="+", metavar="SEED", help="other looks")
-    it.add_argument("--weather", choices=("all", "clear"), default="all")
+    it.add_argument(
+        "--weather",
+        choices=("all", *KINDS),
+        default="all",
+        help="all draws a sky for each segment; clear is the clear noon; others one kind",
+    )
     it.add_argument("--seed", type=int, default=1, help="of traffic, places and cameras")
+    it.add_argument(
+        "--cameras",
+        default="1",
+        metavar="N|CONFIG",
+        help="of each vehicle: 1 to 4 (front, left, right, rear), or those of a drive's config",
+    )
     it.add_argument("--width", type=int, default=640)
     it.add_argument("--height", type=int, default=384)
+    it.add_argument(
+        "--spacing", type=float, default=0.6, help="seconds between two pictures of a camera"
+    )
+    it.add_argument("--quality", type=int, default=95, help="of the JPEGs")
+    it.add_argument("--min-height", type=float, default=5.0, help="pixels of the least box")
     it.add_argument("--workers", type=int, default=1, help="processes that record")
+    it.add_argument("--world", metavar="HOST:PORT", help="a running CARLA server; default: ours")
+    it.add_argument("--stats", action="store_true", help="print what OUT holds and end")
+    it.add_argument("--list-splits", action="store_true", help="print towns and looks and end")
     return it
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     arguments = parser().parse_args(argv)
+    if arguments.list_splits:
+        return _list_splits()
+    if arguments.out is None:
+        raise ConfigError("expected the folder of the set: vdap dataset OUT")
+    if arguments.stats:
+        _show(arguments.out)
+        return 0
+    set_up_logging()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # workers must not be left behind
     try:
-        split = SPLITS[arguments.split]
-        plan = Plan(
-            arguments.images,
-            tuple(town_of(town, 1) for town in arguments.towns or split.towns),
-            tuple(arguments.asset_seeds or split.asset_seeds),
-            arguments.seed,
-            arguments.width,
-            arguments.height,
-            arguments.weather,
-            split.per_segment,
-        )
-        pictures, boxes = _with_progress(plan, arguments.out, arguments.workers)
-    except VdapError as error:
-        sys.stderr.write(f"vdap dataset: {error}\n")
-        return error.exit_code
+        _record(arguments, shlex.join(["vdap", "dataset", *(argv or sys.argv[1:])]))
     except KeyboardInterrupt:
         sys.stderr.write("vdap dataset: stopped; the same command goes on\n")
-        return 130
-    sys.stdout.write(f"{pictures} pictures with {boxes} boxes in {arguments.out}\n")
+        return STOPPED
     return 0
 
 
-def _with_progress(plan: Plan, out: Path, workers: int) -> tuple[int, int]:
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+def _list_splits() -> int:
+    for name, split in SPLITS.items():
+        seeds = split.asset_seeds
+        looks = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 5 else ", ".join(map(str, seeds))
+        sys.stdout.write(f"{name}: towns {', '.join(split.towns)}; asset seeds {looks}\n")
+    return 0
 
-    cv2.setNumThreads(1)
-    columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
-        task = progress.add_task("pictures", total=plan.images)
+
+def _show(out: Path) -> None:
+    from rich.console import Console
+
+    from sim.dataset import stats
+
+    Console(highlight=False).print(stats.rich_table(stats.stats_of(stats.read(out))))
+
+
+def _record(arguments: argparse.Namespace, command: str) -> None:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from sim.dataset import stats, worlds
+    from sim.dataset.request import plan_of
+    from sim.dataset.storage import record_all
+
+    plan = plan_of(arguments)
+    workers = arguments.workers if arguments.workers > 1 else 0
+    open_world: worlds.OpenSegment = worlds.open_embedded
+    if arguments.world:
+        open_world, workers = functools.partial(worlds.open_server, arguments.world), 1
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as progress:
+        task = progress.add_task(arguments.out.name, total=plan.images)
 
         def report(done: int) -> None:
             progress.update(task, completed=done)
 
-        return record_all(plan, out, _open_world, report, workers)
-
-
-def _open_world(segment: Segment) -> World:
-    from sim.inprocess_world import InprocessWorld
-
-    return InprocessWorld(
-        town=segment.town,
-        asset_seed=segment.asset_seed,
-        seed=segment.traffic_seed,
-        fixed_delta_s=DELTA_S,
-        with_plates=True,
-    )
+        table = record_all(plan, arguments.out, open_world, report, workers)
+    text = stats.readme(stats.stats_of(table), command, f"split {arguments.split}", table["info"])
+    (arguments.out / "README.md").write_text(text, encoding="utf-8")
+    _show(arguments.out)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(entry(main))

@@ -7,42 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.calibration import Intrinsics
+from sim.dataset.rig import MOUNTED, draw_mount, with_further
 from sim.dataset.sky import Sky, draw_sky
-from sim.engine.geometry import Pose
-from sim.world import CameraMount
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Towns and looks of one side of the fixed split, which never meet those of the other.
-
-    Attributes:
-        per_segment: Pictures of one segment; few give more skies and cameras for the same number.
-    """
-
-    towns: tuple[str, ...]
-    asset_seeds: tuple[int, ...]
-    per_segment: int
-
-
-# Whole towns and whole sets of looks are held out, so that a score says what a detector makes of a
-# place and of road users that it never saw. A drive shows VdapTown01 and looks 1 unless told so.
-SPLITS = {
-    "train": Split(
-        (
-            *(f"VdapTown02-{seed}" for seed in range(2, 10)),
-            *(f"VdapTown03-{seed}" for seed in range(2, 6)),
-        ),
-        tuple(range(2, 61)),
-        per_segment=120,
-    ),
-    "val": Split(
-        ("VdapTown01", "VdapTown04", "VdapTown01-101", "VdapTown04-101"),
-        (1, 101, 102),
-        per_segment=30,
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +22,16 @@ class Plan:
         seed: Of traffic, places and cameras.
         width: Of a picture, pixels.
         height: Of a picture, pixels.
-        weather: "all" draws a sky for each segment, "clear" keeps the clear noon.
+        weather: "all" draws a sky for each segment, "clear" keeps the clear noon, any other name
+            of `sim.dataset.sky.SKIES` draws skies of that kind.
         per_segment: Pictures of one segment.
         egos: Driven at once in one segment.
+        cameras: Of each ego; the first is drawn, the others look elsewhere from the same place.
+        rig: The cameras of every ego instead, with their ids.
+        every_ticks: Of 0.1 s between two pictures of one camera.
+        quality: Of the JPEGs.
+        min_height: Pixels; smaller boxes are left out.
+        world: "embedded", or "carla" for a server of that protocol.
     """
 
     images: int
@@ -70,6 +43,12 @@ class Plan:
     weather: str = "all"
     per_segment: int = 120
     egos: int = 6
+    cameras: int = 1
+    rig: MOUNTED = ()
+    every_ticks: int = 6
+    quality: int = 95
+    min_height: float = 5.0
+    world: str = "embedded"
 
     @property
     def segments(self) -> int:
@@ -94,7 +73,8 @@ class Segment:
         vehicles: Other vehicles asked for.
         pedestrians: Asked for.
         sky: Weather and its name.
-        egos: Spawn index, speed in m/s and camera of each ego.
+        egos: Spawn index, speed in m/s and cameras of each ego.
+        every_ticks: Between two pictures of one camera.
     """
 
     index: int
@@ -105,7 +85,8 @@ class Segment:
     vehicles: int
     pedestrians: int
     sky: Sky
-    egos: tuple[tuple[int, float, CameraMount], ...]
+    egos: tuple[tuple[int, float, MOUNTED], ...]
+    every_ticks: int = 6
 
 
 def segment_of(plan: Plan, index: int) -> Segment:
@@ -117,7 +98,7 @@ def segment_of(plan: Plan, index: int) -> Segment:
         (
             int(random.integers(0, 1000)),
             float(random.uniform(6.0, 11.0)),
-            _mount(plan, random),
+            _mounts(plan, random),
         )
         for _ in range(plan.egos)
     )
@@ -131,20 +112,10 @@ def segment_of(plan: Plan, index: int) -> Segment:
         int(random.integers(60, 140)),
         draw_sky(np.random.default_rng((plan.seed, index, 1)), plan.weather),
         egos,
+        plan.every_ticks,
     )
 
 
-def _mount(plan: Plan, random: np.random.Generator) -> CameraMount:
-    """A windscreen or roof camera, most often looking ahead."""
-    is_ahead = random.random() < 0.7
-    pose = Pose(
-        float(random.uniform(0.6, 1.8)),
-        float(random.uniform(-0.4, 0.4)),
-        float(random.uniform(1.2, 1.9)),
-        float(random.normal(0.0, 0.03) if is_ahead else random.uniform(-0.9, 0.9)),
-        float(random.normal(-0.02, 0.03)),
-        float(random.normal(0.0, 0.01)),
-    )
-    fov_deg = float(random.choice([90.0, random.uniform(65.0, 100.0)]))
-    intrinsics = Intrinsics.from_fov(plan.width, plan.height, fov_deg)
-    return CameraMount(pose, intrinsics)
+def _mounts(plan: Plan, random: np.random.Generator) -> MOUNTED:
+    drawn = draw_mount(plan.width, plan.height, random)  # also for a rig: the draws stay the same
+    return plan.rig or with_further(drawn, plan.cameras)

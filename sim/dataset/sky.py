@@ -75,7 +75,7 @@ def draw_sky(random: np.random.Generator, which: str = "all") -> Sky:
 
     Args:
         random: The source.
-        which: "all", or "clear" for the clear noon of every drive.
+        which: "all", "clear" for the clear noon of every drive, or the one kind to draw.
     """
     if which == "clear":
         return Sky("clear", Weather())
@@ -85,6 +85,7 @@ def draw_sky(random: np.random.Generator, which: str = "all") -> Sky:
 
     names = list(SKIES)
     name = names[int(random.choice(len(names), p=[SKIES[each][0] for each in names]))]
+    name = which if which in SKIES else name
     weather = SKIES[name][1](u)
     azimuth = u(-math.pi, math.pi)
     return Sky(name, replace(weather, sun_azimuth=azimuth))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import json
-import multiprocessing
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import cv2
 
 from scheduler.errors import ConfigError
+from sim.dataset.crew import Crew
 from sim.dataset.plan import Plan, Segment, segment_of
 from sim.dataset.recording import Shot, record
 from sim.ground_truth import CLASSES, TruthBox
@@ -23,25 +24,32 @@ ANNOTATIONS = "annotations.json"
 PICTURES = "images"
 MASKS = "masks"
 SEGMENTS = "segments"
-JPEG_QUALITY = 95
+PATIENCE_S = 300.0  # between two pictures; the first waits for a town and for compilation
 
-OpenWorld = Callable[[Segment], World]
+OpenWorld = Callable[[Segment, int], World]
 
 
-def write_segment(world: World, segment: Segment, out: Path) -> None:
+def write_segment(
+    world: World, segment: Segment, plan: Plan, out: Path, tell: Callable[[], None]
+) -> None:
     """Records one segment: its pictures, and when all are there, its part of the annotations."""
     images: list[Mapping[str, object]] = []
     annotations: list[Mapping[str, object]] = []
     plates: list[Mapping[str, object]] = []
     about = {"town": segment.town, "asset_seed": segment.asset_seed, "weather": segment.sky.name}
+    if plan.world != "embedded":
+        about = {"town": world.town.rpartition("/")[2], "weather": segment.sky.name}
     for number, shot in enumerate(record(world, segment)):
         name = f"s{segment.index:04d}_{number:04d}.jpg"
         height, width = shot.bgr.shape[:2]
-        cv2.imwrite(str(out / PICTURES / name), shot.bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        cv2.imwrite(str(out / PICTURES / name), shot.bgr, [cv2.IMWRITE_JPEG_QUALITY, plan.quality])
         cv2.imwrite(str(out / MASKS / f"{Path(name).stem}.png"), shot.semantic)
-        images.append({"file_name": name, "width": width, "height": height, **about})
-        annotations.extend(_annotation(name, box, shot) for box in shot.boxes)
+        whose = {"vehicle": shot.vehicle, "camera": shot.camera, "sim_ns": shot.sim_ns}
+        images.append({"file_name": name, "width": width, "height": height, **about, **whose})
+        tall = (box for box in shot.boxes if box.xyxy[3] - box.xyxy[1] >= plan.min_height)
+        annotations.extend(_annotation(name, box, shot) for box in tall)
         plates.extend(_plate(name, plate) for plate in shot.plates)
+        tell()
     part = {
         "segment": segment.index,
         "images": images,
@@ -78,8 +86,8 @@ def _plate(name: str, plate: PlateBox) -> dict[str, object]:
     }
 
 
-def assemble(plan: Plan, out: Path) -> tuple[int, int]:
-    """Joins the segments into annotations.json; returns the numbers of pictures and boxes."""
+def assemble(plan: Plan, out: Path) -> dict[str, Any]:
+    """Joins the segments into annotations.json; returns what it holds."""
     images: list[dict[str, object]] = []
     annotations: list[dict[str, object]] = []
     plates: list[dict[str, object]] = []
@@ -94,15 +102,22 @@ def assemble(plan: Plan, out: Path) -> tuple[int, int]:
             annotations.append({"id": len(annotations) + 1, "image_id": picture, **annotation})
         # sets of an older version have none
         plates.extend({"image_id": ids[p.pop("file_name")], **p} for p in part.get("plates", []))
-    table = {
-        "info": {"description": "recorded by vdap dataset", **asdict(plan)},
+    table: dict[str, Any] = {
+        "info": {"description": "recorded by vdap dataset", "vdap": _version(), **asdict(plan)},
         "images": images,
         "annotations": annotations,
         "plates": plates,
         "categories": [{"id": index + 1, "name": name} for index, name in enumerate(CLASSES)],
     }
     _write_json(out / ANNOTATIONS, table)
-    return len(images), len(annotations)
+    return table
+
+
+def _version() -> str:
+    try:
+        return version("vdap")
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _segment_path(out: Path, index: int) -> Path:
@@ -115,19 +130,25 @@ def _write_json(path: Path, table: Mapping[str, object]) -> None:
     part.rename(path)
 
 
-def _begin(plan: Plan, out: Path) -> list[int]:
+def begin(plan: Plan, out: Path) -> list[int]:
     """Makes the folders; returns the segments that are still to record.
 
     Raises:
         ConfigError: The folder holds a set of another plan.
     """
-    (out / PICTURES).mkdir(parents=True, exist_ok=True)
-    (out / SEGMENTS).mkdir(exist_ok=True)
-    (out / MASKS).mkdir(exist_ok=True)
     told = json.loads(json.dumps(asdict(plan)))
     path = out / "plan.json"
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != told:
-        raise ConfigError(f"{out} holds a set recorded with other options; give another folder")
+    if path.exists():
+        held = json.loads(path.read_text(encoding="utf-8"))
+        usual = {**told, **json.loads(json.dumps(asdict(Plan(0, (), (), 0))))}
+        differs = [name for name in told if {**usual, **held}[name] != told[name]]
+        if differs:
+            raise ConfigError(
+                f"{out} holds a set recorded with other options ({', '.join(differs)}); "
+                "give another folder"
+            )
+    for folder in (PICTURES, SEGMENTS, MASKS):
+        (out / folder).mkdir(parents=True, exist_ok=True)
     _write_json(path, told)
     return [index for index in range(plan.segments) if not _segment_path(out, index).exists()]
 
@@ -137,39 +158,54 @@ def record_all(
     out: Path,
     open_world: OpenWorld,
     report: Callable[[int], None],
-    workers: int = 1,
-) -> tuple[int, int]:
-    """Records what is missing of a set and joins it; returns numbers of pictures and boxes.
+    workers: int = 0,
+) -> dict[str, Any]:
+    """Records what is missing of a set and joins it; returns the annotations.
 
     Args:
         plan: What to record.
         out: The set's folder.
-        open_world: Makes the world of a segment; with several workers, a function of a module.
-        report: Told the number of pictures after each segment, those of an earlier run included.
-        workers: Processes, each with a segment of its own.
+        open_world: Makes the world of a segment at the n-th attempt; with workers, a function of a
+            module.
+        report: Told the number of pictures whenever it changes, those of an earlier run included.
+        workers: Processes, each with a segment of its own; 0 records in this one.
+
+    Raises:
+        ConfigError: The folder holds a set of another plan.
+        WorldError: The world broke down.
     """
-    missing = _begin(plan, out)
+    missing = begin(plan, out)
     done = plan.images - sum(plan.pictures_of(index) for index in missing)
     report(done)
     record_one = functools.partial(_record_one, plan, out, open_world)
-    if workers == 1:
-        for pictures in map(record_one, missing):
-            done += pictures
+    if workers:
+        for step in Crew(record_one, min(workers, max(1, len(missing))), PATIENCE_S).run(missing):
+            done += step
             report(done)
         return assemble(plan, out)
-    fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, fresh) as pool:
-        for future in as_completed([pool.submit(record_one, index) for index in missing]):
-            done += future.result()
-            report(done)
+
+    def tell() -> None:
+        nonlocal done
+        done += 1
+        report(done)
+
+    for index in missing:
+        record_one(index, 1, tell)
     return assemble(plan, out)
 
 
-def _record_one(plan: Plan, out: Path, open_world: OpenWorld, index: int) -> int:
+def _record_one(
+    plan: Plan,
+    out: Path,
+    open_world: OpenWorld,
+    index: int,
+    attempt: int,
+    tell: Callable[[], None],
+) -> None:
+    cv2.setNumThreads(1)
     segment = segment_of(plan, index)
-    world = open_world(segment)
+    world = open_world(segment, attempt)
     try:
-        write_segment(world, segment, out)
+        write_segment(world, segment, plan, out, tell)
     finally:
         world.close()
-    return segment.pictures
