@@ -153,7 +153,7 @@ class Deadline:
                 for e in view.encodings
             ]
             offers += [
-                self._offload(task, view, trip, e)
+                self._offload(task, view, trip, e, fallback)
                 for trip, e in trips
                 if _is_taken(task, view, trip)
             ]
