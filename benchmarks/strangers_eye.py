@@ -45,7 +45,7 @@ from sim.world import Body, Picture
 from vehicle.perception.boxes import iou
 from vehicle.perception.detections import Detections
 from vehicle.perception.detector import DetectorSpec
-from vehicle.perception.yolox import YoloxDetector
+from vehicle.perception.yolox import load_yolox
 
 MODEL = Path(__file__).resolve().parents[2] / "shared/data/yolox_nano.onnx"
 WIDTH, HEIGHT, FOV_DEG = 640, 384, 90.0
@@ -302,7 +302,7 @@ def main() -> int:
         sys.stdout.write(f"strangers_eye: skipped, no model at {arguments.model} (--model PATH)\n")
         return 0
     cv2.setNumThreads(1)
-    detector = YoloxDetector(
+    detector = load_yolox(
         DetectorSpec("eye", kind="yolox", weights=str(arguments.model), score_threshold=SCORE)
     )
     towns = arguments.towns or list(town_names())

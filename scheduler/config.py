@@ -88,12 +88,14 @@ class Detector(Section, frozen=True):
     """One detector that a vehicle or unit can run."""
 
     id: Name  # its name in placements: small, large, ...
-    kind: str = "vdap"  # vdap | yolox | an entry point of vdap.detectors | module:Class
+    kind: str = "vdap"  # vdap | yolox | yolov8 | an entry point of vdap.detectors | module:Class
     weights: str | None = None  # a file; default for vdap: the shipped rung of this id
-    score_threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.35
+    score_threshold: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    # least score of a box; default: where the shipped rung's F1 is best, of other models 0.35
     accuracy: Annotated[float, Meta(ge=0, le=1)] | None = None
     # expected F1 alone; default: the shipped rung's own, measured. Policies weigh it.
     options: Options = {}
+    # input_size: [640, 384], precision: fp32 | int8, backend: auto | onnxruntime | openvino | ...
 
 
 class Vehicle(Section, frozen=True):

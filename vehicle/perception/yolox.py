@@ -1,21 +1,15 @@
-"""ONNX detectors of the YOLOX layout (Ge et al., arXiv:2107.08430) with the classes of COCO."""
+"""Detectors of the YOLOX layout (Ge et al., arXiv:2107.08430), as ONNX or TorchScript."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from pathlib import Path
-from time import perf_counter_ns
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.errors import ConfigError
-from vehicle.perception.boxes import letterbox
-from vehicle.perception.classes import CLASS_ID, CLASSES
-from vehicle.perception.detections import Detections
+from vehicle.perception.class_map import Columns, class_columns
 from vehicle.perception.detector import DetectorSpec
-from vehicle.perception.family import select_boxes
-from vehicle.perception.runtime import OnnxModel
+from vehicle.perception.picture_detector import Layout, PictureDetector
+from vehicle.perception.planar import open_planar
 
 STRIDES = (8, 16, 32)
 
@@ -36,15 +30,7 @@ COCO_CLASSES = (
 )
 # fmt: on
 
-CLASS_MAP = {
-    "car": "car",
-    "truck": "truck",
-    "bus": "bus",
-    "motorcycle": "motorcycle",
-    "bicycle": "bicycle",
-    "person": "pedestrian",
-    "traffic light": "traffic light",
-}
+Floats = NDArray[np.float32]
 
 
 def grid(width: int, height: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -69,76 +55,44 @@ def decode(
     return np.concatenate([centre - half, centre + half], axis=1)
 
 
-class YoloxDetector:
-    """YOLOX in ONNX Runtime; input BGR 0..255, letterboxed at the top left with grey."""
+def _layout(width: int, height: int) -> Layout:
+    cells, strides = grid(width, height)
 
-    def __init__(self, spec: DetectorSpec, threads: int = 1) -> None:
-        """Opens the file `spec.weights`.
-
-        Raises:
-            ConfigError: No such file, another layout, or a class map with unknown names.
-        """
-        if not spec.weights:
-            raise ConfigError(f"detector {spec.name!r}: kind yolox needs weights: PATH")
-        self.name = spec.name
-        self._spec = spec
-        self._model = OnnxModel(Path(spec.weights).expanduser(), threads)
-        shape = self._model.input_shape
-        if len(shape) != 4 or shape[1] != 3:
-            raise ConfigError(f"detector {spec.name!r}: input {shape}, expected (1, 3, H, W)")
-        self.height, self.width = shape[2], shape[3]
-        self._cells, self._strides = grid(self.width, self.height)
-        self._columns, self._class_id = _columns(spec)
-        self._stages_ns: dict[str, int] = {}
-        rows = self._model.run(np.zeros((1, 3, self.height, self.width), np.float32))[0]
-        expected = (1, len(self._cells), 5 + len(COCO_CLASSES))
-        if rows.shape != expected:
-            raise ConfigError(
-                f"detector {spec.name!r}: output {rows.shape}, expected {expected} (YOLOX, COCO)"
-            )
-
-    @property
-    def stages_ns(self) -> Mapping[str, int]:
-        """Durations of the last `detect`, nanoseconds."""
-        return self._stages_ns
-
-    def detect(self, frame: NDArray[np.uint8]) -> Detections:
-        """Boxes in pixels of `frame` (H, W, 3) uint8 BGR, best first."""
-        spec = self._spec
-        began = perf_counter_ns()
-        picture, fit = letterbox(frame, self.width, self.height)
-        planes = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32)[None]
-        prepared = perf_counter_ns()
-        rows = self._model.run(planes)[0][0]
-        inferred = perf_counter_ns()
-        scores = rows[:, 4:5] * rows[:, self._columns]
-        found = select_boxes(
-            scores,
-            decode(rows, self._cells, self._strides),
-            spec.score_threshold,
-            spec.nms_threshold,
-            spec.max_detections,
-        )
-        in_frame = fit.to_frame(found.xyxy, frame.shape[1], frame.shape[0])
-        found = Detections(in_frame, found.score, self._class_id[found.class_id])
-        self._stages_ns = {
-            "pre": prepared - began,
-            "infer": inferred - prepared,
-            "post": perf_counter_ns() - inferred,
-        }
+    def scores(outputs: list[Floats], columns: Columns) -> Floats:
+        rows = outputs[0][0]
+        found: Floats = rows[:, 4:5] * rows[:, 5:][:, columns]
         return found
 
+    def boxes(outputs: list[Floats], at: NDArray[np.intp]) -> Floats:
+        return decode(outputs[0][0][at, :4], cells[at], strides[at])
 
-def _columns(spec: DetectorSpec) -> tuple[NDArray[np.intp], NDArray[np.int16]]:
-    """Columns of the output that are of use, and the class id that each stands for."""
-    columns: list[int] = []
-    class_id: list[int] = []
-    for theirs, ours in (CLASS_MAP if spec.class_map is None else spec.class_map).items():
-        if theirs not in COCO_CLASSES or ours not in CLASS_ID:
-            raise ConfigError(
-                f"detector {spec.name!r}: class_map {theirs!r}: {ours!r}, expected a COCO class "
-                f"and one of {', '.join(CLASSES)}"
-            )
-        columns.append(5 + COCO_CLASSES.index(theirs))
-        class_id.append(CLASS_ID[ours])
-    return np.array(columns, np.intp), np.array(class_id, np.int16)
+    return Layout(planes, scores, boxes)
+
+
+def planes(picture: NDArray[np.uint8]) -> NDArray[np.generic]:
+    """A picture (H, W, 3) uint8 BGR to the tensor (1, 3, H, W) float32, 0..255."""
+    return np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32)[None]
+
+
+def load_yolox(spec: DetectorSpec, threads: int = 1) -> PictureDetector:
+    """YOLOX; input BGR 0..255, letterboxed at the top left with grey.
+
+    A model with as many classes as COCO has COCO's. Any other number takes a class map in which
+    the classes are named by their numbers: `class_map: ["0=car", "1=bus"]`.
+
+    Raises:
+        ConfigError: No such file, another layout, or a class map with unknown names.
+        MissingPartError: No runtime that reads the file works.
+    """
+    model, (width, height) = open_planar(spec, threads)
+    rows = model.run(np.zeros((1, 3, height, width), np.float32))[0]
+    cells = sum((width // stride) * (height // stride) for stride in STRIDES)
+    if rows.ndim != 3 or rows.shape[:2] != (1, cells) or rows.shape[2] < 6:
+        raise ConfigError(
+            f"detector {spec.name!r}: output {rows.shape}, expected (1, {cells}, 5 + classes) as "
+            "of YOLOX; for (1, 4 + classes, N) say kind: yolov8"
+        )
+    count = rows.shape[2] - 5
+    names = COCO_CLASSES if count == len(COCO_CLASSES) else tuple(map(str, range(count)))
+    classes = class_columns(spec.name, names, spec.class_map)
+    return PictureDetector(spec, model, _layout(width, height), classes, (width, height))
