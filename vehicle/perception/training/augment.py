@@ -62,7 +62,7 @@ def augmented(
     sample = _sample(shown, labels.xyxy * np.float32(scale) - offset, labels)
     if random.random() < 0.5:
         sample = _mirrored(sample)
-    return Sample(_recoloured(sample.pixels, random), sample.xyxy, sample.class_id, sample.ignored)
+    return Sample(recoloured(sample.pixels, random), sample.xyxy, sample.class_id, sample.ignored)
 
 
 def mosaic(tiles: list[Sample]) -> Sample:
@@ -140,7 +140,7 @@ def _mirrored(sample: Sample) -> Sample:
     return Sample(pixels, flip(sample.xyxy), sample.class_id, flip(sample.ignored))
 
 
-def _recoloured(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+def recoloured(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
     """What another camera, lens and codec would have made of it, each by chance.
 
     Strong on purpose: the networks only ever see drawn streets, and shall not rely on how their
