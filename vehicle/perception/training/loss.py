@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vehicle.perception.classes import CLASSES
 from vehicle.perception.model import decode
 
 TOP_CELLS = 10  # that may answer for one object
@@ -114,13 +113,13 @@ def detection_loss(rows: Tensor, targets: list[Target], centres: Tensor, strides
     """Loss of a batch.
 
     Args:
-        rows: (B, N, classes + 4) raw rows of the network.
-        targets: One for each of the B pictures.
+        rows: (B, N, K + 4) raw rows of a network that knows K classes.
+        targets: One for each of the B pictures, class ids below K.
         centres: (N, 2) of the cells, pixels.
         strides: (N,) pixels.
     """
-    logits = rows[..., : len(CLASSES)].float()
-    boxes = decode(rows[..., len(CLASSES) :].float(), centres, strides)
+    logits = rows[..., :-4].float()
+    boxes = decode(rows[..., -4:].float(), centres, strides)
     scores = logits.detach().sigmoid()
     wanted = torch.zeros_like(scores)
     is_counted = torch.ones_like(scores[..., 0])
