@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scheduler.messages import Request, ResultStatus
+from scheduler.placement import split_name
 
 SLOTS_PER_VEHICLE = 16  # cameras times services of one vehicle; more is an attack on memory
 LEARNING_RATE = 0.2  # of the durations; raising it follows a busy machine faster, and its noise
@@ -21,11 +22,23 @@ Slot = tuple[str, str, str]  # vehicle, camera, service
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A request that passed the guards, with its picture."""
+    """A request that passed the guards, with its picture or features."""
 
     request: Request
-    jpeg: bytes
+    payload: bytes
     received_ns: int
+
+    @property
+    def is_split(self) -> bool:
+        """Whether a model's second half shall finish what the vehicle began."""
+        return self.request.payload_kind == "features"
+
+    @property
+    def work(self) -> str:
+        """What its duration depends on: the model, whole, split or with this many heads."""
+        heads = len(self.request.heads)
+        name = split_name(self.request.model) if self.is_split else self.request.model
+        return f"{name}+{heads} heads" if heads else name
 
     @property
     def due_ns(self) -> int:
@@ -51,7 +64,7 @@ class Admission:
     """The waiting requests of one inference worker."""
 
     def __init__(self, typical_ns: Mapping[str, int]) -> None:
-        """An empty queue; `typical_ns`: what a model takes on an idle machine, as far as known."""
+        """An empty queue; `typical_ns`: what `Offer.work` takes on an idle machine, where known."""
         self._typical_ns = dict(typical_ns)
         self._expected_ns = dict(typical_ns)
         self._waiting: dict[Slot, Offer] = {}  # in order of arrival
@@ -59,9 +72,9 @@ class Admission:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def expected_ns(self, model: str) -> int:
-        """What a request of this model takes of late, from worker to answer; 0 = not known yet."""
-        return self._expected_ns.get(model, 0)
+    def expected_ns(self, work: str) -> int:
+        """What such a request takes of late, from worker to answer; 0 = not known yet."""
+        return self._expected_ns.get(work, 0)
 
     def offer(self, offer: Offer, now_ns: int) -> list[Refused]:
         """Queue a request; what is refused for it, itself perhaps."""
@@ -93,12 +106,12 @@ class Admission:
         self._waiting.clear()
         return refused
 
-    def learn(self, model: str, duration_ns: int) -> None:
-        """What a request of this model took, by the clock on the wall."""
-        known = self._expected_ns.get(model)
+    def learn(self, work: str, duration_ns: int) -> None:
+        """What such a request took, by the clock on the wall."""
+        known = self._expected_ns.get(work)
         if known:
             duration_ns = round(known + LEARNING_RATE * (duration_ns - known))
-        self._expected_ns[model] = duration_ns
+        self._expected_ns[work] = duration_ns
 
     def forget(self, vehicle_id: str) -> int:
         """Drop what a vehicle that left has waiting; how many those were."""
@@ -108,12 +121,12 @@ class Admission:
         return len(gone)
 
     def _is_hopeless(self, offer: Offer, now_ns: int) -> bool:
-        return now_ns + self.expected_ns(offer.request.model) > offer.due_ns
+        return now_ns + self.expected_ns(offer.work) > offer.due_ns
 
     def _late(self, offer: Offer, now_ns: int) -> Refused:
-        model = offer.request.model
-        needed_ms = self.expected_ns(model) / 1e6
+        work = offer.work
+        needed_ms = self.expected_ns(work) / 1e6
         left_ms = (offer.due_ns - now_ns) / 1e6
-        forgotten_ns = round(self.expected_ns(model) * FORGETTING)
-        self._expected_ns[model] = max(self._typical_ns.get(model, 0), forgotten_ns)
-        return Refused(offer, "late", f"{left_ms:.0f} ms left, {model} takes {needed_ms:.0f} ms")
+        forgotten_ns = round(self.expected_ns(work) * FORGETTING)
+        self._expected_ns[work] = max(self._typical_ns.get(work, 0), forgotten_ns)
+        return Refused(offer, "late", f"{left_ms:.0f} ms left, {work} takes {needed_ms:.0f} ms")

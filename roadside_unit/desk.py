@@ -4,19 +4,21 @@ Every request of a bound session is answered exactly once, at once when it is re
 in time is worth as much to a vehicle as a result.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from roadside_unit.admission import Admission, Offer, Refused
-from roadside_unit.guard import BadPeers, check_picture
+from roadside_unit.guard import BadPeers, check_payload
 from roadside_unit.session import Session, Sessions, is_authorised
 from scheduler import messages, wire
 from scheduler.errors import WireError
 from scheduler.messages import VERSION, ResultStatus
+from scheduler.placement import split_name
 from scheduler.security import Site
 from vehicle.perception.worker import Answer
 
+PAYLOAD_KINDS = ("jpeg", "features")
 NS_PER_US = 1000
 RESTART_RETRY_US = 200_000  # a replaced worker loads for 0.3 to 1 s; who asks sooner, asks in vain
 MOST_US = 3_600_000_000  # the wire's bound of a duration
@@ -32,8 +34,20 @@ class Inference(Protocol):
         """Whether a job would be taken."""
         ...
 
-    def detect_jpeg(self, job_id: int, model: str, jpeg: bytes, width: int, height: int) -> bool:
+    def detect_jpeg(
+        self,
+        job_id: int,
+        model: str,
+        jpeg: bytes,
+        width: int,
+        height: int,
+        heads: Sequence[str] = (),
+    ) -> bool:
         """Give it a picture; False when it was not taken."""
+        ...
+
+    def decode(self, job_id: int, model: str, features: bytes, width: int, height: int) -> bool:
+        """Give it what a first half made of a picture; False when it was not taken."""
         ...
 
 
@@ -64,6 +78,8 @@ class Desk:
     Attributes:
         send: Hands parts to a connection of the control socket; False when it is gone.
         say: Publishes a line for watchers: level, text.
+        splits: Models whose second half runs here; known once the worker has loaded.
+        heads: Further results, by model; likewise.
     """
 
     unit_id: str
@@ -73,6 +89,8 @@ class Desk:
     site: Site | None
     send: Callable[[bytes, list[bytes]], bool]
     say: Callable[[str, str], object]
+    splits: Sequence[str] = ()
+    heads: Mapping[str, Sequence[str]] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
     sessions: Sessions = field(default_factory=Sessions)
     bad_peers: BadPeers = field(default_factory=BadPeers)
@@ -134,13 +152,19 @@ class Desk:
             if answer.is_ok and answer.detections is not None:
                 worked_ns = now_ns - started_ns
                 self._busy_ns += worked_ns
-                self.admission.learn(answer.model, worked_ns)
+                self.admission.learn(offer.work, worked_ns)
                 # The worker counts compute time; what else passed here was waiting, so that the
                 # three add up and none of it looks like the link's.
                 computed_ns = answer.decode_ns + answer.infer_ns
                 waited_ns = max(0, now_ns - offer.received_ns - computed_ns)
                 durations = (waited_ns, answer.decode_ns, answer.infer_ns)
-                self._answer(offer, "ok", "", durations, answer.detections.to_bytes())
+                heads = {
+                    name: result
+                    for name, result in answer.heads.items()
+                    if len(result) <= messages.MOST_HEAD_BYTES
+                }
+                found = (answer.detections.to_bytes(), heads)
+                self._answer(offer, "ok", "", durations, found)
             else:
                 self._answer(offer, "bad", answer.error, (now_ns - offer.received_ns, 0, 0))
         self.work(now_ns)
@@ -158,15 +182,19 @@ class Desk:
             if offer is None:
                 return
             self._job_id += 1
-            request = offer.request
             self._running[self._job_id] = offer, now_ns
-            is_taken = self.worker.detect_jpeg(
-                self._job_id, request.model, offer.jpeg, request.width, request.height
-            )
-            if not is_taken:
+            if not self._give(offer):
                 del self._running[self._job_id]
                 self._refuse([Refused(offer, "reject", "the worker takes no job")], now_ns)
                 return
+
+    def _give(self, offer: Offer) -> bool:
+        request, size = offer.request, (offer.request.width, offer.request.height)
+        if offer.is_split:
+            return self.worker.decode(self._job_id, request.model, offer.payload, *size)
+        return self.worker.detect_jpeg(
+            self._job_id, request.model, offer.payload, *size, request.heads
+        )
 
     def status(self, period_ns: int, now_ns: int) -> messages.UnitStatus:
         """Counters for watchers, every `period_ns`; vehicles that fell silent are forgotten."""
@@ -202,9 +230,15 @@ class Desk:
             self.counters.dropped += self.admission.forget(hello.vehicle_id)
             self.say("info", f"{hello.vehicle_id} opened a session")
         if session.is_bound:
-            typical = [self._expected_us(model) for model in self.models]
             welcome = messages.Welcome(
-                VERSION, self.unit_id, session.session, self.credits, self.models, typical
+                VERSION,
+                self.unit_id,
+                session.session,
+                self.credits,
+                self.models,
+                [self._expected_us(model) for model in self.models],
+                {model: self._expected_us(split_name(model)) for model in self.splits},
+                {model: list(heads) for model, heads in self.heads.items()},
             )
             self._deliver(session, wire.pack(welcome))
 
@@ -214,19 +248,34 @@ class Desk:
         self.counters.received += 1
         offer = Offer(request, b"", now_ns)
         try:
-            offer = Offer(request, check_picture(request, payload), now_ns)
+            offer = Offer(request, check_payload(request, payload), now_ns)
         except WireError as error:
             self._answer(offer, "bad", str(error), (0, 0, 0))
             self._blame(peer, now_ns)
             return
-        if request.model not in self.models:
-            reason = f"no model {request.model!r} here, only {', '.join(self.models)}"
-            self._refuse([Refused(offer, "reject", reason)], now_ns)
+        problem = self._objection(request)
+        if problem:
+            self._refuse([Refused(offer, "reject", problem)], now_ns)
         elif not self.worker.is_ready:
             self._refuse([Refused(offer, "reject", "the worker is starting")], now_ns)
         else:
             self._refuse(self.admission.offer(offer, now_ns), now_ns)
             self.work(now_ns)
+
+    def _objection(self, request: messages.Request) -> str:
+        """Why this unit cannot serve a request; empty when it can."""
+        model = request.model
+        if request.payload_kind not in PAYLOAD_KINDS:
+            return f"payload {request.payload_kind!r}: expected {' or '.join(PAYLOAD_KINDS)}"
+        if model not in self.models:
+            return f"no model {model!r} here, only {', '.join(self.models)}"
+        if request.payload_kind == "features" and model not in self.splits:
+            return f"no decoder for {model!r} here, only {', '.join(self.splits) or 'pictures'}"
+        known = self.heads.get(model, ())
+        missing = [head for head in request.heads if head not in known]
+        if missing:
+            return f"{model} has no head {missing[0]!r} here, only {', '.join(known) or 'boxes'}"
+        return ""
 
     def _refuse(self, refused: list[Refused], now_ns: int) -> None:
         for each in refused:
@@ -239,15 +288,19 @@ class Desk:
         status: ResultStatus,
         reason: str,
         durations_ns: tuple[int, int, int],
-        detections: bytes | None = None,
+        found: tuple[bytes, Mapping[str, bytes]] | None = None,
     ) -> None:
-        """Count and send the one result of a request; durations are queue, decode, inference."""
+        """Count and send the one result of a request; durations are queue, decode, inference.
+
+        `found`: detections, and the results of those heads that were asked for.
+        """
         counters, request = self.counters, offer.request
         counters.ok += status == "ok"
         counters.rejected += status == "reject"
         counters.late += status == "late"
         counters.bad += status == "bad"
         queue_us, decode_us, infer_us = (min(MOST_US, ns // NS_PER_US) for ns in durations_ns)
+        detections, heads = found if found is not None else (b"", {})
         is_closed = status == "reject" and not self.worker.is_ready
         result = messages.Result(
             version=VERSION,
@@ -264,8 +317,9 @@ class Desk:
             queue_length=len(self.admission),
             credits=self.credits,
             retry_after_us=RESTART_RETRY_US if is_closed else 0,
+            heads={name: len(result) for name, result in heads.items()},
         )
-        payload = () if detections is None else (detections,)
+        payload = () if found is None else (detections, *heads.values())
         session = self.sessions.find(request.vehicle_id, request.session)
         if session is None:
             counters.undeliverable += 1

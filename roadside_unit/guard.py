@@ -15,27 +15,37 @@ WINDOW_NS = 1_000_000_000
 MOST_PEERS = 1024  # remembered; the one that was bad longest ago is forgotten
 
 
-def check_picture(request: Request, payload: Sequence[bytes]) -> bytes:
-    """The picture of a request, if it is what the header says.
+MAX_FEATURES_BYTES = 65_536  # a learned bottleneck needs a few thousand
+
+
+def check_payload(request: Request, payload: Sequence[bytes]) -> bytes:
+    """The picture or the features of a request, if they are what the header says.
 
     Raises:
-        WireError: not one part, another size or checksum, not a baseline JPEG, or one that states
-            other sides than the header.
+        WireError: not one part, another size or checksum; a picture that is not a baseline JPEG or
+            states other sides than the header; more features than a model makes.
     """
     if len(payload) != 1:
-        raise WireError(f"expected one picture, got {len(payload)} parts")
-    jpeg = payload[0]
-    if len(jpeg) != request.size:
-        raise WireError(f"expected {request.size} bytes of picture, got {len(jpeg)}")
-    if wire.crc32(jpeg) != request.crc32:
-        raise WireError("the picture's checksum is wrong")
+        raise WireError(f"expected one payload, got {len(payload)} parts")
+    data = payload[0]
+    if len(data) != request.size:
+        raise WireError(f"expected {request.size} bytes of payload, got {len(data)}")
+    if wire.crc32(data) != request.crc32:
+        raise WireError("the payload's checksum is wrong")
+    if request.payload_kind == "jpeg":
+        _check_sides(request, data)
+    elif len(data) > MAX_FEATURES_BYTES:
+        raise WireError(f"expected at most {MAX_FEATURES_BYTES} bytes of features, got {len(data)}")
+    return data
+
+
+def _check_sides(request: Request, jpeg: bytes) -> None:
     width, height = jpeg_size(jpeg)
     if (width, height) != (request.width, request.height):
         raise WireError(
             f"expected {request.width} x {request.height} by the header, "
             f"the picture has {width} x {height}"
         )
-    return jpeg
 
 
 @dataclass(slots=True)

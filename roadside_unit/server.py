@@ -11,7 +11,9 @@ from roadside_unit.desk import Desk
 from scheduler import processes, telemetry, transport, wire
 from scheduler.clock import Clock
 from scheduler.config import Config, Unit
+from scheduler.placement import split_name
 from scheduler.security import Keys, Site, is_guarded, start_authenticator
+from vehicle.perception.abilities import Wanted
 from vehicle.perception.detector import DetectorSpec
 from vehicle.perception.worker import Worker
 
@@ -72,6 +74,14 @@ class Server:
         self._watched: tuple[int, int] = (-1, -1)  # the worker's generation and descriptor
         self._is_worker_away = False
         self._status_due_ns = clock.now_ns()
+
+    def open_desk(self) -> None:
+        """The models are loaded: what they can do and what that takes is known."""
+        loaded = self._worker.loaded
+        halves = {split_name(model): ns for model, ns in loaded.decode_ns.items()}
+        self.desk.admission = Admission({**self._worker.typical_ns, **halves})
+        self.desk.splits = tuple(loaded.decode_ns)
+        self.desk.heads = loaded.heads
 
     def turn(self) -> None:
         """Wait for something, and do it."""
@@ -166,13 +176,14 @@ def serve(start: processes.Start, clock: Clock) -> None:
         threads=unit.threads,
         max_frame_bytes=wire.MAX_OFFLOAD_BYTES,
         clock=clock,
+        wanted=Wanted(decode=True, heads=("*",)),
     )
     try:
         worker.start()
         server = Server(config, unit, clock, worker, start.run_folder)
         try:
             worker.wait_ready(LOADING_S)
-            server.desk.admission = Admission(worker.typical_ns)
+            server.open_desk()
             stop = processes.Stop()  # until here a signal ends us at once, and the worker with us
             processes.ready()
             while not stop:

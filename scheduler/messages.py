@@ -23,6 +23,9 @@ Metres3 = tuple[float, float, float]
 ResultStatus = Literal["ok", "reject", "late", "bad"]
 VerdictKind = Literal["onboard", "offloaded", "carried"]
 Encoding = Literal["bgr", "jpeg"]
+MOST_HEADS = 8  # further results beside one answer
+MOST_HEAD_BYTES = 65_536  # of one head's result
+HeadBytes = Annotated[int, Meta(ge=0, le=MOST_HEAD_BYTES)]
 
 
 class Message(Struct, frozen=True, array_like=True):
@@ -60,10 +63,12 @@ class Welcome(Message, frozen=True):
     credits: Annotated[int, Meta(ge=0, le=64)]
     models: list[Name]
     infer_us: list[Micros]  # typical inference per model, same order; 0 = not known yet
+    splits: dict[Name, Micros] = {}  # models whose second half runs here, and how long that takes
+    heads: dict[Name, list[Name]] = {}  # further results that a model brings when asked
 
 
 class Request(Message, frozen=True):
-    """Vehicle to unit on frames; the payload is one baseline JPEG."""
+    """Vehicle to unit on frames; the payload is one baseline JPEG, or a split model's features."""
 
     kind: ClassVar[bytes] = b"REQUEST"
     version: int
@@ -82,10 +87,15 @@ class Request(Message, frozen=True):
     scale: Annotated[float, Meta(gt=0.0, le=16.0)]  # frame pixels per encoded pixel
     size: Annotated[int, Meta(ge=1, le=600_000)]  # bytes of payload
     crc32: Annotated[int, Meta(ge=0, le=2**32 - 1)]  # of the payload
+    payload_kind: Name = "jpeg"  # or "features", where the welcome lists the model's split
+    heads: Annotated[list[Name], Meta(max_length=MOST_HEADS)] = []  # of those in the welcome
 
 
 class Result(Message, frozen=True):
-    """Unit to vehicle on control; the payload holds detections in encoded pixels when ok."""
+    """Unit to vehicle on control; when ok the payload holds detections in encoded pixels.
+
+    After them comes one part for each head, in the order of `heads`.
+    """
 
     kind: ClassVar[bytes] = b"RESULT"
     version: int
@@ -102,6 +112,7 @@ class Result(Message, frozen=True):
     queue_length: U63
     credits: Annotated[int, Meta(ge=0, le=64)]
     retry_after_us: Micros
+    heads: Annotated[dict[Name, HeadBytes], Meta(max_length=MOST_HEADS)] = {}  # bytes of each
 
 
 class Ping(Message, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import zmq
@@ -30,10 +31,12 @@ US = 1000  # ns
 
 @dataclass(frozen=True, slots=True)
 class Welcomed:
-    """The unit admits the session; models with their typical inference in ns."""
+    """The unit admits the session; models, and second halves, with their typical ns."""
 
     credits: int
     models: list[tuple[str, int]]
+    splits: list[tuple[str, int]] = field(default_factory=list)
+    heads: Mapping[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,12 @@ class Ponged:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answered:
-    """A request ended; `detections` in frame pixels when the status is ok."""
+    """A request ended; `detections` in frame pixels when the status is ok, and asked heads."""
 
     seq: int
     report: UnitReport
     detections: Detections | None
+    heads: Mapping[str, bytes] = field(default_factory=dict)
 
 
 Heard = Welcomed | Ponged | Answered
@@ -159,7 +163,7 @@ class OffloadLink:
         message = messages.Ping(messages.VERSION, self.vehicle_id, self.session, number)
         return transport.send(self.control, wire.pack(message))
 
-    def send(self, effect: Send, jpeg: bytes, now_ns: int) -> bool:
+    def send(self, effect: Send, payload: bytes, now_ns: int) -> bool:
         """Send a request; False when the socket is full or away."""
         assert self._sockets is not None
         task = effect.task
@@ -178,10 +182,12 @@ class OffloadLink:
             width=task.width,
             height=task.height,
             scale=1.0,
-            size=len(jpeg),
-            crc32=wire.crc32(jpeg),
+            size=len(payload),
+            crc32=wire.crc32(payload),
+            payload_kind=effect.payload_kind,
+            heads=list(effect.heads),
         )
-        parts = wire.pack(request, jpeg)
+        parts = wire.pack(request, payload)
         if sum(map(len, parts)) > wire.MAX_OFFLOAD_BYTES:
             return False
         return transport.send(self._sockets.frames, parts)
@@ -249,7 +255,8 @@ class OffloadLink:
                 raise WireError("expected one inference time for each model of the welcome")
             self._sockets.is_welcome = True
             models = zip(message.models, (us * US for us in message.infer_us), strict=True)
-            return Welcomed(message.credits, list(models))
+            splits = [(name, us * US) for name, us in message.splits.items()]
+            return Welcomed(message.credits, list(models), splits, message.heads)
         if isinstance(message, messages.Pong):
             return Ponged(message.number)
         if isinstance(message, messages.Result):
@@ -258,10 +265,10 @@ class OffloadLink:
 
     def _answered(self, message: messages.Result, payload: list[bytes]) -> Answered:
         status, reason, found = message.status, message.reason, None
+        heads: dict[str, bytes] = {}
         if status == "ok":
             try:
-                if len(payload) != 1:
-                    raise WireError(f"expected one payload with detections, got {len(payload)}")
+                heads = _heads(message, payload)
                 found = Detections.from_bytes(payload[0])
             except WireError as error:
                 self.faults.malformed += 1
@@ -275,4 +282,16 @@ class OffloadLink:
             message.retry_after_us * US,
             reason,
         )
-        return Answered(message.seq, report, found)
+        return Answered(message.seq, report, found, heads if found is not None else {})
+
+
+def _heads(message: messages.Result, payload: list[bytes]) -> dict[str, bytes]:
+    """The parts after the detections, each as long as the header says."""
+    if len(payload) != 1 + len(message.heads):
+        expected = f"detections and {len(message.heads)} head(s)"
+        raise WireError(f"expected a payload of {expected}, got {len(payload)} part(s)")
+    heads = dict(zip(message.heads, payload[1:], strict=True))
+    for name, size in message.heads.items():
+        if len(heads[name]) != size:
+            raise WireError(f"expected {size} bytes of {name}, got {len(heads[name])}")
+    return heads

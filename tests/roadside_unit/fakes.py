@@ -9,6 +9,7 @@ from scheduler import config_file, messages, wire
 from scheduler.messages import VERSION, Request
 from vehicle.perception.detections import Detections
 from vehicle.perception.worker import Answer
+from vehicle.perception.worker_process import Loaded
 
 cv2.setNumThreads(1)
 MS = 1_000_000
@@ -24,17 +25,28 @@ class FakeWorker:
     def __init__(self, answers_at_once=False):
         self.is_ready = True
         self.typical_ns = {"large": 20 * MS}
+        self.loaded = Loaded("", self.typical_ns)
         self.generation = 1
         self.restarts = 0
         self.jobs = []
+        self.heads = []  # asked for with each job that was ever given; "decode" for a second half
         self._answers_at_once = answers_at_once
         self._ours, self._theirs = socket.socketpair()
 
     def fileno(self):
         return self._ours.fileno()
 
-    def detect_jpeg(self, job_id, model, jpeg, width, height):
+    def detect_jpeg(self, job_id, model, jpeg, width, height, heads=()):
         self.jobs.append((job_id, model, jpeg, width, height))
+        self.heads.append(tuple(heads))
+        return self._taken()
+
+    def decode(self, job_id, model, features, width, height):
+        self.jobs.append((job_id, model, features, width, height))
+        self.heads.append("decode")
+        return self._taken()
+
+    def _taken(self):
         if self._answers_at_once:
             self._theirs.send(b"!")
         return True
@@ -46,11 +58,12 @@ class FakeWorker:
             self._ours.recv(64)
         return [self.done() for _ in range(len(self.jobs))]
 
-    def done(self, error=""):
+    def done(self, error="", heads=None):
         job_id, model, *_ = self.jobs.pop(0)
         if error:
             return Answer(job_id, False, error, None, model)
-        return Answer(job_id, True, "", FOUND, model, MS, 2 * MS, 20 * MS, 23 * MS)
+        results = heads or {}
+        return Answer(job_id, True, "", FOUND, model, MS, 2 * MS, 20 * MS, 23 * MS, heads=results)
 
     def close(self):
         self._ours.close()

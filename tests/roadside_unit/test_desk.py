@@ -254,3 +254,62 @@ def test_status_adds_up_and_tells_how_busy(bench):
     assert status.busy_share == pytest.approx(0.5)  # 22 of 44 ms
     assert status.infer_ms == {"large": pytest.approx(22.0)}
     assert status.vehicles == ["ego"]
+
+
+FEATURES = b"VDBF" + bytes(60)
+
+
+def asked(seq=1, jpeg=FEATURES, **changes):
+    return request(seq, jpeg=jpeg, payload_kind="features", **changes)
+
+
+def test_welcome_tells_which_models_take_features_and_which_heads_they_have(bench):
+    bench.desk.splits, bench.desk.heads = ("large",), {"large": ["light_state"]}
+    bench.desk.admission.learn("large+split", 12 * MS)
+    bench.open()
+    ((_, parts),) = bench.sent
+    welcome, _ = wire.unpack(parts, messages.Welcome)
+    assert welcome.splits == {"large": 12_000} and welcome.heads == {"large": ["light_state"]}
+
+
+def test_features_go_to_the_second_half_and_its_time_is_learnt_apart(bench):
+    bench.desk.splits = ("large",)
+    bench.open()
+    bench.hear(asked(), 10 * MS)
+    assert bench.worker.jobs == [(1, "large", FEATURES, 96, 64)]
+    assert bench.worker.heads == ["decode"]
+    bench.desk.on_answers([bench.worker.done()], 25 * MS)
+    assert statuses(bench) == [(1, "ok")]
+    assert bench.desk.admission.expected_ns("large+split") == 15 * MS
+    assert bench.desk.admission.expected_ns("large") == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"payload_kind": "features"}, "no decoder for 'large' here, only pictures"),
+        ({"payload_kind": "pixels"}, "payload 'pixels': expected jpeg or features"),
+        ({"payload_kind": "jpeg", "heads": ["plates"]}, "large has no head 'plates' here"),
+    ],
+)
+def test_what_a_unit_cannot_do_is_rejected_at_once_with_the_reason(bench, changes, said):
+    bench.desk.heads = {"large": ["light_state"]}
+    bench.open()
+    bench.hear(request(**changes), 10 * MS)
+    ((result, payload),) = bench.results()
+    assert result.status == "reject" and said in result.reason and payload == []
+    assert bench.worker.jobs == [] and bench.desk.counters.rejected == 1
+    assert not bench.desk.counters.malformed, "it is no rubbish, only not served here"
+
+
+def test_all_asked_heads_come_from_one_run_in_parts_of_their_own(bench):
+    bench.desk.heads = {"large": ["light_state", "drivable"]}
+    bench.open()
+    bench.hear(request(heads=["drivable", "light_state"]), 10 * MS)
+    assert len(bench.worker.jobs) == 1 and bench.worker.heads == [("drivable", "light_state")]
+    results = {"drivable": b"map", "light_state": b"green", "big": bytes(70_000)}
+    bench.desk.on_answers([bench.worker.done(heads=results)], 40 * MS)
+    ((result, payload),) = bench.results()
+    assert result.heads == {"drivable": 3, "light_state": 5}
+    assert payload == [FOUND.to_bytes(), b"map", b"green"]
+    assert bench.desk.admission.expected_ns("large+2 heads") == 30 * MS

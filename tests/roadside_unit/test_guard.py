@@ -1,10 +1,18 @@
 import struct
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
-from roadside_unit.guard import BAD_PER_S, MOST_PEERS, MUTED_NS, BadPeers, check_picture
+from roadside_unit.guard import (
+    BAD_PER_S,
+    MAX_FEATURES_BYTES,
+    MOST_PEERS,
+    MUTED_NS,
+    BadPeers,
+    check_payload,
+)
 from scheduler import wire
 from scheduler.errors import WireError
 from scheduler.messages import VERSION, Request
@@ -34,7 +42,7 @@ def claims(jpeg, width, height):
 
 def test_good_picture_passes():
     jpeg = picture()
-    assert check_picture(request_for(jpeg), [jpeg]) == jpeg
+    assert check_payload(request_for(jpeg), [jpeg]) == jpeg
 
 
 @pytest.mark.parametrize(
@@ -52,13 +60,30 @@ def test_good_picture_passes():
 )
 def test_picture_that_is_not_what_it_says_is_refused(jpeg, changes, said):
     with pytest.raises(WireError, match=said):
-        check_picture(request_for(jpeg, **changes), [jpeg])
+        check_payload(request_for(jpeg, **changes), [jpeg])
 
 
 @pytest.mark.parametrize("payload", [[], [picture(), picture()]])
 def test_exactly_one_picture(payload):
-    with pytest.raises(WireError, match="expected one picture"):
-        check_picture(request_for(picture()), payload)
+    with pytest.raises(WireError, match="expected one payload"):
+        check_payload(request_for(picture()), payload)
+
+
+def features_for(data, **changes):
+    request = request_for(data, **changes)
+    return msgspec.structs.replace(request, payload_kind="features")
+
+
+def test_features_are_checked_by_size_and_checksum_and_are_no_picture():
+    data = bytes(range(200)) * 5
+    assert check_payload(features_for(data), [data]) == data
+    with pytest.raises(WireError, match="7 bytes"):
+        check_payload(features_for(data, size=7), [data])
+    with pytest.raises(WireError, match="checksum"):
+        check_payload(features_for(data, crc=1), [data])
+    huge = bytes(MAX_FEATURES_BYTES + 1)
+    with pytest.raises(WireError, match="at most 65536 bytes of features"):
+        check_payload(features_for(huge), [huge])
 
 
 def test_peer_is_muted_after_twenty_bad_messages_in_a_second():

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import zmq
@@ -212,3 +214,41 @@ def test_unit_that_does_not_know_the_key_is_noticed(context: zmq.Context, tmp_pa
     unit.close()
     authenticator.stop()
     assert refused > 0 and link.faults.refused == refused
+
+
+def test_heads_come_as_parts_of_the_promised_size(link: OffloadLink, unit: Unit) -> None:
+    unit.welcome(link)
+    unit.say(result(link, heads={"drivable": 3, "plates": 0}), found().to_bytes(), b"map", b"")
+    (answered,) = heard(link)
+    assert isinstance(answered, Answered) and answered.report.status == "ok"
+    assert answered.heads == {"drivable": b"map", "plates": b""}
+
+
+@pytest.mark.parametrize("parts", [[], [b"map"], [b"maps", b""], [b"map", b"", b"more"]])
+def test_heads_of_another_size_or_number_are_no_answer(
+    link: OffloadLink, unit: Unit, parts: list[bytes]
+) -> None:
+    unit.welcome(link)
+    unit.say(result(link, heads={"drivable": 3, "plates": 0}), found().to_bytes(), *parts)
+    (answered,) = heard(link)
+    assert isinstance(answered, Answered)
+    assert answered.report.status == "bad" and answered.detections is None and not answered.heads
+    assert link.faults.malformed == 1
+
+
+def test_request_says_what_its_payload_is(link: OffloadLink, unit: Unit) -> None:
+    unit.welcome(link)
+    effect = replace(request(), payload_kind="features", heads=("plates",))
+    assert link.send(effect, b"features", now_ns=25_000_000)
+    sent = unit.hear(unit.frames)
+    assert isinstance(sent, messages.Request)
+    assert (sent.payload_kind, sent.heads) == ("features", ["plates"])
+
+
+def test_welcome_of_a_unit_that_knows_no_splits_lists_none(link: OffloadLink, unit: Unit) -> None:
+    """An older unit's header ends before these fields."""
+    hello = unit.welcome(link)
+    old = [1, "rsu1", hello.session, 2, ["large"], [9000]]
+    parts = [messages.Welcome.kind, msgspec.msgpack.encode(old)]
+    unit.control.send_multipart([unit.control_peer, *parts])
+    assert heard(link) == [Welcomed(2, [("large", 9_000_000)], [], {})]
