@@ -66,6 +66,7 @@ COMMANDS = (
     ("keygen", "scheduler.security", "write the CURVE keys of a site"),
     ("dataset", "sim.dataset", "record a training set from the world"),
     ("train", "vehicle.perception.training", "train a detector on a data set"),
+    ("profile", "vehicle.perception.profiling", "measure every model in every runtime here"),
 )
 
 LAUNCHER = Process("launcher", "sim.launcher", "", 5690, ("telemetry",))

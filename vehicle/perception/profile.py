@@ -36,7 +36,7 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     processor: str
     cores: int
     system: str
-    accelerator: str = ""  # name of the GPU, where one was measured
+    accelerator: str = ""  # the NVIDIA GPUs
     libraries: dict[str, str] = {}
 
     def difference(self, here: Machine) -> str:
@@ -47,6 +47,7 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 ("processor", self.processor, here.processor),
                 ("cores", str(self.cores), str(here.cores)),
                 ("system", self.system, here.system),
+                ("accelerator", self.accelerator, here.accelerator),
             )
             if was != now
         ]
@@ -125,11 +126,11 @@ def is_alike(ms: float, fastest_ms: float) -> bool:
     return ms <= fastest_ms * (1.0 + ALIKE)
 
 
-def this_machine(accelerator: str = "") -> Machine:
+def this_machine() -> Machine:
     """Of which machine and libraries a profile is that is measured here and now."""
     return Machine(
         processor(), os.cpu_count() or 1, f"{platform.system()} {platform.machine()}",
-        accelerator, _versions(LIBRARIES),
+        _accelerator(), _versions(LIBRARIES),
     )  # fmt: skip
 
 
@@ -142,6 +143,16 @@ def processor() -> str:
     except OSError:
         pass
     return platform.processor()
+
+
+def _accelerator() -> str:
+    """Names of the NVIDIA GPUs, as far as the driver tells."""
+    found = []
+    for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("Model:"):
+                found.append(line.partition(":")[2].strip())
+    return ", ".join(found)
 
 
 def cache_folder() -> Path:

@@ -1,0 +1,1 @@
+"""`vdap profile`: what each model costs in each runtime on this machine."""
