@@ -5,7 +5,7 @@ import struct
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.errors import WireError
@@ -131,6 +131,7 @@ def test_no_box_is_a_request_too():
         assert len(Motion.from_bytes(flow.answer(scene(), request))) == 0
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_request_and_no_motion_are_refused(data):
     for read in (MotionRequest.from_bytes, Motion.from_bytes):

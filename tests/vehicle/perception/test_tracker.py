@@ -123,9 +123,9 @@ def test_a_track_seen_once_and_then_missed_was_false():
     assert len(tracker.predict(STEP)) == 0
 
 
-def test_tracks_are_not_shown_long_after_the_last_frame():
-    tracker = followed(5, keep_ns=3 * STEP)
-    assert len(tracker.predict(4 * STEP + 2 * STEP)) == 1
+def test_tracks_are_shown_while_nobody_looks_but_not_for_long():
+    tracker = followed(5, keep_ns=STEP, blind_ns=3 * STEP)
+    assert len(tracker.predict(4 * STEP + 3 * STEP)) == 1
     assert len(tracker.predict(4 * STEP + 4 * STEP)) == 0
 
 
