@@ -75,7 +75,6 @@ def test_all_but_the_first_and_last_convolutions_are_int8(model, int8):
     assert sum(is_float) == 1 + 3  # and the head of each stride
     assert not any(node.op_type == "Relu" and made_by[node.input[0]] == "DequantizeLinear"
                    for node in graph.node)  # fmt: skip
-    assert int8.stat().st_size < 0.9 * model.stat().st_size
 
 
 def test_calibration_pictures_are_spread_over_the_weathers():
