@@ -1,15 +1,17 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from scheduler.errors import ConfigError
+from sim.dataset import stats
 from sim.dataset.plan import Plan, segment_of
-from sim.dataset.recording import is_blocked
+from sim.dataset.recording import Shot, is_blocked
 from sim.dataset.storage import record_all
 from sim.engine.geometry import Pose
-from sim.ground_truth import CLASSES
+from sim.ground_truth import CLASSES, TRAFFIC_LIGHT, TruthBox
 from sim.world import Body, Ego, EgoState, Picture, WorldTick
 
 EGO, CAR = 7, 9
@@ -97,24 +99,28 @@ PLAN = Plan(
 def recorded(out, plan=PLAN, fail_at=None):
     worlds, reports = [], []
 
-    def open_world(segment):
+    def open_world(segment, attempt):
         if segment.index == fail_at:
             raise KeyboardInterrupt
         worlds.append(PaintedWorld())
         return worlds[-1]
 
-    counts = record_all(plan, out, open_world, reports.append)
+    table = record_all(plan, out, open_world, reports.append)
     assert all(world.is_closed for world in worlds)
-    return counts, reports, len(worlds)
+    return table, reports, len(worlds)
 
 
 def test_a_set_holds_what_was_seen_in_coco_form(tmp_path):
-    (pictures, boxes), reports, worlds = recorded(tmp_path)
-    assert (pictures, worlds, reports) == (10, 3, [0, 4, 8, 10])
+    told, reports, worlds = recorded(tmp_path)
+    assert (worlds, reports) == (3, list(range(11)))
     table = json.loads((tmp_path / "annotations.json").read_text())
+    assert table == json.loads(json.dumps(told))
     assert [category["name"] for category in table["categories"]] == list(CLASSES)
     assert len(table["images"]) == len({image["file_name"] for image in table["images"]}) == 10
-    assert len(table["annotations"]) == boxes > 5
+    assert len(table["annotations"]) > 5
+    first = {key: table["images"][0][key] for key in ("town", "asset_seed", "vehicle", "camera")}
+    assert first == {"town": "VdapTown01", "asset_seed": 1, "vehicle": "ego0", "camera": "front"}
+    assert table["images"][0]["sim_ns"] == 3 * 10**9
     sizes = {image["id"]: (image["width"], image["height"]) for image in table["images"]}
     for annotation in table["annotations"]:
         x, _y, width, height = annotation["bbox"]
@@ -159,7 +165,7 @@ def test_a_stopped_recording_goes_on_and_ends_the_same(tmp_path):
         recorded(tmp_path / "broken", fail_at=1)
     assert not (tmp_path / "broken" / "annotations.json").exists()
     _, reports, worlds = recorded(tmp_path / "broken")
-    assert (reports[0], worlds) == (4, 2)
+    assert (reports[0], reports[-1], worlds) == (4, 10, 2)
     for name in ("annotations.json", "images/s0002_0001.jpg"):
         assert (tmp_path / "broken" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
@@ -169,8 +175,73 @@ def test_another_plan_in_the_same_folder_is_refused(tmp_path):
     other = Plan(
         10, ("VdapTown01", "VdapTown01-2"), (3,), seed=4, width=320, height=192, per_segment=4
     )
-    with pytest.raises(ConfigError, match="other options"):
+    with pytest.raises(ConfigError, match=r"other options \(asset_seeds, egos\)"):
         recorded(tmp_path, other)
+
+
+def test_a_set_of_an_older_version_goes_on(tmp_path):
+    recorded(tmp_path)
+    path = tmp_path / "plan.json"
+    held = json.loads(path.read_text())
+    for name in ("cameras", "rig", "every_ticks", "quality", "min_height", "world"):
+        del held[name]
+    path.write_text(json.dumps(held))
+    assert recorded(tmp_path)[2] == 0
+
+
+def test_several_cameras_look_from_one_vehicle_at_one_time(tmp_path):
+    table, _, _ = recorded(tmp_path, replace(PLAN, cameras=3))
+    images = table["images"][:4]
+    assert [image["camera"] for image in images] == ["front", "left", "right", "front"]
+    assert len({image["sim_ns"] for image in images}) == 1
+    plan = Plan(12, ("VdapTown01",), (1,), seed=4, per_segment=12, egos=2, cameras=4)
+    one = segment_of(replace(plan, cameras=1), 0)
+    for (_, _, rig), (_, _, alone) in zip(segment_of(plan, 0).egos, one.egos, strict=True):
+        assert rig[0] == alone[0]
+        yaws = {name: mount.camera_from_vehicle.yaw for name, mount in rig}
+        assert math.degrees(yaws["left"]) == pytest.approx(60)
+        assert math.degrees(yaws["right"]) == pytest.approx(-60)
+        assert math.degrees(yaws["rear"]) == pytest.approx(180)
+
+
+def test_low_boxes_can_be_left_out(tmp_path):
+    table, _, _ = recorded(tmp_path / "all")
+    heights = sorted(box["bbox"][3] for box in table["annotations"])
+    bound = heights[len(heights) // 2]
+    table, _, _ = recorded(tmp_path / "tall", replace(PLAN, min_height=bound))
+    assert [box["bbox"][3] for box in table["annotations"] if box["bbox"][3] < bound] == []
+    assert len(table["annotations"]) == sum(height >= bound for height in heights)
+
+
+@pytest.mark.parametrize(
+    ("xyxy", "visibility", "class_id", "expected"),
+    [
+        ((10, 10, 14, 20), 1.0, TRAFFIC_LIGHT, "red"),
+        ((10, 0, 14, 9), 1.0, TRAFFIC_LIGHT, None),  # cut off by the picture's edge
+        ((10, 10, 14, 20), 0.4, TRAFFIC_LIGHT, None),
+        ((10, 10, 14, 20), 1.0, 0, None),
+    ],
+)
+def test_a_lights_state_is_told_where_its_lamps_can_be_seen(xyxy, visibility, class_id, expected):
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    shot = Shot("ego", "front", 0, pixels, pixels[..., 0], [], {77: "red"}, [])
+    box = TruthBox(77 + (2 << 20), class_id, xyxy, visibility, 9.0, (0, 0, 0), (0, 0, 0))
+    assert shot.light_of(box) == expected
+
+
+def test_counts_and_readme_say_what_is_there(tmp_path):
+    table, _, _ = recorded(tmp_path)
+    found = stats.stats_of(stats.read(tmp_path))
+    assert found.pictures == 10
+    assert found.boxes == len(table["annotations"])
+    assert found.by_class["bus"] == (0, 0, 0, 0)
+    tall = sum(box["bbox"][3] >= 25 for box in table["annotations"])
+    assert found.scored["car"] == tall
+    assert found.groups["town"] == {"VdapTown01": 6, "VdapTown01-2": 4}
+    text = stats.readme(found, "vdap dataset OUT", "split val", table["info"])
+    assert f"10 pictures, {found.boxes} boxes" in text
+    assert "| car |" in text
+    assert "`vdap dataset OUT` (split val; world: embedded)" in text
 
 
 def test_segments_take_turns_through_towns_and_looks():

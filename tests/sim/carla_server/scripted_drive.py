@@ -1,6 +1,7 @@
 """The same few scripted vehicles in either world: `python scripted_drive.py HOST PORT OUT`."""
 
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -12,11 +13,18 @@ from scheduler import config_file, processes
 from sim.bridge.site import site_of
 from sim.calibration import Intrinsics
 from sim.engine.geometry import Pose
+from sim.engine.weather import Weather
 from sim.ground_truth import GroundTruth
 from sim.routes import Track
 from sim.world import CameraMount
 
 TICKS = 8
+RAIN_FROM = 4  # tick of the change
+# Angles that are whole degrees, as they go to a server in float32.
+RAIN = Weather(
+    cloudiness=90.0, precipitation=60.0, precipitation_deposits=70.0, wetness=80.0,
+    sun_azimuth=math.radians(-90.0), sun_altitude=math.radians(15.0), fog_density=12.0,
+)  # fmt: skip
 SIZE = (320, 192)
 STARTS = range(20, 160, 20)  # spawn points in every street
 UNITS = {
@@ -45,6 +53,8 @@ def drive(world, on_start=lambda: None):
     on_start()
     pictures, states = [], []
     for tick in range(TICKS):
+        if tick == RAIN_FROM:
+            world.set_weather(RAIN)
         world.apply_control(ego.actor_id, 0.45, 0.07, 0.0)
         world.apply_control(placed[0], 0.6, -0.05, 0.0)
         seen = world.tick()
@@ -89,17 +99,25 @@ def tell_site(world, ego):
     }
 
 
+def tell_weather(server):
+    """A few numbers of a CARLA server's weather."""
+    weather = server.get_weather()
+    return [weather.cloudiness, weather.precipitation, weather.sun_altitude_angle]
+
+
 def main():
     from sim.carla_world import CarlaWorld
 
     host, port, out = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     world = CarlaWorld.connect(host, port, fixed_delta_s=0.1, town=None, seed=1, patience_s=20.0)
     server = world._world
+    before = tell_weather(server)
     pictures, plain = drive(world)
     plain["frame"] = world._frame - TICKS
     was_synchronous = server.get_settings().synchronous_mode
     world.close()
     plain["synchronous"] = [was_synchronous, server.get_settings().synchronous_mode]
+    plain["weather"] = {"before": before, "after": tell_weather(server)}
     server.wait_for_tick(5.0)
     server.wait_for_tick(5.0)
     kinds = {actor.type_id.split(".")[0] for actor in server.get_actors()}

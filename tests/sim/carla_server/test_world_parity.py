@@ -65,6 +65,18 @@ def test_frames_are_byte_equal(through_the_server, in_this_process):
     assert (own != pictures).sum() == 0
 
 
+def test_weather_changes_from_the_next_tick_on_in_both(through_the_server, in_this_process):
+    for pictures, plain in (through_the_server, in_this_process):
+        when = [state["tick"] for state in plain["states"]]
+        light = pictures[:, :40].mean(axis=(1, 2, 3))  # of the sky
+        first = when.index(scripted_drive.RAIN_FROM)
+        assert np.ptp(light[:first]) < 4
+        assert np.ptp(light[first:]) < 4
+        assert abs(light[first] - light[first - 1]) > 15
+    told = through_the_server[1]["weather"]
+    assert told["after"] == told["before"]  # the server has its own back
+
+
 def test_truth_is_equal(through_the_server, in_this_process):
     own = in_this_process[1]["states"]
     seen = set()
