@@ -51,7 +51,7 @@ def associated(
         high_score: Least score of the first stage.
         min_iou: Least overlap of a pair.
     """
-    overlap = iou(boxes, found.xyxy.astype(np.float64))
+    overlap = iou(boxes, found.xyxy.astype(np.float64)).astype(np.float64, copy=False)
     overlap[classes[:, None] != found.class_id[None, :]] = 0.0
     is_high = found.score >= high_score
     first = overlap.copy()

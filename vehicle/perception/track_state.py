@@ -6,6 +6,7 @@ which is scaled by the box's size.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,7 +73,6 @@ class TrackState:
         variance: (N, 3): of position px^2, covariance px^2/s, of velocity px^2/s^2.
         seen_ns: (N,) when last detected.
         hits: (N,) detections.
-        next_id: Of the next track.
     """
 
     at_ns: int
@@ -84,7 +84,6 @@ class TrackState:
     track_id: NDArray[np.int32]
     seen_ns: NDArray[np.int64]
     hits: NDArray[np.int32]
-    next_id: int
 
     @staticmethod
     def empty(at_ns: int) -> TrackState:
@@ -99,7 +98,6 @@ class TrackState:
             np.zeros(0, np.int32),
             np.zeros(0, np.int64),
             np.zeros(0, np.int32),
-            1,
         )
 
 
@@ -142,7 +140,7 @@ def flowed(state: TrackState, motion: Motion, options: TrackerOptions) -> TrackS
     if dt <= 0.0 or not len(usable) or not len(after.score):
         return after
     overlap = iou(after.mean, motion.xyxy[usable].astype(np.float64))
-    rows, columns = matched(overlap, SAME_PLACE_IOU)
+    rows, columns = matched(overlap.astype(np.float64, copy=False), SAME_PLACE_IOU)
     if not len(rows):
         return after
     share = dt / ((motion.to_ns - motion.from_ns) * 1e-9)
@@ -168,9 +166,21 @@ def flowed(state: TrackState, motion: Motion, options: TrackerOptions) -> TrackS
 
 
 def detected(
-    before: TrackState, found: Detections, valid_ns: int, options: TrackerOptions
+    before: TrackState,
+    found: Detections,
+    valid_ns: int,
+    options: TrackerOptions,
+    number_of: Callable[[int], int],
 ) -> TrackState:
-    """The tracks after one frame's detections."""
+    """The tracks after one frame's detections.
+
+    Args:
+        before: At an earlier instant, or at this one.
+        found: Detections.
+        valid_ns: Of the frame.
+        options: Of the tracker.
+        number_of: Track id for a track that begins with a detection, by its index.
+    """
     state = moved(before, valid_ns, options)
     rows, columns = associated(
         state.mean, state.class_id, found, options.high_score, options.min_iou
@@ -188,9 +198,10 @@ def detected(
     if keep.all() and not is_new.any():
         return TrackState(
             valid_ns, mean, velocity, variance, score, state.class_id, state.track_id, seen_ns,
-            hits, state.next_id,
+            hits,
         )  # fmt: skip
-    born = _born(found.select(is_new), valid_ns, state.next_id, options)
+    numbers = [number_of(index) for index in np.flatnonzero(is_new).tolist()]
+    born = _born(found.select(is_new), valid_ns, numbers, options)
     return TrackState(
         valid_ns,
         np.concatenate([mean[keep], born.mean]),
@@ -201,7 +212,6 @@ def detected(
         np.concatenate([state.track_id[keep], born.track_id]),
         np.concatenate([seen_ns[keep], born.seen_ns]),
         np.concatenate([hits[keep], born.hits]),
-        born.next_id,
     )
 
 
@@ -222,7 +232,9 @@ def _corrected(
     return mean, velocity, variance
 
 
-def _born(found: Detections, at_ns: int, next_id: int, options: TrackerOptions) -> TrackState:
+def _born(
+    found: Detections, at_ns: int, numbers: Sequence[int], options: TrackerOptions
+) -> TrackState:
     """Tracks that begin with these detections."""
     count = len(found)
     boxes = found.xyxy.astype(np.float64)
@@ -242,8 +254,7 @@ def _born(found: Detections, at_ns: int, next_id: int, options: TrackerOptions) 
         variance,
         found.score.astype(np.float64),
         found.class_id,
-        np.arange(next_id, next_id + count, dtype=np.int32),
+        np.array(numbers, np.int32),
         np.full(count, at_ns, np.int64),
         np.ones(count, np.int32),
-        next_id + count,
     )

@@ -7,6 +7,7 @@ is put where it belongs: what is newer is applied again after it.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,6 +68,7 @@ class _Entry:
     valid_ns: int
     rank: float  # of two detections of one instant the higher stands
     found: Detections | Motion
+    numbers: dict[int, int]  # of the tracks that began with a detection, by its index
     after: TrackState
 
     @property
@@ -82,6 +84,8 @@ class Tracker:
         self.options = options or TrackerOptions()
         self._base: TrackState | None = None  # before the oldest entry
         self._entries: list[_Entry] = []  # by key
+        self._is_cut = False  # whether history was forgotten
+        self._numbers = itertools.count(1)
 
     def update(self, detections: Detections, valid_ns: int, rank: float = 0.0) -> None:
         """Takes what a detector found in the frame of `valid_ns`.
@@ -132,6 +136,11 @@ class Tracker:
             state.velocity[shown].astype(np.float32),
         )
 
+    @property
+    def newest_ns(self) -> int | None:
+        """Instant of the newest picture that a model or the flow looked at; None before."""
+        return self._entries[-1].valid_ns if self._entries else None
+
     def _insert(self, found: Detections | Motion, valid_ns: int, rank: float) -> None:
         """Puts what was learnt where it belongs, and applies what is newer again."""
         assert self._base is not None
@@ -146,26 +155,36 @@ class Tracker:
             if self._entries[index].rank > rank:
                 return
         if index == 0 and valid_ns < self._base.at_ns:
-            if self._base.next_id > 1 or isinstance(found, Motion):
+            if self._is_cut or isinstance(found, Motion):
                 return  # older than the history
             self._base = TrackState.empty(valid_ns)
         tail = self._entries[index + replaced :]
         del self._entries[index:]
-        self._append(found, valid_ns, rank)
+        self._append(found, valid_ns, rank, {})
         for entry in tail:
-            self._append(entry.found, entry.valid_ns, entry.rank)
+            self._append(entry.found, entry.valid_ns, entry.rank, entry.numbers)
         self._forget()
 
-    def _append(self, found: Detections | Motion, valid_ns: int, rank: float) -> None:
+    def _append(
+        self, found: Detections | Motion, valid_ns: int, rank: float, numbers: dict[int, int]
+    ) -> None:
+        """Applies one entry; one that is applied again gives its tracks their old numbers."""
         before = self._entries[-1].after if self._entries else self._base
         assert before is not None
+
+        def number_of(index: int) -> int:
+            if index not in numbers:
+                numbers[index] = next(self._numbers)
+            return numbers[index]
+
         if isinstance(found, Motion):
             after = flowed(before, found, self.options)
         else:
-            after = detected(before, found, valid_ns, self.options)
-        self._entries.append(_Entry(valid_ns, rank, found, after))
+            after = detected(before, found, valid_ns, self.options, number_of)
+        self._entries.append(_Entry(valid_ns, rank, found, numbers, after))
 
     def _forget(self) -> None:
         oldest = self._entries[-1].valid_ns - self.options.history_ns
         while len(self._entries) > 1 and self._entries[0].valid_ns < oldest:
             self._base = self._entries.pop(0).after
+            self._is_cut = True

@@ -69,7 +69,7 @@ def plain(x: float) -> np.ndarray:
 
 def test_a_box_without_corners_takes_dense_flow():
     boxes = np.array([[240, 150, 360, 250]], np.float32)
-    flow = BoxFlow(FlowOptions(most_in_box=0))
+    flow = BoxFlow(FlowOptions(most_in_box=0, is_dense=True))
     flow.update(plain(0), 0, boxes)
     motion = flow.update(plain(4), STEP, boxes)
     assert motion.shift[0] == pytest.approx([4, 0], abs=1.5)
@@ -77,7 +77,7 @@ def test_a_box_without_corners_takes_dense_flow():
 
 
 def test_without_dense_flow_a_plain_picture_tells_nothing():
-    flow = BoxFlow(FlowOptions(is_dense=False))
+    flow = BoxFlow()
     grey = np.full((384, 640, 3), 90, np.uint8)
     flow.update(grey, 0, BOXES)
     assert np.isinf(flow.update(grey, STEP, BOXES).sigma).all()

@@ -184,3 +184,18 @@ def test_prediction_of_a_full_street_is_far_below_a_millisecond_of_cpu():
         spent.append(time.thread_time_ns() - began)
     assert len(tracker.predict(5 * STEP)) == 30
     assert min(spent) < 1_000_000
+
+
+def test_a_late_detection_of_another_object_renumbers_nobody():
+    near, far = (300, 200, 360, 240, 0.9, 0), (500, 100, 520, 120, 0.9, 0)
+    tracker = Tracker()
+    tracker.update(found(near), 0)
+    tracker.update(found(near, far), 2 * STEP)
+    late = (100, 300, 150, 340, 0.9, 0)
+    tracker.update(found(near, late), STEP)
+    tracks = tracker.predict(2 * STEP)
+    places = dict(zip(tracks.track_id.tolist(), tracks.xyxy.tolist(), strict=True))
+    assert sorted(places) == [1, 2]  # what was seen once and then not is no object
+    assert places[2] == pytest.approx(far[:4])
+    tracker.update(found(near, far, late), 3 * STEP)
+    assert sorted(tracker.predict(3 * STEP).track_id.tolist()) == [1, 2, 4]
