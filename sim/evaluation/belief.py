@@ -28,6 +28,7 @@ class Shown:
     xyxy: NDArray[np.float32]
     score: NDArray[np.float32]
     class_id: NDArray[np.int16]
+    track_id: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +39,7 @@ class _Published:
     velocity: NDArray[np.float64]
     score: NDArray[np.float32]
     class_id: NDArray[np.int16]
+    track_id: NDArray[np.int64]
     valid_ns: int
 
     @staticmethod
@@ -48,6 +50,7 @@ class _Published:
             np.array([box.velocity for box in boxes], np.float64).reshape(-1, 4),
             np.array([box.score for box in boxes], np.float32),
             np.array([box.class_id for box in boxes], np.int16),
+            np.array([box.track_id for box in boxes], np.int64),
             verdict.valid_ns,
         )
 
@@ -57,7 +60,12 @@ class _Published:
         moved[:, 0::2] = moved[:, 0::2].clip(0, width)
         moved[:, 1::2] = moved[:, 1::2].clip(0, height)
         inside = (moved[:, 2] > moved[:, 0]) & (moved[:, 3] > moved[:, 1])
-        return Shown(moved[inside].astype(np.float32), self.score[inside], self.class_id[inside])
+        return Shown(
+            moved[inside].astype(np.float32),
+            self.score[inside],
+            self.class_id[inside],
+            self.track_id[inside],
+        )
 
 
 def f1_current(
@@ -71,19 +79,56 @@ def f1_current(
         width: Pixels of the camera's picture.
         height: Pixels of the camera's picture.
     """
+    return sum((count(*pair) for pair in believed(verdicts, truth, width, height)), Counts())
+
+
+def believed(
+    verdicts: Sequence[Verdict], truth: Sequence[TruePicture], width: int, height: int
+) -> Iterator[tuple[Shown, Truth]]:
+    """What was believed and what was true, at every instant of `INSTANT_NS`; as `f1_current`."""
     if not verdicts or not truth:
-        return Counts()
-    emitted = sorted(verdicts, key=lambda verdict: verdict.emitted_ns)
-    emitted_ns = np.array([verdict.emitted_ns for verdict in emitted], np.int64)
+        return
+    beliefs = _Beliefs(verdicts, width, height)
     frames, at_ns = on_vehicle_clock(verdicts, truth)
-    total = Counts()
-    newest, published = -1, _Published.of(emitted[0])
-    for now_ns, true in instants(frames, at_ns, int(emitted_ns[0])):
-        index = int(np.searchsorted(emitted_ns, now_ns, side="right")) - 1
-        if index != newest:
-            newest, published = index, _Published.of(emitted[index])
-        total += count(published.at(now_ns, width, height), true)
-    return total
+    for now_ns, true in instants(frames, at_ns, beliefs.from_ns):
+        yield beliefs.at(now_ns), true
+
+
+def believed_at_pictures(
+    verdicts: Sequence[Verdict], truth: Sequence[TruePicture], width: int, height: int
+) -> Iterator[tuple[Shown, TruePicture]]:
+    """What was believed when each picture was taken, beside what it shows: for scores of tracks.
+
+    The newest verdict of that instant is of an earlier picture: delay counts here too.
+    """
+    if not verdicts or not truth:
+        return
+    beliefs = _Beliefs(verdicts, width, height)
+    for true, now_ns in zip(*on_vehicle_clock(verdicts, truth), strict=True):
+        if now_ns >= beliefs.from_ns:
+            yield beliefs.at(int(now_ns)), true
+
+
+class _Beliefs:
+    """What a vehicle's verdicts of one camera and service say at any instant; asked in order."""
+
+    def __init__(self, verdicts: Sequence[Verdict], width: int, height: int) -> None:
+        self._emitted = sorted(verdicts, key=lambda verdict: verdict.emitted_ns)
+        self._emitted_ns = np.array([verdict.emitted_ns for verdict in self._emitted], np.int64)
+        self._width, self._height = width, height
+        self._newest, self._published = 0, _Published.of(self._emitted[0])
+
+    @property
+    def from_ns(self) -> int:
+        """When the first verdict was published."""
+        return int(self._emitted_ns[0])
+
+    def at(self, now_ns: int) -> Shown:
+        """The newest published boxes, moved to `now_ns`."""
+        index = int(np.searchsorted(self._emitted_ns, now_ns, side="right")) - 1
+        if index != self._newest:
+            self._newest, self._published = index, _Published.of(self._emitted[index])
+        return self._published.at(now_ns, self._width, self._height)
 
 
 def on_vehicle_clock(

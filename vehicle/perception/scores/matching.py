@@ -41,11 +41,13 @@ class Truth:
         xyxy: (M, 4) float32 pixels.
         class_id: (M,) int16.
         is_ignored: (M,) bool; to find such a box is no hit, to miss it no miss.
+        visibility: (M,) float32, share of the outline that is not hidden; None: not known.
     """
 
     xyxy: NDArray[np.float32]
     class_id: NDArray[np.int16]
     is_ignored: NDArray[np.bool_]
+    visibility: NDArray[np.float32] | None = None
 
     @staticmethod
     def seen(
@@ -55,7 +57,8 @@ class Truth:
     ) -> Truth:
         """Truth in which boxes too low or too hidden are ignored; visibility (M,) in 0..1."""
         height = xyxy[:, 3] - xyxy[:, 1]
-        return Truth(xyxy, class_id, (height < MIN_HEIGHT_PX) | (visibility < MIN_VISIBILITY))
+        is_ignored = (height < MIN_HEIGHT_PX) | (visibility < MIN_VISIBILITY)
+        return Truth(xyxy, class_id, is_ignored, visibility)
 
 
 def matched(

@@ -1,0 +1,110 @@
+"""What `vdap evaluate` shows on the terminal: one table a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from sim.evaluation.perception.drives import Drive
+from sim.evaluation.perception.slices import Figures, Result
+
+TRACK_COLUMNS = ("hota", "det_a", "ass_a", "idf1", "mota", "id_swaps", "objects", "boxes")
+
+
+def show_results(console: Console, results: Sequence[Result]) -> None:
+    """Tables of detectors: a row each, a column for each part of the set."""
+    if not results:
+        return
+    first = results[0]
+    table = _table(f"{first.pictures} pictures, {first.boxes} boxes that count")
+    for name in ("AP50", "AP", "F1 in use", "at score", "precision", "recall", "best F1", "at"):
+        table.add_column(name, justify="right")
+    for own in results:
+        table.add_row(
+            own.detector, *map(_number, (own.ap50, own.ap, own.f1)), f"{own.score:.2f}",
+            *map(_number, (own.precision, own.recall, own.best_f1)), f"{own.best_score:.2f}",
+        )  # fmt: skip
+    console.print(table)
+    _parts(console, "AP50 by class", results, [own.by_class for own in results])
+    _parts(console, "AP50 by height", results, [own.by_size for own in results])
+    _parts(console, "AP50 by visibility", results, [own.by_visibility for own in results])
+    _parts(console, "AP50 by weather", results, [own.by_weather for own in results])
+    if len(first.by_town) > 1:
+        _parts(console, "AP50 by town", results, [own.by_town for own in results])
+    console.print(
+        "Columns name the boxes that each figure rests on; a mean leaves out classes with fewer "
+        "than 10.",
+        style="dim",
+    )
+
+
+def _parts(
+    console: Console,
+    title: str,
+    results: Sequence[Result],
+    parts: Sequence[Mapping[str, Figures]],
+) -> None:
+    names = [name for name in parts[0] if parts[0][name].boxes]
+    if not names:
+        return
+    table = _table(title)
+    for name in names:
+        table.add_column(f"{name}\n{parts[0][name].boxes}", justify="right")
+    for own, part in zip(results, parts, strict=True):
+        table.add_row(own.detector, *(_number(part[n].ap50) if n in part else "-" for n in names))
+    console.print(table)
+
+
+def show_drives(console: Console, drives: Sequence[Drive]) -> None:
+    """Tables of what vehicles believed."""
+    for drive in drives:
+        console.print(
+            f"\n[bold]{drive.vehicle_id}, camera {drive.camera_id}, {drive.service}[/bold]: "
+            f"streaming F1 {_number(drive.f1)} (precision {_number(drive.precision)}, recall "
+            f"{_number(drive.recall)}) over {drive.instants} instants; it rests on {drive.boxes} "
+            f"boxes of {drive.objects} objects",
+            highlight=False,
+        )
+        _drive_parts(console, "by class", drive.by_class)
+        _drive_parts(console, "by height", drive.by_size)
+        _drive_parts(console, "by visibility", drive.by_visibility)
+        tracks = {"all": drive.tracks, **drive.tracks_by_class}
+        show_tracks(console, "tracks when each picture was taken", tracks)
+
+
+def _drive_parts(console: Console, title: str, parts: Mapping[str, Figures]) -> None:
+    shown = {name: own for name, own in parts.items() if own.boxes}
+    if not shown:
+        return
+    table = _table(title)
+    for name in ("F1", "precision", "recall", "boxes"):
+        table.add_column(name, justify="right")
+    for name, own in shown.items():
+        table.add_row(name, *map(_number, (own.f1, own.precision, own.recall)), str(own.boxes))
+    console.print(table)
+
+
+def show_tracks(
+    console: Console, title: str, rows: Mapping[str, Mapping[str, float | int]]
+) -> None:
+    """Scores of tracks, a row each."""
+    table = _table(title)
+    for name in TRACK_COLUMNS:
+        table.add_column(name.replace("_", " ").upper() if len(name) < 6 else
+                         name.replace("_", " "), justify="right")  # fmt: skip
+    for name, own in rows.items():
+        cells = [own[column] for column in TRACK_COLUMNS]
+        table.add_row(name, *(str(c) if isinstance(c, int) else _number(c) for c in cells))
+    console.print(table)
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("", justify="left", no_wrap=True)
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
