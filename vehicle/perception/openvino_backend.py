@@ -87,7 +87,7 @@ def _notes(model: Any) -> dict[str, str]:
     if not model.has_rt_info(["framework"]):
         return {}
     kept = model.get_rt_info(["framework"])
-    return {name: str(value.astype(str)) for name, value in kept.value.items()}
+    return {name: str(value) for name, value in kept.value.items()}
 
 
 def _last_line(error: RuntimeError) -> str:

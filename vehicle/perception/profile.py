@@ -147,11 +147,12 @@ def processor() -> str:
 
 def _accelerator() -> str:
     """Names of the NVIDIA GPUs, as far as the driver tells."""
-    found = []
-    for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("Model:"):
-                found.append(line.partition(":")[2].strip())
+    lines = (
+        line
+        for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+    )
+    found = [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
     return ", ".join(found)
 
 

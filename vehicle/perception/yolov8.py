@@ -17,11 +17,9 @@ from vehicle.perception.class_map import Columns, class_columns
 from vehicle.perception.detector import DetectorSpec
 from vehicle.perception.picture_detector import Layout, PictureDetector
 from vehicle.perception.planar import open_planar
-from vehicle.perception.yolox import COCO_CLASSES
+from vehicle.perception.yolox import COCO_CLASSES, grid
 
 Floats = NDArray[np.float32]
-
-LEAST_CELLS = 84  # of an input of 64x64; a row of scores is as long
 
 
 def planes(picture: NDArray[np.uint8]) -> NDArray[np.generic]:
@@ -52,7 +50,9 @@ def load_yolov8(spec: DetectorSpec, threads: int = 1) -> PictureDetector:
     """
     model, (width, height) = open_planar(spec, threads)
     answer = model.run(np.zeros((1, 3, height, width), np.float32))[0]
-    if answer.ndim != 3 or answer.shape[1] < 5 or answer.shape[2] < LEAST_CELLS:
+    cells = len(grid(width, height)[0])  # an export with more strides than three has more
+    is_ours = answer.ndim == 3 and 5 <= answer.shape[1] != cells <= answer.shape[2]
+    if not is_ours:
         raise ConfigError(
             f"detector {spec.name!r}: output {answer.shape}, expected (1, 4 + classes, N) as of "
             "YOLOv8 exported without its own suppression (nms=False); for (1, N, 5 + classes) "
