@@ -7,7 +7,7 @@ arrival; a newer one of the same vehicle, camera and service takes the place of 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scheduler.messages import Request, ResultStatus
+from scheduler.offload_messages import Request, ResultStatus
 from scheduler.placement import split_name
 
 SLOTS_PER_VEHICLE = 16  # cameras times services of one vehicle; more is an attack on memory

@@ -13,7 +13,18 @@ from roadside_unit.guard import BadPeers, check_payload
 from roadside_unit.session import Session, Sessions, is_authorised
 from scheduler import messages, wire
 from scheduler.errors import WireError
-from scheduler.messages import VERSION, ResultStatus
+from scheduler.messages import VERSION
+from scheduler.offload_messages import (
+    MOST_HEAD_BYTES,
+    Bye,
+    Hello,
+    Ping,
+    Pong,
+    Request,
+    Result,
+    ResultStatus,
+    Welcome,
+)
 from scheduler.placement import split_name
 from scheduler.security import Site
 from vehicle.perception.worker import Answer
@@ -114,29 +125,34 @@ class Desk:
         if self.bad_peers.is_muted(peer, now_ns):
             self.counters.muted += 1
             return
-        kinds = (messages.Request, messages.Ping, messages.Hello, messages.Bye)
+        kinds = (
+            Request,
+            Ping,
+            Hello,
+            Bye,
+        )
         try:
             message, payload = wire.unpack(parts, *kinds)
         except WireError:
             self._blame(peer, now_ns)
             return
         assert isinstance(message, kinds)
-        speaker = message.name if isinstance(message, messages.Bye) else message.vehicle_id
+        speaker = message.name if isinstance(message, Bye) else message.vehicle_id
         if not is_authorised(self.site, key, speaker):
             self.counters.aliens += 1
             return
-        if isinstance(message, messages.Hello):
+        if isinstance(message, Hello):
             self._on_hello(message, connection, now_ns)
             return
         session = self.sessions.find(speaker, message.session, now_ns)
         if session is None:
             self.counters.unbound += 1
-        elif isinstance(message, messages.Request):
+        elif isinstance(message, Request):
             self._on_request(message, payload, peer, now_ns)
-        elif isinstance(message, messages.Ping):
+        elif isinstance(message, Ping):
             session.control = connection
             queue = len(self.admission) + len(self._running)
-            pong = messages.Pong(VERSION, self.unit_id, session.session, message.number, queue)
+            pong = Pong(VERSION, self.unit_id, session.session, message.number, queue)
             self._deliver(session, wire.pack(pong))
         else:
             self._left(speaker, "left")
@@ -161,7 +177,7 @@ class Desk:
                 heads = {
                     name: result
                     for name, result in answer.heads.items()
-                    if len(result) <= messages.MOST_HEAD_BYTES
+                    if len(result) <= MOST_HEAD_BYTES
                 }
                 found = (answer.detections.to_bytes(), heads)
                 self._answer(offer, "ok", "", durations, found)
@@ -221,7 +237,7 @@ class Desk:
         """All counters, for the run folder."""
         return asdict(self.counters)
 
-    def _on_hello(self, hello: messages.Hello, connection: bytes, now_ns: int) -> None:
+    def _on_hello(self, hello: Hello, connection: bytes, now_ns: int) -> None:
         session, is_new = self.sessions.hello(hello, connection, now_ns)
         if session is None:
             self.counters.unbound += 1
@@ -230,7 +246,7 @@ class Desk:
             self.counters.dropped += self.admission.forget(hello.vehicle_id)
             self.say("info", f"{hello.vehicle_id} opened a session")
         if session.is_bound:
-            welcome = messages.Welcome(
+            welcome = Welcome(
                 VERSION,
                 self.unit_id,
                 session.session,
@@ -242,9 +258,7 @@ class Desk:
             )
             self._deliver(session, wire.pack(welcome))
 
-    def _on_request(
-        self, request: messages.Request, payload: list[bytes], peer: bytes, now_ns: int
-    ) -> None:
+    def _on_request(self, request: Request, payload: list[bytes], peer: bytes, now_ns: int) -> None:
         self.counters.received += 1
         offer = Offer(request, b"", now_ns)
         try:
@@ -262,7 +276,7 @@ class Desk:
             self._refuse(self.admission.offer(offer, now_ns), now_ns)
             self.work(now_ns)
 
-    def _objection(self, request: messages.Request) -> str:
+    def _objection(self, request: Request) -> str:
         """Why this unit cannot serve a request; empty when it can."""
         model = request.model
         if request.payload_kind not in PAYLOAD_KINDS:
@@ -302,7 +316,7 @@ class Desk:
         queue_us, decode_us, infer_us = (min(MOST_US, ns // NS_PER_US) for ns in durations_ns)
         detections, heads = found if found is not None else (b"", {})
         is_closed = status == "reject" and not self.worker.is_ready
-        result = messages.Result(
+        result = Result(
             version=VERSION,
             unit_id=self.unit_id,
             session=request.session,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scheduler import wire
 from scheduler.errors import WireError
-from scheduler.messages import Request
+from scheduler.offload_messages import Request
 from vehicle.perception.jpeg import jpeg_size
 
 BAD_PER_S = 20  # malformed messages of one peer; more is no accident

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scheduler.messages import Hello
+from scheduler.offload_messages import Hello
 from scheduler.security import Site
 
 IDLE_NS = 30_000_000_000  # after that a vehicle that said nothing has left

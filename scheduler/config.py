@@ -15,6 +15,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9_\-
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Port = Annotated[int, Meta(ge=1, le=65_500)]
+Pipeline = Literal["onboard", "offload", "split", "escalate"]
 Scalar: TypeAlias = str | int | float | bool | None
 Options: TypeAlias = dict[str, Scalar | list[Scalar]]
 
@@ -116,7 +117,13 @@ class Vehicle(Section, frozen=True):
     # JPEG qualities an offload may use, best first
     compute: Compute = Compute()
     detectors: list[Detector] = field(default_factory=lambda: [Detector(id="small")])
-    stays_on_board: bool = False  # never sends a pixel
+    pipelines: Annotated[list[Pipeline], Meta(min_length=1)] = field(
+        default_factory=lambda: ["onboard", "offload"]
+    )
+    # ways that a frame may take; onboard is always open. split: a model's first half here, its
+    # second at a unit; escalate: the frame is sent only when the rung on board is unsure of it
+    doubt_above: NotNegative = 2.0  # bits; escalate sends frames with more; raising it sends fewer
+    stays_on_board: bool = False  # never sends a pixel; features only where `split` is listed
     spawn_index: Annotated[int, Meta(ge=0)] = 0  # which spawn point of the town
     route: Literal["loop", "random"] = "loop"
     speed: Positive = 8.0  # m/s that its own driver aims for

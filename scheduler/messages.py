@@ -1,5 +1,7 @@
 """Every message that crosses a process boundary; field order is the wire format.
 
+Those between a vehicle and a roadside unit are in `offload_messages`.
+
 Messages are MessagePack arrays whose first element is the version, but for those that a
 subscriber in another language reads (`Verdict`, `LinkStatus`, `VehicleStatus`, `UnitStatus`,
 `Event`): these are maps with the field names below. No message carries another host's clock:
@@ -20,12 +22,8 @@ Side = Annotated[int, Meta(ge=16, le=8192)]  # pixels
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Metres3 = tuple[float, float, float]
 
-ResultStatus = Literal["ok", "reject", "late", "bad"]
 VerdictKind = Literal["onboard", "offloaded", "carried"]
 Encoding = Literal["bgr", "jpeg"]
-MOST_HEADS = 8  # further results beside one answer
-MOST_HEAD_BYTES = 65_536  # of one head's result
-HeadBytes = Annotated[int, Meta(ge=0, le=MOST_HEAD_BYTES)]
 
 
 class Message(Struct, frozen=True, array_like=True):
@@ -38,111 +36,6 @@ class Record(Struct, frozen=True):
     """Base of the map-encoded messages, which other languages read."""
 
     kind: ClassVar[bytes] = b""
-
-
-# --- offload: vehicle <-> roadside unit, through the link ---------------------------------
-
-
-class Hello(Message, frozen=True):
-    """Vehicle to unit, first on both sockets: binds control and frames to one session."""
-
-    kind: ClassVar[bytes] = b"HELLO"
-    version: int
-    vehicle_id: Name
-    session: U63  # random per opened link; results of another session are alien
-    channel: Literal["control", "frames"]
-
-
-class Welcome(Message, frozen=True):
-    """Unit to vehicle on control: what it serves and how many requests may be in flight."""
-
-    kind: ClassVar[bytes] = b"WELCOME"
-    version: int
-    unit_id: Name
-    session: U63
-    credits: Annotated[int, Meta(ge=0, le=64)]
-    models: list[Name]
-    infer_us: list[Micros]  # typical inference per model, same order; 0 = not known yet
-    splits: dict[Name, Micros] = {}  # models whose second half runs here, and how long that takes
-    heads: dict[Name, list[Name]] = {}  # further results that a model brings when asked
-
-
-class Request(Message, frozen=True):
-    """Vehicle to unit on frames; the payload is one baseline JPEG, or a split model's features."""
-
-    kind: ClassVar[bytes] = b"REQUEST"
-    version: int
-    vehicle_id: Name
-    session: U63
-    seq: U63  # one per send in a session
-    camera_id: Name
-    tick: U63
-    sim_ns: U63
-    service: Name
-    model: Name
-    age_us: Micros  # of the frame when it was sent, on the vehicle's clock
-    budget_us: Micros  # from complete receipt to answer handed to the socket
-    width: Side  # pixels of the encoded picture; may be below the frame's
-    height: Side
-    scale: Annotated[float, Meta(gt=0.0, le=16.0)]  # frame pixels per encoded pixel
-    size: Annotated[int, Meta(ge=1, le=600_000)]  # bytes of payload
-    crc32: Annotated[int, Meta(ge=0, le=2**32 - 1)]  # of the payload
-    payload_kind: Name = "jpeg"  # or "features", where the welcome lists the model's split
-    heads: Annotated[list[Name], Meta(max_length=MOST_HEADS)] = []  # of those in the welcome
-
-
-class Result(Message, frozen=True):
-    """Unit to vehicle on control; when ok the payload holds detections in encoded pixels.
-
-    After them comes one part for each head, in the order of `heads`.
-    """
-
-    kind: ClassVar[bytes] = b"RESULT"
-    version: int
-    unit_id: Name
-    session: U63
-    seq: U63
-    status: ResultStatus
-    reason: Text
-    model: Name
-    budget_us: Micros  # repeated from the request
-    queue_us: Micros
-    decode_us: Micros
-    infer_us: Micros
-    queue_length: U63
-    credits: Annotated[int, Meta(ge=0, le=64)]
-    retry_after_us: Micros
-    heads: Annotated[dict[Name, HeadBytes], Meta(max_length=MOST_HEADS)] = {}  # bytes of each
-
-
-class Ping(Message, frozen=True):
-    """Vehicle to unit on control, when nothing was heard for a while."""
-
-    kind: ClassVar[bytes] = b"PING"
-    version: int
-    vehicle_id: Name
-    session: U63
-    number: U63
-
-
-class Pong(Message, frozen=True):
-    """Answer to a ping."""
-
-    kind: ClassVar[bytes] = b"PONG"
-    version: int
-    unit_id: Name
-    session: U63
-    number: U63
-    queue_length: U63
-
-
-class Bye(Message, frozen=True):
-    """Either side leaves; what is in flight is lost."""
-
-    kind: ClassVar[bytes] = b"BYE"
-    version: int
-    name: Name
-    session: U63
 
 
 # --- world: bridge <-> vehicles, link, dashboard ------------------------------------------
@@ -257,6 +150,7 @@ class Box(Struct, frozen=True):
     score: float
     class_id: int
     track_id: int
+    state: str = ""  # of a traffic light: red, yellow, green or off; empty = not known
 
 
 class Verdict(Record, frozen=True):
@@ -288,6 +182,7 @@ class Verdict(Record, frozen=True):
     stages_ms: dict[str, float]  # encode, uplink, queue, decode, infer, downlink or local
     size_bytes: int  # sent for this frame; 0 when nothing was
     boxes: list[Box]
+    pipeline: str = ""  # of `placed`: onboard, offload, split, escalate or carry
 
 
 class LinkStatus(Record, frozen=True):

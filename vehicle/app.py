@@ -24,9 +24,16 @@ from scheduler.policies import load_policy
 from vehicle import report
 from vehicle.assembly import Assembly
 from vehicle.driver import Driver
-from vehicle.expectations import TimedPolicy, accuracies_of, interval_ns
+from vehicle.expectations import (
+    TimedPolicy,
+    accuracies_of,
+    encoders_of,
+    expected_ns,
+    interval_ns,
+)
 from vehicle.offload import OffloadLink
 from vehicle.polling import Lead, Periodic, Polled
+from vehicle.services.motion import has_motion
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +64,8 @@ class VehicleApp:
         services = parts.services()
         self.service_names = sorted({n for s in services.values() for n in s.every_frame})
         self.cameras = parts.cameras()
-        self.worker = parts.worker()
+        heads = {head for each in services.values() for head in each.heads}
+        self.worker = parts.worker(sorted(heads))
         self.recorder = parts.recorder()
         self.outlet = parts.outlet(self.recorder)
         self.encoder = parts.encoder()
@@ -68,7 +76,7 @@ class VehicleApp:
         for complaint in self.recorder.wait_ready() if self.recorder is not None else []:
             self.outlet.event("error", complaint)
         onboard, remote = accuracies_of(self.config, self.vehicle)
-        self.dispatcher = self._dispatcher(timed, onboard, remote)
+        self.dispatcher = self._dispatcher(timed, onboard, remote, has_motion(services))
         self.driver = Driver(
             self.vehicle,
             self.dispatcher,
@@ -84,11 +92,15 @@ class VehicleApp:
         )
 
     def _dispatcher(
-        self, policy: TimedPolicy, onboard: dict[str, float], remote: dict[str, float]
+        self,
+        policy: TimedPolicy,
+        onboard: dict[str, float],
+        remote: dict[str, float],
+        has_flow: bool,
     ) -> Dispatcher:
         typical_ns = self.worker.typical_ns
         rungs = [
-            RungSpec(model, accuracy, round(typical_ns[model] * 1.3) + 3_000_000)
+            RungSpec(model, accuracy, expected_ns(typical_ns[model]))
             for model, accuracy in onboard.items()
         ]
         return Dispatcher(
@@ -102,6 +114,10 @@ class VehicleApp:
             frame_interval_ns=interval_ns(self.config, self.vehicle),
             carry_accuracy=CARRY_ACCURACY,
             watts=self.vehicle.compute.watts,
+            pipelines=self.vehicle.pipelines,
+            encoders=encoders_of(self.vehicle, self.worker.loaded.encode_ns),
+            doubt_above=self.vehicle.doubt_above,
+            has_flow=has_flow,
         )
 
     # --- the loop ----------------------------------------------------------------------------

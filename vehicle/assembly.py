@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from vehicle.encoder import Encoder
 from vehicle.feedback import FeedbackSender
 from vehicle.offload import Addresses, OffloadLink
 from vehicle.outlet import Outlet
+from vehicle.perception.abilities import Wanted
 from vehicle.perception.detector import DetectorSpec
 from vehicle.perception.worker import Worker
 from vehicle.services.base import Advisory
@@ -56,8 +57,8 @@ class Assembly:
             self._closing.append(camera.close)
         return made
 
-    def worker(self) -> Worker:
-        """The inference worker, loading its models."""
+    def worker(self, heads: Sequence[str] = ()) -> Worker:
+        """The inference worker, loading its models and what services ask of them."""
         vehicle = self.vehicle
         worker = Worker(
             vehicle.id,
@@ -66,6 +67,7 @@ class Assembly:
             slowdown=vehicle.compute.slowdown,
             max_frame_bytes=max(c.width * c.height * 3 for c in vehicle.cameras),
             clock=self.clock,
+            wanted=Wanted(encode="split" in vehicle.pipelines, heads=heads),
         )
         self._closing.append(worker.stop)
         worker.start()
@@ -110,9 +112,12 @@ class Assembly:
         return Outlet(Publisher(socket, f"vehicle-{vehicle.id}"), recorder, self.clock)
 
     def links(self) -> dict[str, OffloadLink]:
-        """A link to each roadside unit, not opened yet; none where pixels stay on board."""
+        """A link to each roadside unit, not opened yet; none where nothing may be sent."""
         links: dict[str, OffloadLink] = {}
-        if self.config.link is None or self.vehicle.stays_on_board:
+        ways = set(self.vehicle.pipelines) - {"onboard"}
+        if self.vehicle.stays_on_board:
+            ways &= {"split"}  # features are no pixels, and only what is listed may leave
+        if self.config.link is None or not ways:
             return links
         for unit in self.config.roadside_units:
             where = Addresses.of(self.config, self.vehicle.id, unit.id)

@@ -9,10 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TypeVar
 
 from scheduler import messages
 from scheduler.clock import Clock
@@ -24,75 +21,32 @@ from scheduler.effects import (
     Effect,
     Emit,
     Encode,
+    EncodeFeatures,
     Ping,
     Reopen,
+    RunFlow,
     RunLocal,
     Send,
 )
 from scheduler.tasks import Task
 from vehicle.camera.base import Frame
 from vehicle.encoder import Encoded
+from vehicle.findings import Findings
+from vehicle.local_runs import LocalRunner, LocalRuns
 from vehicle.offload import Answered, Heard, OffloadLink, Ponged, Welcomed
-from vehicle.perception.detections import Detections
+from vehicle.parts import JpegWriter, Speaker, Surroundings
+from vehicle.perception.doubt import doubt
 from vehicle.perception.worker import Answer
 from vehicle.report import Stages, Tally, UnitCounts
 from vehicle.services.base import Advisory, AfterVerdict, Scene
+from vehicle.services.motion import motion_request, take_motion, wants_motion
 from vehicle.services.registry import ServiceSet
+from vehicle.verdicts import MS, verdict_of
 
 log = logging.getLogger(__name__)
 
 SLOW_NS = 10_000_000  # a service that takes longer is counted
-MS = 1e6  # ns
 Result = TypeVar("Result")
-
-
-class Speaker(Protocol):
-    """Where verdicts, events and pictures go; see `Outlet`."""
-
-    def publish(self, message: messages.Verdict, *ids: str) -> None:
-        """To watchers and into the log."""
-        ...
-
-    def event(self, level: str, text: str) -> None:
-        """Something that a watcher wants to read."""
-        ...
-
-    def record_frame(self, frame: Frame) -> None:
-        """A picture into the log."""
-        ...
-
-
-class LocalRunner(Protocol):
-    """The inference worker, as far as the driver needs it."""
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it takes jobs."""
-        ...
-
-    def detect(self, job_id: int, model: str, frame: NDArray[np.uint8]) -> bool:
-        """Begin; False when it was not taken."""
-        ...
-
-
-class JpegWriter(Protocol):
-    """The encoder, as far as the driver needs it."""
-
-    def encode(self, task_id: int, image: NDArray[np.uint8], quality: int) -> None:
-        """Begin."""
-        ...
-
-    def cancel(self, task_id: int) -> None:
-        """It is wanted no more."""
-        ...
-
-
-class Surroundings(Protocol):
-    """What the vehicle knows of its own motion."""
-
-    pose: messages.Pose | None
-    pose_stamp_ns: int
-    route: tuple[tuple[float, float], ...]
 
 
 Brake = Callable[[int, str, Advisory], None]  # tick, service, advisory
@@ -128,6 +82,8 @@ class Driver:
         self._vehicle = vehicle
         self._dispatcher = dispatcher
         self._worker = worker
+        self._runs = LocalRuns(worker, clock)
+        self._has_doubt = "escalate" in vehicle.pipelines
         self._encoder = encoder
         self._links = links
         self._services = services
@@ -138,9 +94,9 @@ class Driver:
         self._surroundings = surroundings
         self._frames: dict[int, Frame] = {}  # of open tasks
         self._emitted: list[int] = []  # tasks whose frames are wanted until their effects are done
-        self._jpegs: dict[int, bytes] = {}
-        self._started_ns: dict[int, int] = {}  # of the onboard runs
+        self._payloads: dict[int, bytes] = {}  # JPEG or features that are about to be sent
         self._looked_ns: dict[tuple[str, str], int] = {}  # newest frame that a model looked at
+        self._cameras = [camera.id for camera in vehicle.cameras]
         self._next_task = 1
         self._was_ready = self._was_away = False
 
@@ -151,6 +107,7 @@ class Driver:
         now_ns = self._clock.now_ns()
         self.tally.on_frame(now_ns)
         self._outlet.record_frame(frame)
+        heads = self._services[frame.camera_id].heads  # of one look, whatever service it is for
         for name in self._services[frame.camera_id].every_frame:
             task = Task(
                 self._next_task,
@@ -164,7 +121,9 @@ class Driver:
                 frame.width,
                 frame.height,
                 self._vehicle.stays_on_board,
+                heads,
             )
+            heads = ()
             self._next_task += 1
             self._frames[task.task_id] = frame
             self._carry_out(self._dispatcher.on_frame(task, now_ns))
@@ -173,15 +132,25 @@ class Driver:
         """The worker answered, or died with what it held."""
         self.watch_worker()
         for answer in answers:
+            run = self._runs.ended(answer)
+            if run is None:
+                continue
+            task, duration_ns = run.task, run.duration_ns
             now_ns = self._clock.now_ns()
-            started_ns = self._started_ns.pop(answer.job_id, now_ns)
-            if answer.is_ok and answer.detections is not None:
+            if answer.task == "flow":
+                effects = self._on_motion(task, answer, duration_ns)
+            elif answer.task == "encode":
+                effects = self._on_features(task, answer, duration_ns)
+            elif answer.is_ok and answer.detections is not None:
+                found = Findings(answer.detections, answer.heads)
+                unsure = doubt(answer.detections) if self._has_doubt else 0.0
                 effects = self._dispatcher.on_local_done(
-                    answer.job_id, answer.model, answer.detections, now_ns - started_ns, now_ns
+                    task.task_id, answer.model, found, duration_ns, now_ns, unsure
                 )
             else:
-                effects = self._dispatcher.on_local_failed(answer.job_id, answer.error, now_ns)
+                effects = self._dispatcher.on_local_failed(task.task_id, answer.error, now_ns)
             self._carry_out(effects)
+            self._payloads.pop(task.task_id, None)
 
     def watch_worker(self) -> None:
         """Tell the dispatcher when the worker came up or went down."""
@@ -198,12 +167,12 @@ class Driver:
     def on_encoded(self, encoded: Sequence[Encoded]) -> None:
         """JPEGs are there."""
         for item in encoded:
-            self._jpegs[item.task_id] = item.jpeg
+            self._payloads[item.task_id] = item.jpeg
             effects = self._dispatcher.on_encoded(
                 item.task_id, len(item.jpeg), item.duration_ns, self._clock.now_ns()
             )
             self._carry_out(effects)
-            self._jpegs.pop(item.task_id, None)
+            self._payloads.pop(item.task_id, None)
 
     def on_heard(self, unit_id: str, heard: Sequence[Heard]) -> None:
         """A unit said something."""
@@ -213,7 +182,9 @@ class Driver:
             now_ns = self._clock.now_ns()
             ok, late, rejected = total.ok, total.late, total.rejected
             if isinstance(item, Welcomed):
-                effects = self._dispatcher.on_welcome(unit_id, item.credits, item.models, now_ns)
+                effects = self._dispatcher.on_welcome(
+                    unit_id, item.credits, item.models, now_ns, item.splits, item.heads
+                )
             elif isinstance(item, Ponged):
                 effects = self._dispatcher.on_pong(unit_id, item.number, now_ns)
             else:
@@ -242,6 +213,10 @@ class Driver:
                     self._emit(effect)
                 case RunLocal():
                     queue.extend(self._run_local(effect))
+                case EncodeFeatures():
+                    queue.extend(self._encode_features(effect))
+                case RunFlow():
+                    queue.extend(self._run_flow(effect.task))
                 case Encode():
                     image = self._frames[effect.task.task_id].image
                     self._encoder.encode(effect.task.task_id, image, effect.quality)
@@ -250,7 +225,7 @@ class Driver:
                 case Cancel():
                     self._encoder.cancel(effect.task.task_id)
                 case Correct():
-                    if isinstance(effect.answer, Detections):
+                    if isinstance(effect.answer, Findings):
                         self._learn(effect.task, effect.answer, effect.model)
                 case Reopen():
                     self.tally.units[effect.unit_id].reopened += 1
@@ -262,26 +237,64 @@ class Driver:
         self._emitted.clear()
 
     def _run_local(self, effect: RunLocal) -> list[Effect]:
-        task_id, now_ns = effect.task.task_id, self._clock.now_ns()
-        if self._worker.detect(task_id, effect.model, self._frames[task_id].image):
-            self._started_ns[task_id] = now_ns
+        task = effect.task
+        if self._runs.detect(task, effect.model, self._frames[task.task_id].image):
             return []
-        # Say that it is away first, else the dispatcher would ask again at once.
+        effects = self._lose_worker()
+        now_ns = self._clock.now_ns()
+        return effects + self._dispatcher.on_local_failed(
+            task.task_id, "worker busy or away", now_ns
+        )
+
+    def _encode_features(self, effect: EncodeFeatures) -> list[Effect]:
+        task, model = effect.task, effect.model
+        if self._runs.encode(task, model, self._frames[task.task_id].image):
+            return []
+        effects = self._lose_worker()
+        now_ns = self._clock.now_ns()
+        return effects + self._dispatcher.on_features(task.task_id, model, 0, 0, now_ns)
+
+    def _lose_worker(self) -> list[Effect]:
+        """Say that it is away before the job's own end, else the dispatcher would ask again."""
         self._was_ready = False
-        effects = list(self._dispatcher.on_worker(False, now_ns))
-        return effects + self._dispatcher.on_local_failed(task_id, "worker busy or away", now_ns)
+        return list(self._dispatcher.on_worker(False, self._clock.now_ns()))
+
+    def _on_features(self, task: Task, answer: Answer, duration_ns: int) -> list[Effect]:
+        self._payloads[task.task_id] = answer.payload
+        size = len(answer.payload) if answer.is_ok else 0
+        now_ns = self._clock.now_ns()
+        return self._dispatcher.on_features(task.task_id, answer.model, size, duration_ns, now_ns)
+
+    def _run_flow(self, task: Task) -> list[Effect]:
+        service = self._services[task.camera_id].every_frame[task.service]
+        frame = self._frames[task.task_id]
+        if wants_motion(service):
+            stream = self._cameras.index(task.camera_id)
+            boxes = self._guarded(service.name, None, service.boxes, task.stamp_ns)
+            if boxes and self._runs.flow(task, frame.image, motion_request(stream, task, boxes)):
+                return []
+        return self._dispatcher.on_flow_done(0, self._clock.now_ns())
+
+    def _on_motion(self, task: Task, answer: Answer, duration_ns: int) -> list[Effect]:
+        for service in self._services[task.camera_id].every_frame.values():
+            if answer.is_ok and wants_motion(service):
+                self._guarded(service.name, None, take_motion, service, answer.payload)
+        return self._dispatcher.on_flow_done(
+            duration_ns if answer.is_ok else 0, self._clock.now_ns()
+        )
 
     def _send(self, effect: Send) -> list[Effect]:
         now_ns = self._clock.now_ns()
-        jpeg = self._jpegs.get(effect.task.task_id, b"")
-        is_sent = bool(jpeg) and self._links[effect.unit_id].send(effect, jpeg, now_ns)
+        payload = self._payloads.get(effect.task.task_id, b"")
+        is_sent = bool(payload) and self._links[effect.unit_id].send(effect, payload, now_ns)
         self.tally.units[effect.unit_id].sent += is_sent
         return self._dispatcher.on_sent(effect, is_sent, now_ns)
 
     def _on_answered(self, unit_id: str, item: Answered, now_ns: int) -> list[Effect]:
         if item.detections is None:
             return self._dispatcher.on_reject(unit_id, item.seq, item.report, now_ns)
-        return self._dispatcher.on_result(unit_id, item.seq, item.report, item.detections, now_ns)
+        found = Findings(item.detections, item.heads)
+        return self._dispatcher.on_result(unit_id, item.seq, item.report, found, now_ns)
 
     # --- verdicts ------------------------------------------------------------------------------
 
@@ -290,11 +303,13 @@ class Driver:
         frame = self._frames[task.task_id]
         self._emitted.append(task.task_id)
         service = self._services[task.camera_id].every_frame[task.service]
-        if isinstance(effect.answer, Detections):
+        if isinstance(effect.answer, Findings):
             self._learn(task, effect.answer, effect.model)
         now_ns = self._clock.now_ns()
         boxes = self._guarded(service.name, list[messages.Box](), service.boxes, now_ns)
-        verdict = self._verdict(effect, boxes, now_ns, self._clock.now_ns())
+        # Before the first look, the age is counted from the first frame.
+        looked_ns = self._looked_ns.setdefault((task.camera_id, task.service), task.stamp_ns)
+        verdict = verdict_of(effect, boxes, now_ns, self._clock.now_ns(), looked_ns)
         if verdict.is_late and not effect.is_late:  # what came after the decision took too long
             self._dispatcher.counters.late += 1
         self._measure(verdict, now_ns)
@@ -302,46 +317,19 @@ class Driver:
         for follower in self._services[task.camera_id].followers(task.service):
             self._follow(follower, verdict, frame)
 
-    def _verdict(
-        self, effect: Emit, boxes: list[messages.Box], valid_ns: int, emitted_ns: int
-    ) -> messages.Verdict:
-        task = effect.task
-        # Before the first look, the age is counted from the first frame.
-        looked_ns = self._looked_ns.setdefault((task.camera_id, task.service), task.stamp_ns)
-        return messages.Verdict(
-            version=messages.VERSION,
-            vehicle_id=task.vehicle_id,
-            camera_id=task.camera_id,
-            tick=task.tick,
-            sim_ns=task.sim_ns,
-            service=task.service,
-            answer=effect.kind,
-            reason=effect.reason,
-            placed=effect.placement.label,
-            placed_reason=effect.placement.reason,
-            unit_id=effect.unit_id,
-            model=effect.model,
-            stamp_ns=task.stamp_ns,
-            emitted_ns=emitted_ns,
-            valid_ns=valid_ns,
-            deadline_ns=task.deadline_ns,
-            age_ms=(emitted_ns - task.stamp_ns) / MS,
-            answer_age_ms=(emitted_ns - looked_ns) / MS,
-            is_late=effect.is_late or emitted_ns > task.deadline_ns,
-            stages_ms={name: ns / MS for name, ns in effect.stages_ns.items()},
-            size_bytes=effect.size_bytes,
-            boxes=boxes,
-        )
-
     def _measure(self, verdict: messages.Verdict, now_ns: int) -> None:
         for stage, duration_ms in verdict.stages_ms.items():
             self.stages.add(stage, duration_ms, now_ns)
         self.stages.add("total", verdict.age_ms, now_ns)
 
-    def _learn(self, task: Task, answer: Detections, model: str) -> None:
-        service = self._services[task.camera_id].every_frame[task.service]
+    def _learn(self, task: Task, found: Findings, model: str) -> None:
+        services = self._services[task.camera_id]
+        service = services.every_frame[task.service]
         accuracy = self._accuracies.get(model, max(self._accuracies.values(), default=0.0))
-        self._guarded(service.name, None, service.on_answer, answer, task.stamp_ns, accuracy)
+        arguments = (found.detections, task.stamp_ns, accuracy)
+        self._guarded(service.name, None, service.on_answer, *arguments)
+        for name, take in services.takers(found.heads):
+            self._guarded(name, None, take, task.stamp_ns)
         key = (task.camera_id, task.service)
         self._looked_ns[key] = max(task.stamp_ns, self._looked_ns.get(key, 0))
 

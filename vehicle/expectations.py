@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
 from scheduler.clock import Clock
 from scheduler.config import Config, Detector, Vehicle
-from scheduler.placement import Placement, Policy, View
+from scheduler.errors import ConfigError
+from scheduler.onboard import EncoderSpec
+from scheduler.placement import Placement, Policy, View, split_name
 from scheduler.tasks import Task
 from vehicle.perception.detector import RUNGS
+from vehicle.perception.rungs import INPUT_SIZES, WEIGHTS
 
 SLOW_POLICY_NS = 10_000_000  # a policy that takes longer is counted, its frame stays on board
 UNKNOWN_ACCURACY = 0.5  # of a model that neither the config nor a shipped rung tells of
+UNKNOWN_SPLIT_BYTES = 2_000  # at the smallest input size, where no card tells
+UNKNOWN_SPLIT_LOSS = 0.04  # F1
 DEFAULT_INTERVAL_NS = 40_000_000  # of a camera whose rate nobody states
 
 
@@ -44,13 +55,73 @@ def accuracy_of(section: Detector) -> float:
     if section.accuracy is not None:
         return section.accuracy
     rung = RUNGS.get(section.weights or section.id) if section.kind == "vdap" else None
-    return rung.streaming_f1 if rung is not None else UNKNOWN_ACCURACY
+    return rung.cell().f1 if rung is not None else UNKNOWN_ACCURACY
 
 
 def accuracies_of(config: Config, vehicle: Vehicle) -> tuple[dict[str, float], dict[str, float]]:
-    """Expected F1 by model id: onboard ones, and those that units offer."""
-    remote = {d.id: accuracy_of(d) for unit in config.roadside_units for d in unit.detectors}
+    """Expected F1 by model id: onboard ones, and those that units offer, in halves as well."""
+    sections = [section for unit in config.roadside_units for section in unit.detectors]
+    remote = {section.id: accuracy_of(section) for section in sections}
+    remote |= {split_name(section.id): split_figures(section).f1 for section in sections}
     return {d.id: accuracy_of(d) for d in vehicle.detectors}, remote
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFigures:
+    """What a model in two halves sends for a frame, and what it finds."""
+
+    size_bytes: float
+    f1: float
+
+
+def split_figures(section: Detector, table: Path = WEIGHTS / "splits.json") -> SplitFigures:
+    """As measured of the shipped halves at the section's input size, else a cautious guess."""
+    width, height = _input_size(section)
+    rung = section.weights or section.id
+    if section.kind == "vdap" and table.exists():
+        row = json.loads(table.read_text(encoding="utf-8")).get(rung, {}).get(f"{width}x{height}")
+        if row is not None:
+            declared = section.accuracy
+            return SplitFigures(row["bytes"], row["f1"] if declared is None else declared)
+    size_bytes = UNKNOWN_SPLIT_BYTES * width * height / math.prod(INPUT_SIZES[-1])
+    return SplitFigures(size_bytes, accuracy_of(section) - UNKNOWN_SPLIT_LOSS)
+
+
+def _input_size(section: Detector) -> tuple[int, int]:
+    match section.options.get("input_size"):
+        case [int(width), int(height)]:
+            return width, height
+    return INPUT_SIZES[0]
+
+
+def encoders_of(vehicle: Vehicle, encode_ns: Mapping[str, int]) -> list[EncoderSpec]:
+    """The first halves that run on board, as tried at start; none where `split` is not allowed.
+
+    Raises:
+        ConfigError: `split` is among the pipelines and no detector of the vehicle has a first half.
+    """
+    if "split" not in vehicle.pipelines:
+        return []
+    if not encode_ns:
+        names = ", ".join(section.id for section in vehicle.detectors)
+        raise ConfigError(
+            f"vehicle {vehicle.id!r}: pipelines: split needs a detector with a learned bottleneck, "
+            f"which none of {names} has; list one that ships with it, or leave split out"
+        )
+    return [
+        EncoderSpec(
+            section.id,
+            expected_ns(encode_ns[section.id]),
+            round(split_figures(section).size_bytes),
+        )
+        for section in vehicle.detectors
+        if section.id in encode_ns
+    ]
+
+
+def expected_ns(typical_ns: int) -> int:
+    """What a job takes in a drive, from its least duration on an idle machine."""
+    return round(typical_ns * 1.3) + 3_000_000
 
 
 def interval_ns(config: Config, vehicle: Vehicle) -> int:

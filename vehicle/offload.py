@@ -19,6 +19,7 @@ from scheduler import messages, processes, transport, wire
 from scheduler.config import Config
 from scheduler.effects import Send, UnitReport
 from scheduler.errors import WireError
+from scheduler.offload_messages import Bye, Hello, Ping, Pong, Request, Result, Welcome
 from scheduler.security import Keys, client_keys
 from vehicle.perception.detections import Detections
 
@@ -160,14 +161,14 @@ class OffloadLink:
 
     def ping(self, number: int) -> bool:
         """Send a ping; False when the socket is not connected."""
-        message = messages.Ping(messages.VERSION, self.vehicle_id, self.session, number)
+        message = Ping(messages.VERSION, self.vehicle_id, self.session, number)
         return transport.send(self.control, wire.pack(message))
 
     def send(self, effect: Send, payload: bytes, now_ns: int) -> bool:
         """Send a request; False when the socket is full or away."""
         assert self._sockets is not None
         task = effect.task
-        request = messages.Request(
+        request = Request(
             version=messages.VERSION,
             vehicle_id=self.vehicle_id,
             session=self.session,
@@ -218,7 +219,7 @@ class OffloadLink:
     def leave(self) -> None:
         """Tell the unit and close."""
         if self._sockets is not None:
-            bye = messages.Bye(messages.VERSION, self.vehicle_id, self.session)
+            bye = Bye(messages.VERSION, self.vehicle_id, self.session)
             transport.send(self.control, wire.pack(bye))
         self.close()
 
@@ -234,7 +235,7 @@ class OffloadLink:
 
     def _hello(self, socket: zmq.Socket[bytes], channel: str) -> bool:
         checked = "control" if channel == "control" else "frames"
-        hello = messages.Hello(
+        hello = Hello(
             messages.VERSION,
             self.vehicle_id,
             self.session,
@@ -243,27 +244,32 @@ class OffloadLink:
         return transport.send(socket, wire.pack(hello))
 
     def _read(self, parts: list[bytes]) -> Heard | None:
-        kinds = (messages.Welcome, messages.Result, messages.Pong, messages.Bye)
+        kinds = (
+            Welcome,
+            Result,
+            Pong,
+            Bye,
+        )
         message, payload = wire.unpack(parts, *kinds)
         assert isinstance(message, kinds) and self._sockets is not None
-        name = message.name if isinstance(message, messages.Bye) else message.unit_id
+        name = message.name if isinstance(message, Bye) else message.unit_id
         if message.session != self._sockets.session or name != self.unit_id:
             self.faults.aliens += 1
             return None
-        if isinstance(message, messages.Welcome):
+        if isinstance(message, Welcome):
             if len(message.infer_us) != len(message.models):
                 raise WireError("expected one inference time for each model of the welcome")
             self._sockets.is_welcome = True
             models = zip(message.models, (us * US for us in message.infer_us), strict=True)
             splits = [(name, us * US) for name, us in message.splits.items()]
             return Welcomed(message.credits, list(models), splits, message.heads)
-        if isinstance(message, messages.Pong):
+        if isinstance(message, Pong):
             return Ponged(message.number)
-        if isinstance(message, messages.Result):
+        if isinstance(message, Result):
             return self._answered(message, payload)
         return None  # it leaves: what is in flight runs into its leases
 
-    def _answered(self, message: messages.Result, payload: list[bytes]) -> Answered:
+    def _answered(self, message: Result, payload: list[bytes]) -> Answered:
         status, reason, found = message.status, message.reason, None
         heads: dict[str, bytes] = {}
         if status == "ok":
@@ -285,7 +291,7 @@ class OffloadLink:
         return Answered(message.seq, report, found, heads if found is not None else {})
 
 
-def _heads(message: messages.Result, payload: list[bytes]) -> dict[str, bytes]:
+def _heads(message: Result, payload: list[bytes]) -> dict[str, bytes]:
     """The parts after the detections, each as long as the header says."""
     if len(payload) != 1 + len(message.heads):
         expected = f"detections and {len(message.heads)} head(s)"

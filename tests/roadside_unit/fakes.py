@@ -5,8 +5,9 @@ import socket
 import cv2
 import numpy as np
 
-from scheduler import config_file, messages, wire
-from scheduler.messages import VERSION, Request
+from scheduler import config_file, wire
+from scheduler.messages import VERSION
+from scheduler.offload_messages import Hello, Request
 from vehicle.perception.detections import Detections
 from vehicle.perception.worker import Answer
 from vehicle.perception.worker_process import Loaded
@@ -81,7 +82,7 @@ def request(seq=1, vehicle="ego", session=7, jpeg=JPEG, **changes):
 
 
 def hello(channel, vehicle="ego", session=7):
-    return wire.pack(messages.Hello(VERSION, vehicle, session, channel))
+    return wire.pack(Hello(VERSION, vehicle, session, channel))
 
 
 def config_of(tmp_path, port, **security):

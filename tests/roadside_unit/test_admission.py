@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadside_unit.admission import SLOTS_PER_VEHICLE, Admission, Offer
-from scheduler.messages import VERSION, Request
+from scheduler.messages import VERSION
+from scheduler.offload_messages import Request
 
 MS = 1_000_000
 

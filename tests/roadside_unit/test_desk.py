@@ -1,8 +1,9 @@
 import pytest
 
 from roadside_unit.desk import Desk
-from scheduler import messages, wire
+from scheduler import wire
 from scheduler.messages import VERSION
+from scheduler.offload_messages import Bye, Ping, Pong, Result, Welcome
 from scheduler.security import Site, write_site
 from vehicle.perception.detections import Detections
 
@@ -43,9 +44,13 @@ class Bench:
         found = []
         for _, parts in self.sent:
             message, payload = wire.unpack(
-                parts, messages.Result, messages.Welcome, messages.Pong, messages.Bye
+                parts,
+                Result,
+                Welcome,
+                Pong,
+                Bye,
             )
-            if isinstance(message, messages.Result):
+            if isinstance(message, Result):
                 found.append((message, payload))
         return found
 
@@ -67,9 +72,9 @@ def test_welcome_comes_when_both_sockets_are_bound(bench):
     assert bench.sent == []
     bench.hear(hello("frames"), connection=b"f")
     ((connection, parts),) = bench.sent
-    welcome, _ = wire.unpack(parts, messages.Welcome)
+    welcome, _ = wire.unpack(parts, Welcome)
     assert connection == b"c"
-    assert welcome == messages.Welcome(VERSION, "rsu", 7, 2, ["large"], [20_000])
+    assert welcome == Welcome(VERSION, "rsu", 7, 2, ["large"], [20_000])
 
 
 def test_result_carries_detections_durations_and_the_budget(bench):
@@ -180,14 +185,14 @@ def test_ping_is_answered_with_the_queue(bench):
     bench.hear(request(1))
     bench.hear(request(2))
     bench.sent.clear()
-    bench.hear(wire.pack(messages.Ping(VERSION, "ego", 7, 42)))
-    pong, _ = wire.unpack(bench.sent[0][1], messages.Pong)
-    assert pong == messages.Pong(VERSION, "rsu", 7, 42, 2)
+    bench.hear(wire.pack(Ping(VERSION, "ego", 7, 42)))
+    pong, _ = wire.unpack(bench.sent[0][1], Pong)
+    assert pong == Pong(VERSION, "rsu", 7, 42, 2)
 
 
 def test_bye_ends_the_session(bench):
     bench.open()
-    bench.hear(wire.pack(messages.Bye(VERSION, "ego", 7)))
+    bench.hear(wire.pack(Bye(VERSION, "ego", 7)))
     bench.hear(request(1))
     assert bench.desk.counters.unbound == 1
     assert bench.desk.status(MS, 0).vehicles == []
@@ -268,7 +273,7 @@ def test_welcome_tells_which_models_take_features_and_which_heads_they_have(benc
     bench.desk.admission.learn("large+split", 12 * MS)
     bench.open()
     ((_, parts),) = bench.sent
-    welcome, _ = wire.unpack(parts, messages.Welcome)
+    welcome, _ = wire.unpack(parts, Welcome)
     assert welcome.splits == {"large": 12_000} and welcome.heads == {"large": ["light_state"]}
 
 

@@ -15,7 +15,8 @@ from roadside_unit.guard import (
 )
 from scheduler import wire
 from scheduler.errors import WireError
-from scheduler.messages import VERSION, Request
+from scheduler.messages import VERSION
+from scheduler.offload_messages import Request
 
 cv2.setNumThreads(1)
 S = 1_000_000_000

@@ -13,10 +13,11 @@ import pytest
 import zmq
 
 from roadside_unit.server import Server
-from scheduler import config_file, messages, processes, telemetry, transport, wire
+from scheduler import config_file, processes, telemetry, transport, wire
 from scheduler.clock import MonotonicClock
 from scheduler.errors import CertificateError, PortInUseError
 from scheduler.messages import VERSION
+from scheduler.offload_messages import Ping, Pong, Result, Welcome
 from scheduler.security import Keys, Site, write_site
 
 from .fakes import FakeWorker, config_of, free_port, hello, request
@@ -56,7 +57,7 @@ class Running:
         control, frames = self.dealer("control", keys), self.dealer("frames", keys)
         for name, socket in (("control", control), ("frames", frames)):
             assert sent(socket, hello(name, vehicle, session))
-        assert isinstance(received(control, messages.Welcome)[0], messages.Welcome)
+        assert isinstance(received(control, Welcome)[0], Welcome)
         return control, frames
 
     def __enter__(self):
@@ -110,11 +111,11 @@ def test_request_is_answered_over_curve(tmp_path):
     with Running(tmp_path) as unit:
         control, frames = unit.open()
         assert sent(frames, request(5))
-        result, payload = received(control, messages.Result)
+        result, payload = received(control, Result)
         assert (result.status, result.seq, result.unit_id) == ("ok", 5, "rsu")
         assert len(payload[0]) == 21  # one detection
-        assert sent(control, wire.pack(messages.Ping(VERSION, "ego", 7, 3)))
-        assert received(control, messages.Pong)[0].number == 3
+        assert sent(control, wire.pack(Ping(VERSION, "ego", 7, 3)))
+        assert received(control, Pong)[0].number == 3
     assert json.loads((tmp_path / "rsu-rsu.json").read_text())["ok"] == 1
 
 
@@ -167,7 +168,7 @@ def test_reconnected_vehicle_replaces_its_session(tmp_path):
         control, frames = unit.open(session=8)
         assert sent(old_frames, request(1, session=7))
         assert sent(frames, request(2, session=8))
-        assert received(control, messages.Result)[0].seq == 2
+        assert received(control, Result)[0].seq == 2
         assert not old_control.poll(200)
 
 
@@ -208,7 +209,7 @@ def test_insecure_loopback_needs_no_keys(tmp_path):
     with Running(tmp_path, insecure_loopback=True) as unit:
         control, frames = unit.dealer("control", None), unit.dealer("frames", None)
         assert sent(control, hello("control")) and sent(frames, hello("frames"))
-        received(control, messages.Welcome)
+        received(control, Welcome)
 
 
 def test_missing_key_and_taken_port_are_one_clear_line(tmp_path):
@@ -277,7 +278,7 @@ def test_process_serves_survives_its_worker_and_ends(tmp_path):
                 assert sent(dealer, hello(name))
                 sockets.append(dealer)
             control, frames = sockets
-            assert received(control, messages.Welcome)[0].models == ["large"]
+            assert received(control, Welcome)[0].models == ["large"]
             assert answer_to(control, frames, 1) == "ok"
             crash.touch()
             assert answer_to(control, frames, 2) == "bad"
@@ -298,6 +299,6 @@ def test_process_serves_survives_its_worker_and_ends(tmp_path):
 
 def answer_to(control, frames, seq):
     assert sent(frames, request(seq, budget_us=2_000_000))
-    result, _ = received(control, messages.Result)
+    result, _ = received(control, Result)
     assert result.seq == seq
     return result.status

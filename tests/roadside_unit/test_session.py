@@ -1,5 +1,6 @@
 from roadside_unit.session import IDLE_NS, Sessions, is_authorised
-from scheduler.messages import VERSION, Hello
+from scheduler.messages import VERSION
+from scheduler.offload_messages import Hello
 from scheduler.security import Site, write_site
 
 

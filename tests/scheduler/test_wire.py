@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler import messages, wire
+from scheduler import messages, offload_messages, wire
 from scheduler.errors import WireError
-from scheduler.messages import VERSION, Hello, LinkRow, Ping, Request
+from scheduler.messages import VERSION, LinkRow
+from scheduler.offload_messages import Hello, Ping, Request, Result
 
 REQUEST = Request(
     VERSION, "veh-007", 12345, 99, "front", 1234, 123_400_000_000, "object_detection", "large",
@@ -122,7 +123,7 @@ def test_no_mutated_header_raises_anything_else():
 @settings(deadline=None)  # examples are small, but the machine may be busy
 @given(st.binary(max_size=80))
 def test_random_bytes_are_never_more_than_a_wire_error(header):
-    for kind in (Request, Hello, messages.Result, messages.Frame, messages.Verdict):
+    for kind in (Request, Hello, Result, messages.Frame, messages.Verdict):
         try:
             wire.decode(kind, header)
         except WireError:
@@ -132,7 +133,7 @@ def test_random_bytes_are_never_more_than_a_wire_error(header):
 def test_every_kind_is_known_by_its_own_name():
     kinds = [
         kind
-        for kind in vars(messages).values()
+        for kind in {**vars(messages), **vars(offload_messages)}.values()
         if isinstance(kind, type)
         and issubclass(kind, (messages.Message, messages.Record))
         and kind not in (messages.Message, messages.Record)

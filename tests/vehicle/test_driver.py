@@ -38,8 +38,21 @@ class FakeWorker:
     def __init__(self) -> None:
         self.is_ready = True
         self.jobs: list[tuple[int, str]] = []
+        self.heads: list[tuple[str, ...]] = []
+        self.requests: list[bytes] = []
 
-    def detect(self, job_id: int, model: str, frame: np.ndarray) -> bool:
+    def detect(self, job_id: int, model: str, frame: np.ndarray, heads: Sequence[str] = ()) -> bool:
+        self.heads.append(tuple(heads))
+        return self._take(job_id, model)
+
+    def encode(self, job_id: int, model: str, frame: np.ndarray) -> bool:
+        return self._take(job_id, f"{model}+split")
+
+    def flow(self, job_id: int, frame: np.ndarray, request: bytes) -> bool:
+        self.requests.append(request)
+        return self._take(job_id, "flow")
+
+    def _take(self, job_id: int, model: str) -> bool:
         if self.is_ready:
             self.jobs.append((job_id, model))
         return self.is_ready

@@ -12,6 +12,7 @@ import zmq
 
 from scheduler import messages, security, transport, wire
 from scheduler.effects import Send
+from scheduler.offload_messages import Bye, Hello, Ping, Pong, Request, Result, Welcome
 from scheduler.tasks import Task
 from vehicle.offload import Addresses, Answered, Heard, OffloadLink, Ponged, Welcomed
 from vehicle.perception.detections import Detections
@@ -29,18 +30,22 @@ class Unit:
         assert socket.poll(3000), "nothing came"
         self.peer, *parts = socket.recv_multipart()
         message, self.payload = wire.unpack(
-            parts, messages.Hello, messages.Request, messages.Ping, messages.Bye
+            parts,
+            Hello,
+            Request,
+            Ping,
+            Bye,
         )
         return message  # type: ignore[return-value]
 
     def say(self, message: messages.Message, *payload: bytes) -> None:
         self.control.send_multipart([self.control_peer, *wire.pack(message, *payload)])
 
-    def welcome(self, link: OffloadLink) -> messages.Hello:
+    def welcome(self, link: OffloadLink) -> Hello:
         hello = greeted(link, self, self.control)
         self.control_peer = self.peer
         greeted(link, self, self.frames)
-        self.say(messages.Welcome(1, "rsu1", hello.session, 2, ["large"], [9000]))
+        self.say(Welcome(1, "rsu1", hello.session, 2, ["large"], [9000]))
         assert heard(link) == [Welcomed(2, [("large", 9_000_000)])]
         return hello
 
@@ -49,14 +54,14 @@ class Unit:
         self.frames.close()
 
 
-def greeted(link: OffloadLink, unit: Unit, socket: zmq.Socket) -> messages.Hello:
+def greeted(link: OffloadLink, unit: Unit, socket: zmq.Socket) -> Hello:
     """The hello of the link's present session on this socket; older ones may be queued."""
     end = time.monotonic() + 5
     while time.monotonic() < end:
         link.greet(time.monotonic_ns())
         if socket.poll(10):
             hello = unit.hear(socket)
-            if isinstance(hello, messages.Hello) and hello.session == link.session:
+            if isinstance(hello, Hello) and hello.session == link.session:
                 return hello
     raise AssertionError("no hello came")
 
@@ -104,14 +109,14 @@ def found() -> Detections:
     )
 
 
-def result(link: OffloadLink, **changes: object) -> messages.Result:
+def result(link: OffloadLink, **changes: object) -> Result:
     fields = {
         "version": 1, "unit_id": "rsu1", "session": link.session, "seq": 3, "status": "ok",
         "reason": "", "model": "large", "budget_us": 40_000, "queue_us": 1_000,
         "decode_us": 2_000, "infer_us": 9_000, "queue_length": 0, "credits": 2,
         "retry_after_us": 0,
     }  # fmt: skip
-    return messages.Result(**{**fields, **changes})  # type: ignore[arg-type]
+    return Result(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def test_hello_on_both_sockets_binds_one_session(link: OffloadLink, unit: Unit) -> None:
@@ -124,7 +129,7 @@ def test_request_carries_ages_and_its_checksum(link: OffloadLink, unit: Unit) ->
     unit.welcome(link)
     assert link.send(request(), b"jpeg bytes", now_ns=25_000_000)
     sent = unit.hear(unit.frames)
-    assert isinstance(sent, messages.Request)
+    assert isinstance(sent, Request)
     assert (sent.seq, sent.tick, sent.model, sent.width) == (3, 7, "large", 640)
     assert (sent.age_us, sent.budget_us, sent.size) == (20_000, 40_000, 10)
     assert sent.crc32 == wire.crc32(unit.payload[0])
@@ -133,7 +138,7 @@ def test_request_carries_ages_and_its_checksum(link: OffloadLink, unit: Unit) ->
 def test_result_comes_back_with_durations(link: OffloadLink, unit: Unit) -> None:
     unit.welcome(link)
     unit.say(result(link), found().to_bytes())
-    unit.say(messages.Pong(1, "rsu1", link.session, 12, 0))
+    unit.say(Pong(1, "rsu1", link.session, 12, 0))
     got: list[Heard] = []
     while len(got) < 2:
         got += heard(link)
@@ -148,7 +153,7 @@ def test_another_session_or_unit_is_alien(link: OffloadLink, unit: Unit) -> None
     unit.welcome(link)
     unit.say(result(link, session=link.session ^ 1), found().to_bytes())
     unit.say(result(link, unit_id="rsu2"), found().to_bytes())
-    unit.say(messages.Pong(1, "rsu1", link.session, 1, 0))
+    unit.say(Pong(1, "rsu1", link.session, 1, 0))
     got: list[Heard] = []
     while not got:
         got += heard(link)
@@ -241,7 +246,7 @@ def test_request_says_what_its_payload_is(link: OffloadLink, unit: Unit) -> None
     effect = replace(request(), payload_kind="features", heads=("plates",))
     assert link.send(effect, b"features", now_ns=25_000_000)
     sent = unit.hear(unit.frames)
-    assert isinstance(sent, messages.Request)
+    assert isinstance(sent, Request)
     assert (sent.payload_kind, sent.heads) == ("features", ["plates"])
 
 
@@ -249,6 +254,6 @@ def test_welcome_of_a_unit_that_knows_no_splits_lists_none(link: OffloadLink, un
     """An older unit's header ends before these fields."""
     hello = unit.welcome(link)
     old = [1, "rsu1", hello.session, 2, ["large"], [9000]]
-    parts = [messages.Welcome.kind, msgspec.msgpack.encode(old)]
+    parts = [Welcome.kind, msgspec.msgpack.encode(old)]
     unit.control.send_multipart([unit.control_peer, *parts])
     assert heard(link) == [Welcomed(2, [("large", 9_000_000)], [], {})]

@@ -69,6 +69,15 @@ class Advisory:
 class EveryFrame(Protocol):
     """Owes one verdict a frame; `trigger` is "every_frame".
 
+    A service of either kind may ask for more by attributes that it need not have:
+
+    - `heads`: names of further results that the model shall bring (`light_state`, `drivable`,
+      `plates`), and `on_heads(results: Mapping[str, bytes], stamp_ns: int)`, which is called with
+      those that came for the frame of `stamp_ns`, laid out as `vehicle.perception.heads.results`
+      says. The detections of that frame come before them.
+    - `wants_motion`, of every-frame services: True when `on_motion(motion: Motion)` shall be called
+      with how its boxes moved between two frames, where the inference worker had time for it.
+
     Attributes:
         name: In topics and reports: letters, digits, `_`, `-`.
     """
