@@ -84,7 +84,7 @@ def main() -> int:
                 spec.name,
                 *(f"{row[key]:.2f}" for key in ("pre", "infer", "post", "cpu", "least")),
                 f"{row['cpu'] / first:.2f}",
-                f"{rung.ap50:.3f}" if rung else "",
+                f"{rung.cell().ap50:.3f}" if rung else "",
             )
     except VdapError as error:
         sys.stderr.write(f"detectors: {error}\n")

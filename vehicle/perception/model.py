@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -37,15 +38,8 @@ class Size:
     neck: int  # channels of neck and head
     tower: int  # blocks of the head at each stride
     blocks: tuple[int, int, int, int] = STAGE_BLOCKS  # of the stages, after the one that halves
-    input_width: int = 640  # both sides multiples of 64, because training halves them
-    input_height: int = 384
-    shipped_width: int | None = None  # what it runs at, where that is not what it was trained at
-    shipped_height: int | None = None
-
-    @property
-    def shipped(self) -> tuple[int, int]:
-        """Width and height at which the rung is scored and shipped, pixels."""
-        return (self.shipped_width or self.input_width, self.shipped_height or self.input_height)
+    input_width: int = 640  # of a training picture; both sides multiples of 64, because it is
+    input_height: int = 384  # halved too. A trained network takes any multiples of 32.
 
 
 SIZES = {
@@ -56,16 +50,25 @@ SIZES = {
 }
 
 
+RIVAL = "yolox-nano"  # the architecture that the family is compared with
+
+
 class ConvBlock(nn.Sequential):
-    """Convolution, batch norm, ReLU."""
+    """Convolution, batch norm, activation."""
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 3,
+        stride: int = 1,
+        groups: int = 1,
+        activation: type[nn.ReLU | nn.SiLU] = nn.ReLU,
     ) -> None:
         super().__init__(
             nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
             nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03),
-            nn.ReLU(inplace=True),
+            activation(inplace=True),
         )
 
 
@@ -139,8 +142,23 @@ def _doubled(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-class Network(nn.Module):
-    """A picture to one row of numbers for each cell of each stride."""
+class RowNetwork(nn.Module):
+    """A picture to one row of numbers for each cell of each stride: what can be trained here.
+
+    Attributes:
+        size: Its place in the family, and the size of its training pictures.
+    """
+
+    size: Size
+
+    @property
+    def first(self) -> nn.Conv2d:
+        """The convolution that sees the picture, into which its scaling is folded."""
+        raise NotImplementedError
+
+
+class Network(RowNetwork):
+    """A rung of the family."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -152,18 +170,19 @@ class Network(nn.Module):
             for _ in STRIDES
         )
         self.heads = nn.ModuleList(nn.Conv2d(size.neck, len(CLASSES) + 4, 1) for _ in STRIDES)
-        self._initialise()
-
-    def _initialise(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         for head in self.heads:
             assert isinstance(head, nn.Conv2d)
-            assert head.bias is not None
-            nn.init.normal_(head.weight, std=0.01)
-            nn.init.zeros_(head.bias)
-            nn.init.constant_(head.bias[: len(CLASSES)], -math.log((1 - PRIOR) / PRIOR))
+            start_low(head, len(CLASSES))
+
+    @property
+    def first(self) -> nn.Conv2d:
+        """The convolution that sees the picture."""
+        convolution = self.backbone.stem[0]
+        assert isinstance(convolution, nn.Conv2d)
+        return convolution
 
     def forward(self, x: Tensor) -> Tensor:
         """Raw rows (B, N, classes + 4): logits, then distances before their softplus.
@@ -171,7 +190,10 @@ class Network(nn.Module):
         Args:
             x: (B, 3, H, W) in 0..1, BGR, sides multiples of 32.
         """
-        features = self.neck(self.backbone(x))
+        return self.rows(self.neck(self.backbone(x)))
+
+    def rows(self, features: list[Tensor]) -> Tensor:
+        """The same from features of the neck, fine to coarse."""
         rows = [
             head(tower(feature)).flatten(2)
             for head, tower, feature in zip(self.heads, self.towers, features, strict=True)
@@ -179,16 +201,24 @@ class Network(nn.Module):
         return torch.cat(rows, 2).transpose(1, 2)
 
 
-def cells(width: int, height: int) -> tuple[Tensor, Tensor]:
+def start_low(head: nn.Conv2d, scores: int) -> None:
+    """Draws a last convolution so that its first `scores` outputs answer `PRIOR` everywhere."""
+    assert head.bias is not None
+    nn.init.normal_(head.weight, std=0.01)
+    nn.init.zeros_(head.bias)
+    nn.init.constant_(head.bias[:scores], -math.log((1 - PRIOR) / PRIOR))
+
+
+def cells(width: int, height: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """Centre (N, 2) and stride (N,) of each row, pixels of the input."""
     centres, strides = [], []
     for stride in STRIDES:
-        rows, columns = torch.meshgrid(
-            torch.arange(height // stride), torch.arange(width // stride), indexing="ij"
-        )
-        centre = torch.stack([columns, rows], -1).reshape(-1, 2) + 0.5
-        centres.append(centre * stride)
-        strides.append(torch.full((len(centre),), float(stride)))
+        x = (torch.arange(width // stride, device=device) + 0.5) * stride
+        y = (torch.arange(height // stride, device=device) + 0.5) * stride
+        rows, columns = torch.meshgrid(y, x, indexing="ij")
+        centre = torch.stack([columns, rows], -1).reshape(-1, 2)
+        centres.append(centre)
+        strides.append(torch.full_like(centre[:, 0], float(stride)))
     return torch.cat(centres), torch.cat(strides)
 
 
@@ -199,32 +229,30 @@ def decode(distances: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
 
 
 class Deployed(nn.Module):
-    """A network with its input conversion and decoding, batch norm folded in: what is shipped."""
+    """A network with its input conversion and decoding, batch norm folded in: what is shipped.
 
-    centres: Tensor
-    strides: Tensor
+    One for all input sizes: where the cells lie is computed from the picture's shape, and folds
+    into constants where a runtime knows that shape.
+    """
 
-    def __init__(self, network: Network, width: int, height: int) -> None:
+    def __init__(self, network: RowNetwork) -> None:
         super().__init__()
         self.network = folded(network)
         with torch.no_grad():  # the conversion to 0..1 costs nothing inside the first weights
-            first = self.network.backbone.stem[0]
-            assert isinstance(first, nn.Conv2d)
-            first.weight.mul_(1.0 / 255.0)
-        centres, strides = cells(width, height)
-        self.register_buffer("centres", centres)
-        self.register_buffer("strides", strides)
+            self.network.first.weight.mul_(1.0 / 255.0)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """One picture (1, H, W, 3) uint8 BGR to scores (N, classes) and boxes (N, 4)."""
-        x = picture.permute(0, 3, 1, 2).float()
-        rows = self.network(x)[0]
+        centres, strides = cells(picture.shape[2], picture.shape[1], picture.device)
+        rows = self.network(picture.permute(0, 3, 1, 2).float())[0]
         count = len(CLASSES)
-        boxes = decode(rows[:, count:], self.centres, self.strides)
-        return rows[:, :count].sigmoid(), boxes
+        return rows[:, :count].sigmoid(), decode(rows[:, count:], centres, strides)
 
 
-def folded(network: Network) -> Network:
+AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
+
+
+def folded(network: AnyNetwork) -> AnyNetwork:
     """A copy in evaluation mode whose batch norms are part of the convolutions."""
     network = copy.deepcopy(network).eval()
     for module in network.modules():
@@ -237,11 +265,30 @@ def folded(network: Network) -> Network:
     return network
 
 
-def load_weights(path: Path) -> Network:
-    """The network of a .safetensors file of the family; its `size` holds the input's.
+def network_of(rung: str, size: Size | None = None) -> RowNetwork:
+    """An untrained network, drawn from torch's seed.
+
+    Args:
+        rung: One of `SIZES`, or `RIVAL`.
+        size: Another than the rung's.
 
     Raises:
-        ConfigError: No such file, or not one of the family.
+        ConfigError: No such rung.
+    """
+    if rung == RIVAL:
+        from vehicle.perception.yolox_nano import YoloxNano
+
+        return YoloxNano(size or Size(width=0.25, neck=64, tower=2))
+    if rung not in SIZES:
+        raise ConfigError(f"rung {rung!r}: expected one of {', '.join([*SIZES, RIVAL])}")
+    return Network(size or SIZES[rung])
+
+
+def load_network(path: Path) -> RowNetwork:
+    """The network of a .safetensors file that `save_weights` wrote.
+
+    Raises:
+        ConfigError: No such file, or not one of ours.
     """
     if not path.is_file():
         raise ConfigError(f"detector weights: no file {path}")
@@ -252,13 +299,11 @@ def load_weights(path: Path) -> Network:
     except SafetensorError as error:
         raise ConfigError(f"detector weights: {path} is not a safetensors file: {error}") from error
     rung = said.get("rung", "")
-    if rung not in SIZES:
+    if rung not in (*SIZES, RIVAL):
         raise ConfigError(
             f"detector weights: {path} names rung {rung!r}, expected {', '.join(SIZES)}"
         )
-    width, height = int(said["width"]), int(said["height"])
-    size = replace(SIZES[rung], input_width=width, input_height=height)
-    network = Network(replace(size, shipped_width=None, shipped_height=None))
+    network = network_of(rung)
     # Batch norm's count of batches is of no use after training and is not shipped.
     counts = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
     try:
@@ -268,13 +313,23 @@ def load_weights(path: Path) -> Network:
     return network
 
 
-def save_weights(network: Network, rung: str, path: Path) -> None:
-    """Writes what `load_weights` reads, in half precision."""
+def load_weights(path: Path) -> Network:
+    """The same of a rung of the family.
+
+    Raises:
+        ConfigError: No such file, or not one of the family.
+    """
+    network = load_network(path)
+    if not isinstance(network, Network):
+        raise ConfigError(f"detector weights: {path} is not of the family")
+    return network
+
+
+def save_weights(network: RowNetwork, rung: str, path: Path) -> None:
+    """Writes what `load_network` reads, in half precision."""
     state = {
         name: tensor.half().contiguous()
         for name, tensor in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    width, height = network.size.shipped
-    said = {"rung": rung, "width": str(width), "height": str(height)}
-    save_file(state, str(path), metadata=said)
+    save_file(state, str(path), metadata={"rung": rung})

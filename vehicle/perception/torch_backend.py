@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from scheduler.errors import ConfigError
 from vehicle.perception.backends import DEFAULT_SIZE, threads_in_words
-from vehicle.perception.model import Deployed, load_weights
+from vehicle.perception.model import Deployed, load_network
 
 NOTES_FILE = "config.txt"  # inside a TorchScript file of a YOLOv8 export: JSON
 
@@ -63,7 +63,7 @@ def open_weights(
         ConfigError: The file is missing or holds something else.
     """
     width, height = input_size or DEFAULT_SIZE
-    deployed = Deployed(load_weights(path).eval())
+    deployed = Deployed(load_network(path).eval())
     deployed.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     module = TorchModule(deployed, threads, (1, height, width, 3), "uint8", {})
     module.outputs = ("scores", "boxes")

@@ -11,8 +11,9 @@ import torch
 from vehicle.perception.boxes import letterbox
 from vehicle.perception.classes import CLASSES
 from vehicle.perception.detections import Detections
+from vehicle.perception.detector import Detector
 from vehicle.perception.family import select_boxes
-from vehicle.perception.model import Deployed, Network
+from vehicle.perception.model import Deployed, RowNetwork
 from vehicle.perception.scores.average_precision import AveragePrecision, average_precision
 from vehicle.perception.scores.matching import MIN_HEIGHT_PX, Truth
 from vehicle.perception.scores.streaming import Counts, count
@@ -38,13 +39,22 @@ class Scores:
         }
 
 
-def answers(network: Network, pictures: Pictures, limit: int) -> list[tuple[Detections, Truth]]:
-    """What the network finds in the first `limit` pictures at its shipped size, and the truth."""
-    width, height = network.size.shipped
-    deployed = Deployed(network, width, height)
+def answers(
+    network: RowNetwork, pictures: Pictures, limit: int, size: tuple[int, int] | None = None
+) -> list[tuple[Detections, Truth]]:
+    """What the network finds in `limit` pictures spread over the set, and the truth.
+
+    Args:
+        network: Trained or in training.
+        pictures: To look at.
+        limit: Pictures, at most.
+        size: Width and height of the input, pixels; by default those of the pictures.
+    """
+    width, height = size or (pictures.width, pictures.height)
+    deployed = Deployed(network)
     pairs = []
     with torch.inference_mode():
-        for index in range(min(limit, len(pictures))):
+        for index in spread(len(pictures), limit):
             picture, fit = letterbox(np.array(pictures.pixels[index]), width, height)
             scores, boxes = deployed(torch.from_numpy(picture)[None])
             found = select_boxes(scores.numpy(), boxes.numpy(), LEAST_SCORE, 0.6, 100)
@@ -52,6 +62,21 @@ def answers(network: Network, pictures: Pictures, limit: int) -> list[tuple[Dete
             found = Detections(xyxy, found.score, found.class_id)
             pairs.append((found, pictures.labels[index].truth()))
     return pairs
+
+
+def spread(count: int, limit: int) -> list[int]:
+    """At most `limit` of `count` indices, evenly apart: neighbours are of one drive and sky."""
+    return [index * count // limit for index in range(limit)] if limit < count else [*range(count)]
+
+
+def answers_of(
+    detector: Detector, pictures: Pictures, limit: int
+) -> list[tuple[Detections, Truth]]:
+    """The same of a detector as it runs on a vehicle; its score threshold should be low."""
+    return [
+        (detector.detect(np.array(pictures.pixels[index])), pictures.labels[index].truth())
+        for index in spread(len(pictures), limit)
+    ]
 
 
 def evaluate(pairs: Sequence[tuple[Detections, Truth]]) -> Scores:

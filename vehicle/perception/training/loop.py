@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from scheduler.errors import ConfigError
-from vehicle.perception.model import SIZES, Network, Size, cells, load_weights
+from vehicle.perception.model import RowNetwork, Size, cells, load_network, network_of
 from vehicle.perception.training.augment import Cut, Sample, augmented, mosaic
 from vehicle.perception.training.evaluate import Scores, answers, evaluate
 from vehicle.perception.training.export import export
+from vehicle.perception.training.history import History
 from vehicle.perception.training.loss import Target, detection_loss
 from vehicle.perception.training.pictures import Pictures
 
@@ -62,28 +63,41 @@ class TrainingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One line of the log."""
+    """One line of the log; `halved` are the scores at half the width and height."""
 
     images: int
     rate: float
     score_loss: float
     box_loss: float
     scores: Scores
+    halved: Scores
 
 
 Report = Callable[[Progress], None]
+# Of a batch (B, 3, H, W) in 0..1 and the network's raw rows (B, N, classes + 4): a scalar.
+FurtherLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Trainer:
     """Network, averaged network and optimiser, at a count of pictures shown."""
 
-    def __init__(self, options: TrainingOptions, size: Size | None = None) -> None:
-        if options.rung not in SIZES:
-            raise ConfigError(f"--rung {options.rung!r}: expected one of {', '.join(SIZES)}")
+    def __init__(
+        self,
+        options: TrainingOptions,
+        size: Size | None = None,
+        network: RowNetwork | None = None,
+    ) -> None:
+        """Starts at no pictures.
+
+        Args:
+            options: Length and seed.
+            size: Another than the rung's, for tests.
+            network: To go on with, in place of a random one.
+        """
         torch.manual_seed(options.seed)
         self.options = options
-        self.size = size or SIZES[options.rung]
-        self.network = Network(self.size)
+        self.network = network or network_of(options.rung, size)
+        self.size = self.network.size
         for weight in self.network.parameters():
             if weight.ndim == 4:
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
@@ -98,6 +112,7 @@ class Trainer:
         )
         self.images = 0
         self.steps = 0
+        self.history = History()
 
     @property
     def is_whole(self) -> bool:
@@ -132,8 +147,15 @@ class Trainer:
         scales = (0.48, 0.55) if chance < MOSAIC_SHARE + VIEW_SHARE else (0.5, 1.3)
         return shown(index, Cut(width // 2, height // 2, scales))
 
-    def step(self, samples: list[Sample]) -> tuple[float, float]:
-        """Learns from one batch; returns score loss and box loss."""
+    def step(
+        self, samples: list[Sample], further: FurtherLoss | None = None
+    ) -> tuple[float, float]:
+        """Learns from one batch; returns score loss and box loss.
+
+        Args:
+            samples: All of one size.
+            further: A term to add to the loss, such as the distance to a teacher's answers.
+        """
         height, width = samples[0].pixels.shape[:2]
         centres, strides = cells(width, height)
         pixels = torch.from_numpy(np.stack([sample.pixels for sample in samples]))
@@ -146,12 +168,14 @@ class Trainer:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.is_whole):
             rows = self.network(batch)
         loss = detection_loss(rows, [_target(sample) for sample in samples], centres, strides)
+        total = loss.total if further is None else loss.total + further(batch, rows)
         self.optimiser.zero_grad()
-        loss.total.backward()  # type: ignore[no-untyped-call]
+        total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
         self.optimiser.step()
         self.images += len(samples)
         self.steps += 1
+        self.history.learnt(loss.score, loss.box)
         self._follow()
         return loss.score, loss.box
 
@@ -177,6 +201,7 @@ class Trainer:
                 "optimiser": self.optimiser.state_dict(),
                 "images": self.images,
                 "steps": self.steps,
+                "history": asdict(self.history),
             },
             part,
         )
@@ -188,7 +213,7 @@ class Trainer:
         Raises:
             ConfigError: No such file, or one of another rung.
         """
-        state = load_weights(path).state_dict()
+        state = load_network(path).state_dict()
         try:
             self.network.load_state_dict(state)
             self.average.load_state_dict(state)
@@ -211,6 +236,7 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.images, self.steps = state["images"], state["steps"]
+        self.history = History(**state["history"])
 
 
 def _target(sample: Sample) -> Target:
@@ -240,6 +266,8 @@ def train(
     report: Report,
     size: Size | None = None,
     start: Path | None = None,
+    network: RowNetwork | None = None,
+    further: FurtherLoss | None = None,
 ) -> Scores:
     """Trains one rung and writes it into `out`; goes on where an earlier run stopped.
 
@@ -249,11 +277,16 @@ def train(
         validate: Validation pictures, of places and assets that `learn` does not hold.
         out: Receives the checkpoint, and `rung`.safetensors, .onnx and .json at every evaluation.
         report: Called with each evaluation.
-        size: Another network than the rung's, for tests.
+        size: Another than the rung's, for tests.
         start: Weights of the same rung to begin with, unless `out` holds a checkpoint.
+        network: To go on with in place of a random one, such as a pruned one.
+        further: A term to add to the loss of each batch.
+
+    Raises:
+        ConfigError: No such rung, or `out` holds a checkpoint of other options.
     """
     out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(options, size)
+    trainer = Trainer(options, size, network)
     if (out / CHECKPOINT).exists():
         trainer.resume(out / CHECKPOINT)
     elif start is not None:
@@ -262,40 +295,30 @@ def train(
         options.max_images * (index + 1) // options.evaluations
         for index in range(options.evaluations)
     ]
-    losses: list[tuple[float, float]] = []
     while trainer.images < options.max_images:
         before = trainer.images
-        losses.append(trainer.step(batch_of(trainer, learn)))
+        trainer.step(batch_of(trainer, learn), further)
         if any(before < mark <= trainer.images for mark in marks[:-1]):
-            scores = _evaluated(trainer, validate, options.evaluation_images, out)
-            _log(trainer, losses, scores, report)
-            losses = []
-    scores = _evaluated(trainer, validate, len(validate), out)
-    _log(trainer, losses, scores, report)
-    return scores
+            _evaluated(trainer, validate, options.evaluation_images, out, report)
+    return _evaluated(trainer, validate, len(validate), out, report)
 
 
-def _evaluated(trainer: Trainer, validate: Pictures, limit: int, out: Path) -> Scores:
-    """Scores the averaged weights, and writes them and a checkpoint."""
+def _evaluated(
+    trainer: Trainer, validate: Pictures, limit: int, out: Path, report: Report
+) -> Scores:
+    """Scores the averaged weights at both sizes; writes them, a checkpoint and what was learnt."""
+    size = trainer.size
+    half = (size.input_width // 2, size.input_height // 2)
     scores = evaluate(answers(trainer.average, validate, limit))
+    halved = evaluate(answers(trainer.average, validate, limit, half))
+    row = trainer.history.evaluated(trainer.images, scores, halved)
     export(trainer.average, trainer.options.rung, out)
     trainer.save(out / CHECKPOINT)
-    row = {
-        "width": trainer.size.shipped[0],
-        "height": trainer.size.shipped[1],
-        "params": sum(weight.numel() for weight in trainer.network.parameters()),
-        "ap50": round(scores.precision.ap50, 4),
-        "ap50_by_class": scores.by_class(),
-        "streaming_f1": round(scores.f1, 4),
-        "score_threshold": scores.threshold,
-    }
+    params = sum(weight.numel() for weight in trainer.network.parameters())
+    said = {"params": params, "ap50_by_class": scores.by_class(), **asdict(trainer.history)}
     path = out / f"{trainer.options.rung}.json"
-    path.write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+    report(
+        Progress(trainer.images, trainer.rate, row["score_loss"], row["box_loss"], scores, halved)
+    )
     return scores
-
-
-def _log(
-    trainer: Trainer, losses: list[tuple[float, float]], scores: Scores, report: Report
-) -> None:
-    score_loss, box_loss = np.mean(losses, axis=0) if losses else (math.nan, math.nan)
-    report(Progress(trainer.images, trainer.rate, float(score_loss), float(box_loss), scores))

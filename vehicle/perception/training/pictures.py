@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -60,12 +61,18 @@ class Pictures:
             raise SourceError(f"data set: expected {path}; record one with vdap dataset {folder}")
         table = json.loads(path.read_text(encoding="utf-8"))
         self.width, self.height = width, height
+        self.info: dict[str, Any] = table.get("info", {})
         self._rows = sorted(table["images"], key=lambda row: int(row["id"]))
         self.pixels = self._decoded(folder)
         self.labels = self._labels(table)
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def weathers(self) -> list[str]:
+        """Of each picture, as recorded; empty where the data set does not say."""
+        return [str(row.get("weather", "")) for row in self._rows]
 
     def _decoded(self, folder: Path) -> NDArray[np.uint8]:
         shape = (len(self._rows), self.height, self.width, 3)
