@@ -62,6 +62,7 @@ COMMANDS = (
     ("run", "sim.launcher", "start a drive from one YAML, watch it, sum it up"),
     *((p.name, p.module, p.help) for p in PROCESSES),
     ("listen", "vehicle.listen", "print verdicts as JSON lines"),
+    ("detect", "sim.evaluation.detect", "store what every detector finds in a recorded drive"),
     ("evaluate", "sim.evaluation.perception", "score detectors, drives and tracks against labels"),
     ("summary", "sim.evaluation", "sum up a run folder again: table, CSV files, picture"),
     ("keygen", "scheduler.security", "write the CURVE keys of a site"),

@@ -1,0 +1,1 @@
+"""`vdap detect`: what every detector finds in a recorded drive, stored for repeatable studies."""

@@ -1,0 +1,123 @@
+"""Makes the file of stored detections of a drive, from where a stopped run left it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scheduler.errors import SourceError
+from sim.evaluation.detect.archive import Parts
+from sim.evaluation.detect.drives import Drive, DriveFrame
+from sim.evaluation.detect.measure import Bench, Wish
+from sim.evaluation.detect.packing import JOINED, blocks
+from sim.evaluation.detect.stored import FORMAT, SPLIT, VERSION, About, Size, StoredDetections
+from vehicle.perception.classes import CLASSES
+from vehicle.perception.scores.matching import Truth
+from vehicle.perception.scores.sweep import sweep
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+BLOCK = 32  # frames; what a stopped run does again at most
+
+
+def store(
+    drive: Drive, wish: Wish, bench: Bench, out: Path, total: int, report: Callable[[int], None]
+) -> StoredDetections:
+    """Looks at what is missing of a drive's frames and writes the file.
+
+    Args:
+        drive: Whose frames.
+        wish: What to store.
+        bench: The detectors of the wish.
+        out: The file.
+        total: Frames wanted.
+        report: Told the number of frames done.
+
+    Raises:
+        ConfigError: The same file was begun with other options or models.
+        SourceError: A frame that cannot be read, or none at all.
+    """
+    about = About(
+        FORMAT, VERSION, _version(), drive.name, drive.kind, drive.vehicles, drive.cameras,
+        list(CLASSES), list(wish.rungs), list(wish.sizes), list(wish.qualities), bench.splits,
+        wish.score_threshold, wish.hashes(), bench.backends,
+    )  # fmt: skip
+    parts = Parts(out, {"frames": total, "block": BLOCK, "about": about})
+    begun = parts.blocks()
+    done = min(total, begun * BLOCK)
+    report(done)
+
+    def tell() -> None:
+        nonlocal done
+        done += 1
+        report(done)
+
+    missing: Iterator[DriveFrame] = itertools.islice(drive.frames(done), total - done)
+    names = (drive.vehicles, drive.cameras)
+    for number, block in enumerate(blocks(bench, missing, names, BLOCK, tell), begun):
+        parts.add(number, block)
+    if not parts.blocks():
+        raise SourceError(f"{drive.name}: none of its frames could be read")
+    return parts.finish(about, JOINED)
+
+
+def _version() -> str:
+    try:
+        return version("vdap")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def table_of(stored: StoredDetections) -> Table:
+    """Best F1 (boxes a frame where nobody knows the truth) and kB a frame, of every cell."""
+    from rich.table import Table
+
+    truths = [_truth(stored, number) for number in range(len(stored))]
+    is_known = any(truth is not None for truth in truths)
+    what = "best F1 at IoU 0.5" if is_known else "boxes a frame"
+    table = Table(title=f"{stored.about.drive}: {what}, and kB a frame")
+    for head in ("rung", "size", *stored.qualities):
+        table.add_column(head, justify="right" if head in stored.qualities else "left")
+    for size in stored.sizes:
+        for rung in stored.rungs:
+            cells = [_cell(stored, truths, rung, size, quality) for quality in stored.qualities]
+            table.add_row(rung, _text(size), *cells)
+        kilobytes = [_kilobytes(stored, size, quality) for quality in stored.qualities]
+        table.add_row("kB", _text(size), *kilobytes, end_section=True)
+    return table
+
+
+def _text(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _truth(stored: StoredDetections, number: int) -> Truth | None:
+    held = stored.truth(number)
+    return None if held is None else Truth.seen(held.xyxy, held.class_id, held.visibility)
+
+
+def _cell(
+    stored: StoredDetections, truths: list[Truth | None], rung: str, size: Size, quality: str
+) -> str:
+    if quality == SPLIT and rung not in stored.about.splits:
+        return "-"
+    found = [stored.detections(number, rung, size, quality) for number in range(len(stored))]
+    pairs = [(one, truth) for one, truth in zip(found, truths, strict=True) if truth is not None]
+    if not pairs:
+        return f"{np.mean([len(one) for one in found]):.1f}"
+    return f"{sweep(pairs).best_f1()[0]:.3f}"
+
+
+def _kilobytes(stored: StoredDetections, size: Size, quality: str) -> str:
+    frames = range(len(stored))
+    if quality == SPLIT:
+        sent = [stored.payload_bytes(n, rung, size) for n in frames for rung in stored.about.splits]
+        return f"{np.mean([count or 0 for count in sent]) / 1e3:.1f}" if sent else "-"
+    mean = np.mean([stored.jpeg_bytes(number, size, quality) for number in frames])
+    return f"{mean / 1e3:.1f}" if mean else "-"
