@@ -1,0 +1,187 @@
+"""The heads as networks in plain torch, on the stem's finest features; only training imports it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from scheduler.errors import ConfigError
+from vehicle.perception.classes import CLASSES
+from vehicle.perception.heads.results import HEADS, LIGHT_STATES, SURFACES
+from vehicle.perception.model import (
+    STRIDES,
+    Network,
+    SeparableBlock,
+    cells,
+    decode,
+    folded,
+    start_low,
+)
+
+STRIDE = STRIDES[0]  # of the features that heads look at
+FINER = 2  # rows and columns of surface cells in one cell of the features, either way
+WIDTH = {"light_state": 32, "drivable": 64, "plates": 48}  # channels; more cost time
+
+
+class Head(nn.Module):
+    """Two separable blocks and a 1x1 convolution on the stem's features at stride 8."""
+
+    def __init__(self, name: str, inputs: int) -> None:
+        """Makes an untrained head.
+
+        Raises:
+            ConfigError: No head is called so.
+        """
+        super().__init__()
+        if name not in HEADS:
+            raise ConfigError(f"head {name!r}: expected one of {', '.join(HEADS)}")
+        outputs = {
+            "light_state": len(LIGHT_STATES),
+            "drivable": len(SURFACES) * FINER * FINER,
+            "plates": 1 + 4,
+        }[name]
+        width = WIDTH[name]
+        self.tower = nn.Sequential(
+            SeparableBlock(inputs, width, 5), SeparableBlock(width, width, 5)
+        )
+        self.last = nn.Conv2d(width, outputs, 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        start_low(self.last, 1 if name == "plates" else 0)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """(B, inputs, H / 8, W / 8) to raw numbers of each cell (B, outputs, H / 8, W / 8)."""
+        raw: Tensor = self.last(self.tower(feature))
+        return raw
+
+
+def surface_logits(raw: Tensor) -> Tensor:
+    """Raw numbers of "drivable" (B, 12, H / 8, W / 8) to logits (B, surfaces, H / 4, W / 4)."""
+    return functional.pixel_shuffle(raw, FINER)
+
+
+def plate_rows(raw: Tensor) -> Tensor:
+    """Raw numbers of "plates" (B, 5, H / 8, W / 8) to a row of each cell, (B, N, 5)."""
+    return raw.flatten(2).transpose(1, 2)
+
+
+class Stem(nn.Module):
+    """Backbone and neck of a trained rung, frozen."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = folded(network).requires_grad_(False)
+        self.channels = network.size.neck
+        with torch.no_grad():  # the conversion to 0..1 costs nothing inside the first weights
+            self.network.first.weight.mul_(1.0 / 255.0)
+
+    def forward(self, picture: Tensor) -> list[Tensor]:
+        """Pictures (B, H, W, 3) uint8 BGR to features, fine to coarse."""
+        x = picture.permute(0, 3, 1, 2).float()
+        features: list[Tensor] = self.network.neck(self.network.backbone(x))
+        return features
+
+
+class DeployedHeads(nn.Module):
+    """A rung and its heads as they are shipped: one stem, an output or two for each head."""
+
+    def __init__(self, stem: Stem, heads: Mapping[str, Head]) -> None:
+        super().__init__()
+        self.stem = stem
+        self.names = [name for name in HEADS if name in heads]
+        self.heads = nn.ModuleList(folded(heads[name]) for name in self.names)
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of what `forward` gives."""
+        more = {"plates": ["plate_scores", "plate_boxes"]}
+        return ["scores", "boxes", *(n for name in self.names for n in more.get(name, [name]))]
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
+        """One picture (1, H, W, 3) uint8 BGR to the answers of detection and of each head.
+
+        Scores (N, classes) and boxes (N, 4) in input pixels; light states (states, H / 8, W / 8)
+        as probabilities; surfaces (H / 4, W / 4) uint8; scores (M,) and boxes (M, 4) of plates.
+        """
+        features = self.stem(picture)
+        height, width = picture.shape[1], picture.shape[2]
+        centres, strides = cells(width, height, picture.device)
+        rows = self.stem.network.rows(features)[0]
+        count = len(CLASSES)
+        answers = [rows[:, :count].sigmoid(), decode(rows[:, count:], centres, strides)]
+        for name, head in zip(self.names, self.heads, strict=True):
+            raw = head(features[0])
+            if name == "light_state":
+                answers.append(raw[0].softmax(0))
+            elif name == "drivable":
+                answers.append(surface_logits(raw)[0].argmax(0).to(torch.uint8))
+            else:
+                plate = plate_rows(raw)[0]
+                fine = plate.shape[0]  # the finest cells come first
+                answers.append(plate[:, 0].sigmoid())
+                answers.append(decode(plate[:, 1:], centres[:fine], strides[:fine]))
+        return tuple(answers)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadFile:
+    """A trained head and what it was trained on.
+
+    Attributes:
+        name: One of HEADS.
+        stem: `stem_mark` of the rung's weights; on others its features mean nothing.
+    """
+
+    name: str
+    stem: str
+    head: Head
+
+
+def stem_mark(path: Path) -> str:
+    """First 16 digits of the SHA-256 of a rung's .safetensors."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def save_head(head: Head, name: str, stem: str, path: Path) -> None:
+    """Writes what `load_head` reads, in half precision."""
+    state = {
+        key: tensor.half().contiguous()
+        for key, tensor in head.state_dict().items()
+        if not key.endswith("num_batches_tracked")
+    }
+    save_file(state, str(path), metadata={"head": name, "stem": stem})
+
+
+def load_head(path: Path) -> HeadFile:
+    """The head of a .safetensors file that `vdap train --head` wrote.
+
+    Raises:
+        ConfigError: No such file, or not a head.
+    """
+    if not path.is_file():
+        raise ConfigError(f"head: no file {path}")
+    try:
+        with safe_open(str(path), "pt") as file:
+            said = file.metadata() or {}
+            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ConfigError(f"head: {path} is not a safetensors file: {error}") from error
+    if said.get("head") not in HEADS or "stem" not in said:
+        raise ConfigError(f"head: {path} does not say which head it is, of which stem")
+    first = state.get("tower.0.depthwise.0.weight")
+    head = Head(said["head"], 1 if first is None else len(first))
+    counts = {k: v for k, v in head.state_dict().items() if k.endswith("num_batches_tracked")}
+    try:
+        head.load_state_dict(state | counts)
+    except RuntimeError as error:
+        raise ConfigError(f"head: {path} does not fit head {said['head']!r}") from error
+    return HeadFile(said["head"], said["stem"], head.eval())

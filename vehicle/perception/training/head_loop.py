@@ -1,0 +1,260 @@
+"""Trains heads on a frozen stem: `vdap train DATASET --head NAME ... --stem RUNG.safetensors`."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from scheduler.errors import ConfigError
+from vehicle.perception.heads.model import (
+    DeployedHeads,
+    Head,
+    Stem,
+    save_head,
+    stem_mark,
+)
+from vehicle.perception.model import load_weights
+from vehicle.perception.training.head_data import HeadPictures, HeadSample, cut
+from vehicle.perception.training.head_export import export_multi
+from vehicle.perception.training.head_loss import head_loss
+from vehicle.perception.training.head_scores import score_heads
+
+AVERAGE_DECAY = 0.995  # of the weights that are shipped
+WARM_UP_STEPS = 50
+LEAST_RATE = 0.02  # share of the learning rate that the cosine ends at
+FULL_EVERY = 4  # steps; one of them in full size, the others in half, which costs a quarter
+HALF_SCALES = (0.48, 1.6)  # sample pixels per picture pixel; the least shows all of a picture
+FULL_SCALES = (0.95, 1.7)
+CHECKPOINT = "heads.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class HeadOptions:
+    """What `vdap train --head` was told.
+
+    Attributes:
+        heads: Names; they learn beside each other from the same features.
+        max_images: Training pictures shown, repeats counted.
+        seed: Of weights, order and augmentation.
+        batch: Pictures in one step of half size; a step of full size has half as many.
+        rate: Greatest learning rate of AdamW.
+        evaluations: During the training, on `evaluation_images`.
+        evaluation_images: Of the validation set, for those; the last evaluation takes all.
+        width: Of a picture in full size, pixels, as is `height`.
+    """
+
+    heads: tuple[str, ...]
+    max_images: int = 12_000
+    seed: int = 1
+    batch: int = 16
+    rate: float = 4e-3
+    decay: float = 0.02
+    evaluations: int = 4
+    evaluation_images: int = 100
+    width: int = 640
+    height: int = 384
+
+
+@dataclass(frozen=True, slots=True)
+class HeadProgress:
+    """One line of the log: mean loss of each head since the last, and the scores."""
+
+    images: int
+    losses: Mapping[str, float]
+    scores: Mapping[str, float]
+
+
+Report = Callable[[HeadProgress], None]
+
+
+class HeadTrainer:
+    """Heads, their averages and one optimiser, at a count of pictures shown."""
+
+    def __init__(self, options: HeadOptions, stem: Path) -> None:
+        """Makes untrained heads on the rung of `stem`.
+
+        Raises:
+            ConfigError: The stem is no rung's weights, or an unknown head.
+        """
+        torch.manual_seed(options.seed)
+        self.options = options
+        self.mark = stem_mark(stem) if stem.is_file() else ""
+        self.stem = Stem(load_weights(stem)).eval()
+        for weight in self.stem.parameters():
+            if weight.ndim == 4:  # faster on CPUs
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        self.heads = nn.ModuleDict({name: Head(name, self.stem.channels) for name in options.heads})
+        self.average = copy.deepcopy(self.heads).eval()
+        self.optimiser = torch.optim.AdamW(
+            self.heads.parameters(), lr=options.rate, weight_decay=options.decay
+        )
+        self.images = 0
+        self.steps = 0
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the next step: a short rise, then half a cosine."""
+        share = min(1.0, self.images / self.options.max_images)
+        cosine = LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * share))
+        return self.options.rate * min(1.0, (self.steps + 1) / WARM_UP_STEPS) * cosine
+
+    def next_samples(self, pictures: HeadPictures) -> list[HeadSample]:
+        """The next batch: shuffled anew in each round, the same whenever a run is resumed."""
+        options = self.options
+        is_full = self.steps % FULL_EVERY == FULL_EVERY - 1
+        part = 1 if is_full else 2
+        size = (options.width // part, options.height // part)
+        scales = FULL_SCALES if is_full else HALF_SCALES
+        samples = []
+        for number in range(self.images, self.images + (options.batch * part + 1) // 2):
+            turn, place = divmod(number, len(pictures))
+            order = np.random.default_rng((options.seed, turn)).permutation(len(pictures))
+            random = np.random.default_rng((options.seed, turn, place))
+            samples.append(cut(pictures, int(order[place]), options.heads, size, scales, random))
+        return samples
+
+    def step(self, samples: list[HeadSample]) -> dict[str, float]:
+        """Learns from one batch; returns the loss of each head."""
+        pixels = torch.from_numpy(np.stack([sample.pixels for sample in samples]))
+        with torch.no_grad():
+            feature = self.stem(pixels)[0]
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate
+        self.heads.train()
+        losses = {name: head_loss(name, head(feature), samples) for name, head in self._named()}
+        self.optimiser.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        self.images += len(samples)
+        self.steps += 1
+        self._follow()
+        return {name: float(loss.detach()) for name, loss in losses.items()}
+
+    def _named(self) -> list[tuple[str, nn.Module]]:
+        return list(self.heads.items())
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Moves the averaged weights towards the new ones."""
+        decay = min(AVERAGE_DECAY, (1 + self.steps) / (20 + self.steps))
+        newest: dict[str, Tensor] = self.heads.state_dict()
+        for name, value in self.average.state_dict().items():
+            if value.dtype.is_floating_point:
+                value.lerp_(newest[name], 1 - decay)
+            else:
+                value.copy_(newest[name])
+
+    def averaged(self) -> dict[str, Head]:
+        """The heads as they are shipped."""
+        heads = dict(self.average.items())
+        return {name: head for name, head in heads.items() if isinstance(head, Head)}
+
+    def save(self, path: Path) -> None:
+        """Writes all that a later run needs to go on as if it had not stopped."""
+        part = path.with_suffix(".part")
+        torch.save(
+            {
+                "options": self._told(),
+                "heads": self.heads.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "images": self.images,
+                "steps": self.steps,
+            },
+            part,
+        )
+        part.rename(path)
+
+    def resume(self, path: Path) -> None:
+        """Takes up a checkpoint.
+
+        Raises:
+            ConfigError: It was written with other options or another stem.
+        """
+        state = torch.load(path, weights_only=True)
+        if state["options"] != self._told():
+            raise ConfigError(
+                f"{path} was written with other options ({state['options']}); "
+                "give the same ones or another --out"
+            )
+        self.heads.load_state_dict(state["heads"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.images, self.steps = state["images"], state["steps"]
+
+    def _told(self) -> dict[str, object]:
+        return {**asdict(self.options), "heads": list(self.options.heads), "stem": self.mark}
+
+
+def train_heads(
+    options: HeadOptions,
+    stem: Path,
+    learn: HeadPictures,
+    validate: HeadPictures,
+    out: Path,
+    report: Report,
+) -> dict[str, float]:
+    """Trains heads and writes them into `out`; goes on where an earlier run stopped.
+
+    Args:
+        options: Which heads, how long, from which seed.
+        stem: A rung's .safetensors.
+        learn: Training pictures.
+        validate: Validation pictures, of places and assets that `learn` does not hold.
+        out: Receives the checkpoint, and HEAD.safetensors, heads.json and the .multi.onnx of these
+            heads at every evaluation.
+        report: Called with each evaluation.
+
+    Returns:
+        The last scores by name.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    trainer = HeadTrainer(options, stem)
+    if (out / CHECKPOINT).exists():
+        trainer.resume(out / CHECKPOINT)
+    marks = [
+        options.max_images * (index + 1) // options.evaluations
+        for index in range(options.evaluations)
+    ]
+    rows: list[dict[str, float]] = []
+    while trainer.images < options.max_images:
+        before = trainer.images
+        rows.append(trainer.step(trainer.next_samples(learn)))
+        if any(before < mark <= trainer.images for mark in marks[:-1]):
+            scores = _evaluated(trainer, stem, validate, options.evaluation_images, out)
+            report(HeadProgress(trainer.images, _means(rows), scores))
+            rows = []
+    scores = _evaluated(trainer, stem, validate, len(validate), out)
+    report(HeadProgress(trainer.images, _means(rows), scores))
+    return scores
+
+
+def _means(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([row[name] for row in rows])) for name in (rows or [{}])[0]}
+
+
+def _evaluated(
+    trainer: HeadTrainer, stem: Path, validate: HeadPictures, limit: int, out: Path
+) -> dict[str, float]:
+    """Scores the averaged heads, and writes them and a checkpoint."""
+    heads = trainer.averaged()
+    deployed = DeployedHeads(trainer.stem, heads).eval()
+    spread = np.linspace(0, len(validate) - 1, min(limit, len(validate))).astype(int)
+    size = (trainer.options.width, trainer.options.height)
+    scores = score_heads(deployed, validate, spread.tolist(), size)
+    paths = []
+    for name, head in heads.items():
+        paths.append(out / f"{name}.safetensors")
+        save_head(head, name, trainer.mark, paths[-1])
+    export_multi(stem, paths, out / f"{stem.stem}.multi.onnx")
+    (out / "heads.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
+    trainer.save(out / CHECKPOINT)
+    return scores
