@@ -77,6 +77,8 @@ class EveryFrame(Protocol):
       says. The detections of that frame come before them.
     - `wants_motion`, of every-frame services: True when `on_motion(motion: Motion)` shall be called
       with how its boxes moved between two frames, where the inference worker had time for it.
+    - `wants_scene`, of every-frame services: True when `on_scene(scene: Scene)` shall be called
+      with each frame, before anything else of that frame.
 
     Attributes:
         name: In topics and reports: letters, digits, `_`, `-`.
@@ -125,6 +127,18 @@ def number(setup: Setup, name: str, default: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"{name}: expected a number, got {value!r}")
     return float(value)
+
+
+def truth(setup: Setup, name: str) -> bool:
+    """True or false among the options of a service; false where it is not there.
+
+    Raises:
+        ValueError: It is there and neither.
+    """
+    value = setup.options.get(name, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}: expected true or false, got {value!r}")
+    return value
 
 
 def only(setup: Setup, *names: str) -> None:
