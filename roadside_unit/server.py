@@ -109,7 +109,8 @@ class Server:
         if self._run_folder is not None:
             path = self._run_folder / f"rsu-{self.desk.unit_id}.json"
             counted["worker_restarts"] = self._worker.restarts
-            path.write_text(json.dumps(counted, indent=1) + "\n", encoding="utf-8")
+            told = {**counted, "models": self._worker.loaded.backends}
+            path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
     def _bind_router(
         self, config: Config, unit: Unit, name: str, keys: Keys | None

@@ -270,6 +270,7 @@ class VehicleApp:
             sum(camera.missed for camera in self.cameras.values()),
             self.worker.restarts,
             self.outlet.dropped,
+            self.worker.loaded.backends,
         )
         if self.recorder is not None:
             self.recorder.end()

@@ -14,7 +14,7 @@ from scheduler.errors import ConfigError
 from scheduler.onboard import EncoderSpec
 from scheduler.placement import Placement, Policy, View, split_name
 from scheduler.tasks import Task
-from vehicle.perception.detector import RUNGS
+from vehicle.perception.detector import DetectorSpec
 from vehicle.perception.rungs import INPUT_SIZES, WEIGHTS
 
 SLOW_POLICY_NS = 10_000_000  # a policy that takes longer is counted, its frame stays on board
@@ -51,11 +51,11 @@ class TimedPolicy:
 
 
 def accuracy_of(section: Detector) -> float:
-    """Expected F1 alone: as declared, else as measured of the shipped rung of this id."""
+    """Expected F1 alone: as declared, else as measured of the shipped rung at its input size."""
     if section.accuracy is not None:
         return section.accuracy
-    rung = RUNGS.get(section.weights or section.id) if section.kind == "vdap" else None
-    return rung.cell().f1 if rung is not None else UNKNOWN_ACCURACY
+    figures = DetectorSpec.of(section).figures
+    return figures.f1 if figures is not None else UNKNOWN_ACCURACY
 
 
 def accuracies_of(config: Config, vehicle: Vehicle) -> tuple[dict[str, float], dict[str, float]]:

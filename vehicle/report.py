@@ -131,6 +131,7 @@ class Drive(msgspec.Struct, frozen=True):
     fps: float
     worker_restarts: int
     recorder_dropped: int
+    models: dict[str, str] = {}  # what computed each onboard model, in words
 
 
 def answers_of(dispatcher: Dispatcher) -> dict[str, int]:
@@ -223,6 +224,7 @@ def drive(
     missed_upstream: int,
     worker_restarts: int,
     recorder_dropped: int,
+    models: dict[str, str],
 ) -> Drive:
     """The final record, after the dispatcher's shutdown."""
     offload = dispatcher.counters.offload
@@ -258,6 +260,7 @@ def drive(
         fps=tally.overall_fps(len(vehicle.cameras)),
         worker_restarts=worker_restarts,
         recorder_dropped=recorder_dropped,
+        models=models,
     )  # fmt: skip
 
 

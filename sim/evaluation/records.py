@@ -40,6 +40,7 @@ class Counts(msgspec.Struct, frozen=True):
     fps: float = 0.0
     faults: dict[str, int] = {}
     stages_ms: dict[str, tuple[float, float]] = {}
+    models: dict[str, str] = {}  # what computed each onboard model, in words
 
 
 class WorldFigures(msgspec.Struct, frozen=True):

@@ -119,6 +119,7 @@ def _column(own: Json) -> dict[str, str]:
         "policy": f"{own['policy']}, deadline {own['deadline_ms']:g} ms",
         "compute profile": f"1/{compute['slowdown']:g} of this machine, {compute['threads']} "
         f"thread(s), {compute['watts']:g} W",
+        "models": "; ".join(f"{name}: {words}" for name, words in _texts(own["models"]).items()),
         "frames": f"{own['captured']} captured at {_number(own['fps'], 1)} fps, "
         f"{own['missed_upstream']} missed upstream",
         "verdicts": f"{own['verdicts']}, {own['late']} late",
@@ -130,6 +131,10 @@ def _column(own: Json) -> dict[str, str]:
         "no unit in reach": _share(own["outage_share"]),
         "collisions": collisions if has_world else "",
     }  # fmt: skip
+
+
+def _texts(value: object) -> dict[str, str]:
+    return value if isinstance(value, dict) else {}
 
 
 def _number(value: object, digits: int) -> str:

@@ -131,6 +131,7 @@ def _of_vehicle(
             "threads": section.compute.threads,
             "watts": section.compute.watts,
         },
+        "models": result.counters.models,
         **_counters([result.counters]),
         "faults": result.counters.faults,
         **_ages(result.verdicts),

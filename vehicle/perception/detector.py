@@ -16,7 +16,7 @@ from scheduler import config
 from scheduler.errors import ConfigError
 from vehicle.perception.backends import AUTO, BACKENDS
 from vehicle.perception.detections import Detections
-from vehicle.perception.rungs import PRECISIONS, RUNGS, Rung
+from vehicle.perception.rungs import PRECISIONS, RUNGS, Cell, Rung
 
 __all__ = ["RUNGS", "Detector", "DetectorFactory", "DetectorSpec", "Rung", "load_detector"]
 
@@ -111,7 +111,6 @@ class DetectorSpec:
             options=options,
         )
         spec = replace(base, **known)
-        rung = spec.rung
         if spec.kind == "vdap" and options:
             raise ConfigError(
                 f"detector {section.id!r}: options: unknown {', '.join(map(repr, options))}, "
@@ -119,14 +118,24 @@ class DetectorSpec:
             )
         threshold = section.score_threshold
         if threshold is None:
-            figures = rung.cell(spec.input_size, spec.precision) if rung is not None else None
-            threshold = figures.score_threshold if figures else DEFAULT_THRESHOLD
+            figures = spec.figures
+            threshold = figures.score_threshold if figures is not None else DEFAULT_THRESHOLD
         return replace(spec, score_threshold=threshold)
 
     @property
     def rung(self) -> Rung | None:
         """The shipped rung that this names; None of any other model."""
         return RUNGS.get(self.weights or self.name) if self.kind == "vdap" else None
+
+    @property
+    def figures(self) -> Cell | None:
+        """What was measured of the shipped rung at this input size and precision.
+
+        Raises:
+            ConfigError: It does not ship in that precision.
+        """
+        rung = self.rung
+        return rung.cell(self.input_size, self.precision) if rung is not None else None
 
 
 def _size(value: object) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from vehicle.perception.detector import DetectorSpec
 from vehicle.perception.picture_detector import Layout, PictureDetector, select_boxes
 from vehicle.perception.rungs import INPUT_SIZES, RUNGS
 
-__all__ = ["load_rung", "select_boxes"]
+__all__ = ["expected_ns", "load_rung", "profiled", "select_boxes"]
 
 Floats = NDArray[np.float32]
 
@@ -29,7 +29,9 @@ def load_rung(spec: DetectorSpec, threads: int = 1) -> PictureDetector:
         MissingPartError: The backend is not installed or does not work here.
     """
     files = _files(spec)
-    names = backends.candidates(spec.backend, _readers(spec, files), _measured(spec, threads))
+    names = backends.candidates(
+        spec.backend, _readers(spec, files), tuple(cell.backend for cell in profiled(spec, threads))
+    )
     model = backends.first_that_works(names, lambda name: _open(spec, files, name, threads))
     height, width = model.input_shape[1:3]
     assert width is not None
@@ -90,15 +92,24 @@ def _readers(spec: DetectorSpec, files: dict[str, Path]) -> tuple[str, ...]:
     return readers
 
 
-def _measured(spec: DetectorSpec, threads: int) -> tuple[str, ...]:
-    """What this machine's profile advises, best first; nothing where it has not measured."""
+def profiled(spec: DetectorSpec, threads: int) -> list[profile.Cell]:
+    """What this machine's profile knows of a shipped rung, best backend first."""
     rung = spec.rung
-    found = profile.here() if rung is not None and spec.backend == backends.AUTO else None
+    found = profile.here() if rung is not None else None
     if rung is None or found is None:
-        return ()
+        return []
     size = spec.input_size or INPUT_SIZES[0]
-    cells = found.of(rung.name, size, spec.precision, threads, rung.params)
-    return profile.ordered(cells, backends.DEFAULT)
+    return profile.ordered(
+        found.of(rung.name, size, spec.precision, threads, rung.params), backends.DEFAULT
+    )
+
+
+def expected_ns(spec: DetectorSpec, threads: int) -> int | None:
+    """A whole detection as profiled, for who has not measured it yet; None where nobody has."""
+    for cell in profiled(spec, threads):
+        if spec.backend in (backends.AUTO, cell.backend):
+            return round(cell.ms * 1e6)
+    return None
 
 
 def _open(spec: DetectorSpec, files: dict[str, Path], backend: str, threads: int) -> Model:

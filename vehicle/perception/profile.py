@@ -106,19 +106,15 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return sorted(found, key=lambda cell: cell.ms)
 
 
-def ordered(cells: Sequence[Cell], default: str) -> tuple[str, ...]:
-    """Backends of one model, best first; the default leads unless another is clearly faster.
+def ordered(cells: Sequence[Cell], default: str) -> list[Cell]:
+    """Cells of one model, best first; the default leads unless another is clearly faster.
 
     Args:
         cells: Fastest first.
         default: Kept where the fastest is ahead of it by less than `ALIKE`.
     """
-    names = [cell.backend for cell in cells]
-    kept = [c for c in cells if c.backend == default and is_alike(c.ms, cells[0].ms)]
-    if kept:
-        names.remove(default)
-        names.insert(0, default)
-    return tuple(names)
+    leading = [c for c in cells if c.backend == default and is_alike(c.ms, cells[0].ms)]
+    return leading + [cell for cell in cells if cell not in leading]
 
 
 def is_alike(ms: float, fastest_ms: float) -> bool:

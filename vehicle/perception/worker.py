@@ -28,6 +28,7 @@ from scheduler.errors import ConfigError, WireError
 from vehicle.perception.abilities import Wanted
 from vehicle.perception.detections import Detections
 from vehicle.perception.detector import DetectorSpec
+from vehicle.perception.family import expected_ns
 from vehicle.perception.worker_process import Done, Job, Loaded, Payload, Setup, Task
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,8 @@ class Worker:
     Attributes:
         generation: Changes whenever `fileno` does; -1 is then not to be polled.
         restarts: How often a process that died or hung was replaced.
-        typical_ns: Duration of each model as tried at start, after slowdown; empty until ready.
+        typical_ns: Duration of each model as tried at start, after slowdown; until ready what this
+            machine's profile expects of those that it knows.
         loaded: What else the models can do, and how long that takes.
         failure: Why the models do not load; empty when they do.
     """
@@ -117,7 +119,10 @@ class Worker:
         self.name = name
         self.generation = 0
         self.restarts = 0
-        self.typical_ns: Mapping[str, int] = {}
+        expected = {spec.name: expected_ns(spec, threads) for spec in specs}
+        self.typical_ns: Mapping[str, int] = {
+            name: round(ns * slowdown) for name, ns in expected.items() if ns is not None
+        }
         self.loaded = Loaded("")
         self.failure = ""
         self._setup = Setup(list(specs), threads, slowdown, max_frame_bytes, wanted)

@@ -7,10 +7,11 @@ import pytest
 
 from scheduler import config
 from scheduler.errors import ConfigError
+from vehicle.expectations import accuracy_of
 from vehicle.perception.classes import CLASS_ID
 from vehicle.perception.detections import Detections
-from vehicle.perception.detector import Detector, DetectorSpec, load_detector
-from vehicle.perception.family import select_boxes
+from vehicle.perception.detector import RUNGS, Detector, DetectorSpec, load_detector
+from vehicle.perception.picture_detector import select_boxes
 from vehicle.perception.yolox import COCO_CLASSES, decode, grid
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -54,7 +55,7 @@ def test_a_detector_of_the_users_own_is_found_by_module_and_class():
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        (DetectorSpec("a", kind="nosuch"), "unknown kind 'nosuch'; known: vdap, yolox"),
+        (DetectorSpec("a", kind="nosuch"), "unknown kind 'nosuch'; known: vdap, yolox, yolov8"),
         (DetectorSpec("a", kind="no_such_module:Class"), "cannot import 'no_such_module'"),
         (DetectorSpec("a", kind="json:NoClass"), "'json' has no class 'NoClass'"),
         (DetectorSpec("a", weights="nosuch"), "neither a file nor a rung"),
@@ -100,16 +101,42 @@ def test_a_spec_follows_from_its_section_of_the_configuration():
         class_map={"person": "pedestrian"},
         options={"mood": "good"},
     )
-    assert DetectorSpec.of(config.Detector(id="small")).weights == ""
+    assert DetectorSpec.of(config.Detector(id="mine", kind="yolox")).score_threshold == 0.35
+    assert DetectorSpec.of(config.Detector(id="a", weights="b.onnx")).score_threshold == 0.35
+
+
+@pytest.mark.parametrize("rung", list(RUNGS))
+def test_a_shipped_rung_s_threshold_and_accuracy_are_those_of_its_cell(rung):
+    for (width, height), row in RUNGS[rung].cells.items():
+        for precision, cell in row.items():
+            options = {"input_size": [width, height], "precision": precision}
+            section = config.Detector(id="any", weights=rung, options=options)
+            assert DetectorSpec.of(section).score_threshold == cell.score_threshold
+            assert accuracy_of(section) == cell.f1
+    declared = config.Detector(id=rung, score_threshold=0.2, accuracy=0.9)
+    assert DetectorSpec.of(declared).score_threshold == 0.2
+    assert accuracy_of(declared) == 0.9
+    assert accuracy_of(config.Detector(id="x", kind="yolox")) == 0.5
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"input_size": 416}, {"input_size": [0, 4]}, {"class_map": "car"}, {"nms_threshold": "x"}],
+    ("options", "says"),
+    [
+        ({"input_size": 416}, "input_size 416, expected .width, height. in pixels"),
+        ({"input_size": [0, 4]}, "multiples of 32"),
+        ({"input_size": [640, 360]}, "multiples of 32"),
+        ({"class_map": "car"}, "expected a list of THEIRS=OURS"),
+        ({"nms_threshold": "x"}, "'x', expected a number above 0"),
+        ({"max_detections": True}, "True, expected a number above 0"),
+        ({"backend": "abacus"}, "'abacus', expected one of auto, cuda, onnxruntime, openvino"),
+        ({"precision": "int4"}, "'int4', expected one of fp32, int8"),
+        ({"backends": "auto"}, "unknown 'backends', expected input_size, precision, backend"),
+    ],
 )
-def test_a_wrong_option_in_the_configuration_is_refused(options):
-    with pytest.raises(ConfigError, match="detector 'small': options"):
+def test_a_wrong_option_in_the_configuration_is_refused_in_one_line(options, says):
+    with pytest.raises(ConfigError, match=f"detector 'small': options: .*{says}") as caught:
         DetectorSpec.of(config.Detector(id="small", options=options))
+    assert "\n" not in str(caught.value)
 
 
 def test_importing_the_seam_imports_no_heavy_library():

@@ -13,8 +13,11 @@ import pytest
 
 from scheduler.clock import MonotonicClock
 from scheduler.errors import ConfigError
+from vehicle.perception import profile
 from vehicle.perception.abilities import Wanted
-from vehicle.perception.detector import DetectorSpec
+from vehicle.perception.detector import RUNGS, DetectorSpec
+from vehicle.perception.profile import Cell
+from vehicle.perception.rungs import INPUT_SIZES
 from vehicle.perception.worker import Answer, Worker
 
 FAKE = '''
@@ -322,3 +325,19 @@ def test_motion_of_boxes_comes_back_in_its_own_layout(able: Worker) -> None:
     good, bad = answers(able, 2)
     assert good.is_ok and good.task == "flow" and good.payload and good.detections is None
     assert not bad.is_ok
+
+
+def test_until_it_is_ready_this_machine_s_profile_says_what_a_rung_takes(monkeypatch, tmp_path):
+    rung = next(iter(RUNGS.values()))
+    times = {"onnxruntime": 30.0, "torch": 80.0}
+    cells = [
+        Cell(rung.name, INPUT_SIZES[0], "fp32", name, 1, rung.params, ms, ms, ms, 0.0, 1.0)
+        for name, ms in times.items()
+    ]
+    profile.write(profile.Profile(profile.this_machine(), cells), tmp_path / "profile.json")
+    monkeypatch.setenv("VDAP_PROFILE", str(tmp_path / "profile.json"))
+    specs = [DetectorSpec(rung.name), DetectorSpec("user", kind="fake_detector:Fake")]
+    clock = MonotonicClock()
+    made = Worker("test", specs, threads=1, slowdown=4.0, max_frame_bytes=64, clock=clock)
+    assert made.typical_ns == {rung.name: 120_000_000}
+    made.stop()

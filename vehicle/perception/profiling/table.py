@@ -46,7 +46,7 @@ def table(cells: Iterable[Cell], processor: str) -> Table:
         it.add_column(name, justify="right", no_wrap=True)
     it.add_column("auto", no_wrap=True)
     for block in _blocks(cells):
-        chosen = ordered(block, DEFAULT)[0]
+        chosen = ordered(block, DEFAULT)[0].backend
         alike = [cell.backend for cell in block if is_alike(cell.ms, block[0].ms)]
         for cell in block:
             marks = ["auto"] * (cell.backend == chosen)
