@@ -314,7 +314,7 @@ class Dispatcher:
             return
         entry.doubt = doubt
         uplink = self.uplinks[entry.placement.unit_id]
-        if not self.placer.is_in_time(entry.task, entry.placement, uplink, entry.due_ns, now_ns):
+        if not self.placer.has_chance(entry.task, entry.placement, uplink, entry.due_ns, now_ns):
             problem = f"{uplink.unit_id} could not answer in time"
             self._emit(entry, "onboard", entry.look + problem, effects, now_ns)
             return

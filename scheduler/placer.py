@@ -22,6 +22,7 @@ EMIT_MARGIN_NS = 4_000_000  # a timer fires late by up to 1-2 ms on a busy machi
 LOCAL_MARGIN_NS = 2_000_000  # between an onboard answer and the emission
 START_SLACK_NS = 2_000_000  # the fallback's timer may fire this late and its run still fit
 ENCODE_PRIOR_NS = 4_000_000  # 640x384 at q60 on one core
+LEAST_CHANCE = 0.1  # of an escalated frame to be back in time; raising it saves bytes
 UNSURE_PRIOR = 0.5  # share of first looks, before there were any
 UNSURE_RATE = 0.05  # of its mean; raising it follows the street faster, and its noise
 
@@ -95,16 +96,19 @@ class Placer:
         """What an onboard rung thought of a frame that might be escalated."""
         self._unsure_share += UNSURE_RATE * (is_unsure - self._unsure_share)
 
-    def is_in_time(
+    def has_chance(
         self, task: Task, placement: Placement, uplink: Uplink, due_ns: int, now_ns: int
     ) -> bool:
-        """Whether a frame that is encoded from now on leaves the unit time for its model."""
+        """Whether a frame that is encoded from now on may be answered in time.
+
+        A small chance is enough: an answer is in hand, and what is sent tells of the link.
+        """
         sizes = self._sizes.setdefault(task.camera_id, JpegSizes())
         size_bytes = sizes.expected_bytes(placement.quality, task.width * task.height)
-        sent_ns = now_ns + self._encode.quantile_ns(0.5, now_ns)
-        budget_ns = uplink.estimator.service_budget_ns(size_bytes, due_ns, sent_ns)
-        known = [m.service_ns for m in uplink.models if m.model == placement.model]
-        return budget_ns > 0 and all(budget_ns >= service_ns for service_ns in known)
+        encode_ns = self._encode.quantile_ns(0.5, now_ns)
+        service_ns = [m.service_ns for m in uplink.models if m.model == placement.model]
+        remaining_ns = due_ns - now_ns - encode_ns - sum(service_ns)
+        return uplink.estimator.p_in_time(size_bytes, remaining_ns, now_ns) >= LEAST_CHANCE
 
     def allowed(self, task: Task) -> frozenset[Pipeline]:
         """The pipelines that this task may take."""

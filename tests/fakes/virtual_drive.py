@@ -13,14 +13,16 @@ from scheduler.effects import (
     Effect,
     Emit,
     Encode,
+    EncodeFeatures,
     Ping,
     Reopen,
+    RunFlow,
     RunLocal,
     Send,
     UnitReport,
 )
-from scheduler.onboard import RungSpec
-from scheduler.placement import Policy
+from scheduler.onboard import EncoderSpec, RungSpec
+from scheduler.placement import Pipeline, Policy, split_name
 from scheduler.tasks import Task
 
 MS = 1_000_000
@@ -35,6 +37,8 @@ class FakeLink:
     delay_ms: float = 5.0
     service_ms: float = 15.0
     dead: list[tuple[float, float]] = field(default_factory=list)  # (from, to) in ms
+    has_split: bool = True  # whether the unit has the second half of "medium"
+    heads: tuple[str, ...] = ()  # that its models have
     free_ns: int = 0
 
     def is_dead(self, now_ns: int) -> bool:
@@ -57,18 +61,32 @@ class VirtualDrive:
         window: int = 2,
         timer_lag_ms: float = 0.5,
         rungs: Sequence[RungSpec] | None = None,
+        pipelines: Sequence[Pipeline] = ("onboard", "offload"),
+        split_ms: float = 10.0,
+        feature_bytes: int = 2_000,
+        doubt: Callable[[int], float] = lambda task_id: 0.0,
+        doubt_above: float = 0.5,
+        has_flow: bool = False,
+        heads: tuple[str, ...] = (),
+        stays_on_board: bool = False,
     ) -> None:
         self.links = links if links is not None else {"rsu": FakeLink()}
         self.local_ms, self.encode_ms, self.size_bytes = local_ms, encode_ms, size_bytes
+        self.split_ms, self.feature_bytes, self.doubt = split_ms, feature_bytes, doubt
+        self.heads, self.stays_on_board = heads, stays_on_board
         self.deadline_ms, self.fps, self.timer_lag_ms = deadline_ms, fps, timer_lag_ms
         self.dispatcher = Dispatcher(
             policy,
             rungs or [RungSpec("small", 0.5, int(local_ms * MS))],
             list(self.links),
-            accuracies={"large": 0.8},
+            accuracies={"large": 0.8, split_name("medium"): 0.75},
             now_ns=0,
             window=window,
             frame_interval_ns=int(SECOND / fps),
+            pipelines=pipelines,
+            encoders=[EncoderSpec("medium", int(split_ms * MS), feature_bytes)],
+            doubt_above=doubt_above,
+            has_flow=has_flow,
         )
         self.now_ns = 0
         self.emitted: list[tuple[int, Emit]] = []
@@ -76,6 +94,7 @@ class VirtualDrive:
         self.effects: list[tuple[int, Effect]] = []
         self._queue: list[tuple[int, int, Callable[[], list[Effect]]]] = []
         self._number = 0
+        self._held: dict[int, RunLocal | EncodeFeatures | RunFlow] = {}  # event -> worker's job
         self._do(self.dispatcher.on_worker(True, 0))
         for unit in self.links:
             self.at(1 * MS, lambda unit=unit: self._welcome(unit))
@@ -122,6 +141,8 @@ class VirtualDrive:
             deadline,
             640,
             384,
+            self.stays_on_board,
+            self.heads,
         )
         return self.dispatcher.on_frame(task, self.now_ns)
 
@@ -130,8 +151,11 @@ class VirtualDrive:
         if link.is_dead(self.now_ns):
             self.at(self.now_ns + 200 * MS, lambda: self._welcome(unit))
             return []
+        service_ns = int(link.service_ms * MS)
+        splits = [("medium", service_ns)] if link.has_split else []
+        heads = {"large": link.heads}
         return self.dispatcher.on_welcome(
-            unit, 4, [("large", int(link.service_ms * MS))], self.now_ns
+            unit, 4, [("large", service_ns)], self.now_ns, splits, heads
         )
 
     def _do(self, effects: list[Effect]) -> None:
@@ -153,12 +177,25 @@ class VirtualDrive:
                 ),
             )
         elif isinstance(effect, RunLocal):
-            self.at(
-                now + int(self.local_ms * MS),
+            task_id, model, took_ns = effect.task.task_id, effect.model, int(self.local_ms * MS)
+            self._run(
+                effect,
+                took_ns,
                 lambda: self.dispatcher.on_local_done(
-                    effect.task.task_id, effect.model, "boxes", int(self.local_ms * MS), self.now_ns
+                    task_id, model, "boxes", took_ns, self.now_ns, self.doubt(task_id)
                 ),
             )
+        elif isinstance(effect, EncodeFeatures):
+            task_id, model, took_ns = effect.task.task_id, effect.model, int(self.split_ms * MS)
+            self._run(
+                effect,
+                took_ns,
+                lambda: self.dispatcher.on_features(
+                    task_id, model, self.feature_bytes, took_ns, self.now_ns
+                ),
+            )
+        elif isinstance(effect, RunFlow):
+            self._run(effect, 2 * MS, lambda: self.dispatcher.on_flow_done(2 * MS, self.now_ns))
         elif isinstance(effect, Send):
             self._send(effect)
         elif isinstance(effect, Ping):
@@ -171,10 +208,31 @@ class VirtualDrive:
         elif isinstance(effect, Reopen):
             self.at(now + 50 * MS, lambda: self._welcome(effect.unit_id))
 
+    def drop_runs(self) -> list[RunLocal | EncodeFeatures | RunFlow]:
+        """The worker dies: the jobs that it held, which will not end."""
+        held, self._held = list(self._held.values()), {}
+        return held
+
+    def _run(
+        self,
+        effect: RunLocal | EncodeFeatures | RunFlow,
+        took_ns: int,
+        end: Callable[[], list[Effect]],
+    ) -> None:
+        number = self._number + 1
+
+        def done() -> list[Effect]:
+            return end() if self._held.pop(number, None) is not None else []
+
+        assert not self._held, "the worker does one job at a time"
+        self._held[number] = effect
+        self.at(self.now_ns + took_ns, done)
+
     def _send(self, effect: Send) -> None:
         link, now = self.links[effect.unit_id], self.now_ns
         self._do(self.dispatcher.on_sent(effect, True, now))
-        link.free_ns = max(now, link.free_ns) + int(self.size_bytes * 8.4 / link.rate_bps * SECOND)
+        size_bytes = self.size_bytes if effect.payload_kind == "jpeg" else self.feature_bytes
+        link.free_ns = max(now, link.free_ns) + int(size_bytes * 8.4 / link.rate_bps * SECOND)
         done = link.free_ns + int((2 * link.delay_ms + link.service_ms) * MS)
         if link.is_dead(now) or link.is_dead(done):
             return
