@@ -129,18 +129,6 @@ def number(setup: Setup, name: str, default: float) -> float:
     return float(value)
 
 
-def truth(setup: Setup, name: str) -> bool:
-    """True or false among the options of a service; false where it is not there.
-
-    Raises:
-        ValueError: It is there and neither.
-    """
-    value = setup.options.get(name, False)
-    if not isinstance(value, bool):
-        raise ValueError(f"{name}: expected true or false, got {value!r}")
-    return value
-
-
 def only(setup: Setup, *names: str) -> None:
     """Refuse options that a service does not know.
 

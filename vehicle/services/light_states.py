@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,11 +51,9 @@ class LightMemory:
         for gone in [i for i, known in self._known.items() if known.stamp_ns < stamp_ns - KEEP_NS]:
             del self._known[gone]
 
-    def of(self, track_ids: Sequence[int], now_ns: int) -> list[str]:
-        """The state of each track in words; empty where it is not known or too old."""
-        words = []
-        for track_id in track_ids:
-            known = self._known.get(track_id)
-            is_fresh = known is not None and now_ns - known.stamp_ns <= KEEP_NS
-            words.append(LIGHT_STATES[known.state] if known is not None and is_fresh else "")
-        return words
+    def of(self, track_id: int, now_ns: int) -> str:
+        """The state of a track in words; empty where it is not known or too old."""
+        known = self._known.get(track_id)
+        if known is None or now_ns - known.stamp_ns > KEEP_NS:
+            return ""
+        return LIGHT_STATES[known.state]

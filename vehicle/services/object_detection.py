@@ -5,22 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import numpy as np
-
 from scheduler.messages import Box
 from vehicle.camera.base import Intrinsics, MountPose
-from vehicle.perception.boxes import iou
 from vehicle.perception.detections import Detections
-from vehicle.perception.heads.results import LIGHT_STATES, LightStates
+from vehicle.perception.heads.results import LightStates
 from vehicle.perception.motion import Motion
 from vehicle.perception.tracker import Tracker, TrackerOptions, Tracks
 from vehicle.services.base import Scene, Setup, number, only
 from vehicle.services.ground import GroundCamera
+from vehicle.services.light_states import LightMemory
 from vehicle.services.ranging import OwnMotion, Place, Ranging
 
 POSE_NS = 500_000_000  # an older pose no longer tells our own motion
-STATE_IOU = 0.5  # of a light whose state a model told and a track
-STATE_NS = 1_000_000_000  # a light's state is believed so long without being seen
 
 
 class ObjectDetection:
@@ -50,7 +46,7 @@ class ObjectDetection:
         self._ranging = Ranging()
         self._lens: tuple[Intrinsics, tuple[float, ...], MountPose] | None = None
         self._has_own_motion = False
-        self._states: dict[int, tuple[str, int]] = {}  # of lights by track: state and when told
+        self._lights = LightMemory()
 
     def on_scene(self, scene: Scene) -> None:
         """A frame came: through which camera, and how we move."""
@@ -74,18 +70,13 @@ class ObjectDetection:
         self._ranging.move(motion, self._tracker.predict(motion.to_ns))
 
     def on_heads(self, results: Mapping[str, bytes], stamp_ns: int) -> None:
-        """What traffic lights show in the frame of `stamp_ns`."""
-        if "light_state" not in results:
-            return
-        lights = LightStates.from_bytes(results["light_state"])
-        tracks = self._tracker.predict(stamp_ns)
-        overlap = iou(tracks.xyxy, lights.xyxy)
-        for row, number_ in enumerate(tracks.track_id.tolist()):
-            if overlap.shape[1] and overlap[row].max() >= STATE_IOU:
-                told = LIGHT_STATES[int(lights.state[int(np.argmax(overlap[row]))])]
-                if stamp_ns >= self._states.get(number_, ("", stamp_ns))[1]:
-                    self._states[number_] = told, stamp_ns
-        self._states = {n: s for n, s in self._states.items() if stamp_ns - s[1] <= STATE_NS}
+        """What traffic lights show in the frame of `stamp_ns`.
+
+        Raises:
+            WireError: The result is not what a head answers.
+        """
+        found = LightStates.from_bytes(results["light_state"])
+        self._lights.update(found, self._tracker.predict(stamp_ns), stamp_ns)
 
     def boxes(self, now_ns: int) -> list[Box]:
         """The shown tracks, moved to now."""
@@ -115,9 +106,7 @@ class ObjectDetection:
         places: Mapping[int, Place],
         now_ns: int,
     ) -> Box:
-        state, told_ns = self._states.get(track_id, ("", now_ns))
-        if now_ns - told_ns > STATE_NS:
-            state = ""
+        state = self._lights.of(track_id, now_ns)
         place = places.get(track_id)
         if place is None:
             return Box(xyxy, velocity, score, class_id, track_id, state)
