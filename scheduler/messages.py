@@ -142,8 +142,12 @@ class Advanced(Message, frozen=True):
 # --- telemetry: read by dashboards, recorders and other languages -------------------------
 
 
-class Box(Struct, frozen=True):
-    """One tracked object, in pixels of the source frame, at the verdict's `valid_ns`."""
+class Box(Struct, frozen=True, omit_defaults=True):
+    """One tracked object, in pixels of the source frame, at the verdict's `valid_ns`.
+
+    What is not known is left out of the message. Metres are in the vehicle's axes, x ahead and y
+    left, from its origin on the ground.
+    """
 
     xyxy: tuple[float, float, float, float]
     velocity: tuple[float, float, float, float]  # px/s of each side
@@ -151,6 +155,9 @@ class Box(Struct, frozen=True):
     class_id: int
     track_id: int
     state: str = ""  # of a traffic light: red, yellow, green or off; empty = not known
+    position_m: tuple[float, float] | None = None  # x of its near face, y of its middle
+    velocity_mps: tuple[float, float] | None = None  # over ground; None without our own motion
+    ttc_s: float | None = None  # until its distance ahead is used up; None = not closing
 
 
 class Verdict(Record, frozen=True):

@@ -108,7 +108,9 @@ class Driver:
         self.tally.on_frame(now_ns)
         self._outlet.record_frame(frame)
         heads = self._services[frame.camera_id].heads  # of one look, whatever service it is for
-        for name in self._services[frame.camera_id].every_frame:
+        for name, service in self._services[frame.camera_id].every_frame.items():
+            if getattr(service, "wants_scene", False):
+                self._guarded(name, None, service.on_scene, self._scene(frame))  # type: ignore[attr-defined]
             task = Task(
                 self._next_task,
                 self._vehicle.id,
@@ -333,14 +335,14 @@ class Driver:
         key = (task.camera_id, task.service)
         self._looked_ns[key] = max(task.stamp_ns, self._looked_ns.get(key, 0))
 
-    def _follow(self, follower: AfterVerdict, verdict: messages.Verdict, frame: Frame) -> None:
+    def _scene(self, frame: Frame) -> Scene:
         around = self._surroundings
-        scene = Scene(
-            frame,
-            around.pose if around else None,
-            around.pose_stamp_ns if around else 0,
-            around.route if around else (),
-        )
+        if around is None:
+            return Scene(frame, None, 0)
+        return Scene(frame, around.pose, around.pose_stamp_ns, around.route)
+
+    def _follow(self, follower: AfterVerdict, verdict: messages.Verdict, frame: Frame) -> None:
+        scene = self._scene(frame)
         none: list[Advisory] = []
         for advisory in self._guarded(follower.name, none, follower.on_verdict, verdict, scene):
             if advisory.is_new:

@@ -58,7 +58,7 @@ class TrackerOptions:
     seen_to_show: int = 1
     history_ns: int = 1_000_000_000
     position_noise: float = 0.05
-    acceleration: float = 4.0
+    acceleration: float = 8.0
     start_speed: float = 1.0
     motion_noise: float = 0.6
 

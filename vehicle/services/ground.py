@@ -35,10 +35,13 @@ class GroundCamera:
     def __init__(
         self, intrinsics: Intrinsics, distortion: Sequence[float], mount: MountPose
     ) -> None:
+        self.fx, self.fy = intrinsics[:2]
+        self.x, self.height = mount[0], max(0.1, mount[2])
         self._fx, self._fy, self._cx, self._cy = intrinsics
         self._distortion = (*distortion, 0.0, 0.0, 0.0, 0.0, 0.0)[:5] if any(distortion) else None
         self._position = mount[:3]
         self._rotation = rotation(*mount[3:])
+        self._level = math.cos(mount[5]), math.sin(mount[5])
 
     def point(self, u: float, v: float) -> tuple[float, float] | None:
         """Road point (x, y) that pixel (u, v) shows; None at or above the horizon."""
@@ -48,6 +51,47 @@ class GroundCamera:
             return None
         reach = -self._position[2] / ray[2]
         return self._position[0] + reach * ray[0], self._position[1] + reach * ray[1]
+
+    def depths(self, u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) metres along the camera's level axis to the road points at pixels (u, v).
+
+        NaN at or above the horizon.
+        """
+        right, down = self._planes(u, v)
+        rays = np.stack([np.ones_like(right), -right, -down], axis=1) @ self._rotation.T
+        is_down = rays[:, 2] < HORIZON
+        reach = -self._position[2] / np.where(is_down, rays[:, 2], -1.0)
+        ahead = reach * (rays[:, 0] * self._level[0] + rays[:, 1] * self._level[1])
+        return np.where(is_down & (ahead > 0.0), ahead, np.nan)
+
+    def bearings(self, u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) tangent of the angle to the left of the camera's axis, in its own level."""
+        right, _ = self._planes(u, v)
+        return -right
+
+    def in_vehicle(
+        self, depth: NDArray[np.float64], left: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Metres along and left of the camera's level axis, as x and y of the vehicle."""
+        x, y = self.turned(depth, left)
+        return x + self._position[0], y + self._position[1]
+
+    def turned(
+        self, ahead: NDArray[np.float64], left: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The same for a direction."""
+        cos, sin = self._level
+        return cos * ahead - sin * left, sin * ahead + cos * left
+
+    def _planes(
+        self, u: NDArray[np.float64], v: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        x, y = (u - self._cx) / self._fx, (v - self._cy) / self._fy
+        if self._distortion is None:
+            return x, y
+        plain = [self._plane(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+        right, down = np.array(plain, np.float64).reshape(-1, 2).T
+        return right, down
 
     def _plane(self, x: float, y: float) -> tuple[float, float]:
         """Undo OpenCV's distortion by fixed-point iteration."""
