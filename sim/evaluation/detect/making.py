@@ -27,7 +27,13 @@ BLOCK = 32  # frames; what a stopped run does again at most
 
 
 def store(
-    drive: Drive, wish: Wish, bench: Bench, out: Path, total: int, report: Callable[[int], None]
+    drive: Drive,
+    wish: Wish,
+    bench: Bench,
+    out: Path,
+    total: int,
+    report: Callable[[int], None],
+    block: int = BLOCK,
 ) -> StoredDetections:
     """Looks at what is missing of a drive's frames and writes the file.
 
@@ -38,6 +44,7 @@ def store(
         out: The file.
         total: Frames wanted.
         report: Told the number of frames done.
+        block: Frames that are kept together when the run is stopped.
 
     Raises:
         ConfigError: The same file was begun with other options or models.
@@ -45,12 +52,12 @@ def store(
     """
     about = About(
         FORMAT, VERSION, _version(), drive.name, drive.kind, drive.vehicles, drive.cameras,
-        list(CLASSES), list(wish.rungs), list(wish.sizes), list(wish.qualities), bench.splits,
+        list(CLASSES), wish.names, list(wish.sizes), list(wish.qualities), bench.splits,
         wish.score_threshold, wish.hashes(), bench.backends,
     )  # fmt: skip
-    parts = Parts(out, {"frames": total, "block": BLOCK, "about": about})
+    parts = Parts(out, {"frames": total, "block": block, "about": about})
     begun = parts.blocks()
-    done = min(total, begun * BLOCK)
+    done = min(total, begun * block)
     report(done)
 
     def tell() -> None:
@@ -60,8 +67,8 @@ def store(
 
     missing: Iterator[DriveFrame] = itertools.islice(drive.frames(done), total - done)
     names = (drive.vehicles, drive.cameras)
-    for number, block in enumerate(blocks(bench, missing, names, BLOCK, tell), begun):
-        parts.add(number, block)
+    for number, packed in enumerate(blocks(bench, missing, names, block, tell), begun):
+        parts.add(number, packed)
     if not parts.blocks():
         raise SourceError(f"{drive.name}: none of its frames could be read")
     return parts.finish(about, JOINED)
@@ -79,14 +86,17 @@ def table_of(stored: StoredDetections) -> Table:
     from rich.table import Table
 
     truths = [_truth(stored, number) for number in range(len(stored))]
-    is_known = any(truth is not None for truth in truths)
+    is_known = any(truth is not None and not truth.is_ignored.all() for truth in truths)
     what = "best F1 at IoU 0.5" if is_known else "boxes a frame"
     table = Table(title=f"{stored.about.drive}: {what}, and kB a frame")
     for head in ("rung", "size", *stored.qualities):
         table.add_column(head, justify="right" if head in stored.qualities else "left")
     for size in stored.sizes:
         for rung in stored.rungs:
-            cells = [_cell(stored, truths, rung, size, quality) for quality in stored.qualities]
+            cells = [
+                _cell(stored, truths if is_known else [], rung, size, quality)
+                for quality in stored.qualities
+            ]
             table.add_row(rung, _text(size), *cells)
         kilobytes = [_kilobytes(stored, size, quality) for quality in stored.qualities]
         table.add_row("kB", _text(size), *kilobytes, end_section=True)
@@ -108,7 +118,8 @@ def _cell(
     if quality == SPLIT and rung not in stored.about.splits:
         return "-"
     found = [stored.detections(number, rung, size, quality) for number in range(len(stored))]
-    pairs = [(one, truth) for one, truth in zip(found, truths, strict=True) if truth is not None]
+    # without truths, `zip` ends at once
+    pairs = [(one, truth) for one, truth in zip(found, truths, strict=False) if truth is not None]
     if not pairs:
         return f"{np.mean([len(one) for one in found]):.1f}"
     return f"{sweep(pairs).best_f1()[0]:.3f}"

@@ -59,6 +59,11 @@ class Wish:
     score_threshold: float = 0.1
     threads: int = 1
 
+    @property
+    def names(self) -> list[str]:
+        """Of the rungs, without folders."""
+        return [Path(rung).stem if rung.endswith(".onnx") else rung for rung in self.rungs]
+
     def spec(self, rung: str, size: Size) -> DetectorSpec:
         """The detector of one cell.
 
@@ -84,17 +89,17 @@ class Wish:
         return Path(rung) if spec.weights else RUNGS[spec.name].model(spec.precision)
 
     def hashes(self) -> dict[str, str]:
-        """SHA-256 of each rung's model file.
+        """SHA-256 of each rung's model file, by name.
 
         Raises:
             ConfigError: A file is missing.
         """
         found = {}
-        for rung in self.rungs:
+        for name, rung in zip(self.names, self.rungs, strict=True):
             path = self.model(rung)
             if not path.is_file():
                 raise ConfigError(f"rung {rung!r}: no file {path}")
-            found[rung] = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
         return found
 
 
@@ -128,14 +133,16 @@ class Bench:
             for rung, size in itertools.product(wish.rungs, wish.sizes)
         }
         self.backends = {
-            rung: str(getattr(detector, "backend", "own"))
-            for (rung, _), detector in self._detectors.items()
+            name: str(getattr(self._detectors[rung, wish.sizes[0]], "backend", "own"))
+            for name, rung in zip(wish.names, wish.rungs, strict=True)
         }
 
     @property
     def splits(self) -> list[str]:
         """The rungs that are also run in two halves."""
-        return [rung for rung in self._wish.rungs if (rung, self._wish.sizes[0]) in self._halves]
+        wish = self._wish
+        pairs = zip(wish.names, wish.rungs, strict=True)
+        return [name for name, rung in pairs if (rung, wish.sizes[0]) in self._halves]
 
     def look(self, frame: DriveFrame) -> Looked:
         """All cells of one frame."""

@@ -52,7 +52,8 @@ def pack(looked: Sequence[Looked], names: tuple[Sequence[str], Sequence[str]]) -
         "has_truth": [frame.truth is not None for frame in frames],
     }
     for name in FRAME_ARRAYS:
-        rows.setdefault(name, [getattr(frame, name) for frame in frames])
+        if name not in rows:
+            rows[name] = [getattr(frame, name) for frame in frames]
     truth = [box for frame in frames for box in frame.truth or ()]
     rows |= {
         "truth_actor": [box.actor_id for box in truth],
