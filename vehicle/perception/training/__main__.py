@@ -68,6 +68,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.head:
         return train_command(arguments)
     from vehicle.perception.model import network_of
+    from vehicle.perception.training.held_out import shared
     from vehicle.perception.training.pictures import Pictures
     from vehicle.perception.training.report import Reporter
 
@@ -76,6 +77,8 @@ def _train(arguments: argparse.Namespace) -> int:
     size = network_of(arguments.rung).size
     learn = Pictures(arguments.dataset / "train", size.input_width, size.input_height)
     validate = Pictures(arguments.dataset / "val", size.input_width, size.input_height)
+    if warning := shared(arguments.dataset / "train", arguments.dataset / "val"):
+        sys.stderr.write(f"vdap train: {warning}\n")
 
     options = TrainingOptions(
         rung=arguments.rung,
