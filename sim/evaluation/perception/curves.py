@@ -90,7 +90,8 @@ def _save(figure: Figure, axes: Axes, path: Path) -> Path:
         axes.spines[side].set_visible(False)
     axes.grid(color=FAINT, alpha=0.25, linewidth=0.7)
     axes.set_axisbelow(True)
-    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+    if axes.get_legend_handles_labels()[0]:  # else nothing could be drawn: too few boxes
+        axes.legend(frameon=False, fontsize=8, labelcolor=INK)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     return path

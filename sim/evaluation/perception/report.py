@@ -10,7 +10,10 @@ from rich.table import Table
 from sim.evaluation.perception.drives import Drive
 from sim.evaluation.perception.slices import Figures, Result
 
-TRACK_COLUMNS = ("hota", "det_a", "ass_a", "idf1", "mota", "id_swaps", "objects", "boxes")
+TRACK_COLUMNS = {
+    "hota": "HOTA", "det_a": "DetA", "ass_a": "AssA", "idf1": "IDF1", "mota": "MOTA",
+    "id_swaps": "id swaps", "objects": "objects", "boxes": "boxes",
+}  # fmt: skip
 
 
 def show_results(console: Console, results: Sequence[Result]) -> None:
@@ -18,7 +21,8 @@ def show_results(console: Console, results: Sequence[Result]) -> None:
     if not results:
         return
     first = results[0]
-    table = _table(f"{first.pictures} pictures, {first.boxes} boxes that count")
+    _heading(console, f"{first.pictures} pictures, {first.boxes} boxes that count")
+    table = _table()
     for name in ("AP50", "AP", "F1 in use", "at score", "precision", "recall", "best F1", "at"):
         table.add_column(name, justify="right")
     for own in results:
@@ -49,7 +53,8 @@ def _parts(
     names = [name for name in parts[0] if parts[0][name].boxes]
     if not names:
         return
-    table = _table(title)
+    _heading(console, title)
+    table = _table()
     for name in names:
         table.add_column(f"{name}\n{parts[0][name].boxes}", justify="right")
     for own, part in zip(results, parts, strict=True):
@@ -78,7 +83,8 @@ def _drive_parts(console: Console, title: str, parts: Mapping[str, Figures]) -> 
     shown = {name: own for name, own in parts.items() if own.boxes}
     if not shown:
         return
-    table = _table(title)
+    _heading(console, title)
+    table = _table()
     for name in ("F1", "precision", "recall", "boxes"):
         table.add_column(name, justify="right")
     for name, own in shown.items():
@@ -90,18 +96,22 @@ def show_tracks(
     console: Console, title: str, rows: Mapping[str, Mapping[str, float | int]]
 ) -> None:
     """Scores of tracks, a row each."""
-    table = _table(title)
-    for name in TRACK_COLUMNS:
-        table.add_column(name.replace("_", " ").upper() if len(name) < 6 else
-                         name.replace("_", " "), justify="right")  # fmt: skip
+    _heading(console, title)
+    table = _table()
+    for words in TRACK_COLUMNS.values():
+        table.add_column(words, justify="right")
     for name, own in rows.items():
         cells = [own[column] for column in TRACK_COLUMNS]
         table.add_row(name, *(str(c) if isinstance(c, int) else _number(c) for c in cells))
     console.print(table)
 
 
-def _table(title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+def _heading(console: Console, words: str) -> None:
+    console.print(f"\n{words}", style="bold", markup=False)
+
+
+def _table() -> Table:
+    table = Table(box=None, pad_edge=False)
     table.add_column("", justify="left", no_wrap=True)
     return table
 
