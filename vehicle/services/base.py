@@ -74,7 +74,7 @@ class EveryFrame(Protocol):
     - `heads`: names of further results that the model shall bring (`light_state`, `drivable`,
       `plates`), and `on_heads(results: Mapping[str, bytes], stamp_ns: int)`, which is called with
       those that came for the frame of `stamp_ns`, laid out as `vehicle.perception.heads.results`
-      says. The detections of that frame come before them.
+      says. They come with one look at the frame, after the detections of that look.
     - `wants_motion`, of every-frame services: True when `on_motion(motion: Motion)` shall be called
       with how its boxes moved between two frames, where the inference worker had time for it.
     - `wants_scene`, of every-frame services: True when `on_scene(scene: Scene)` shall be called
