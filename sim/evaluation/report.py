@@ -110,7 +110,7 @@ def _column(own: Json) -> dict[str, str]:
     assert isinstance(compute, dict) and isinstance(placements, dict) and isinstance(offload, dict)
     assert isinstance(age, dict) and isinstance(answer_age, dict) and isinstance(alone, dict)
     total = max(1, sum(placements.values()))
-    f1 = f"{_number(own['f1_current'], 3)} streaming"
+    f1 = f"{_number(own['f1_current'], 3)} streaming, of {own['f1_objects']} objects"
     f1 += "".join(f"; {name} alone {_number(value, 3)}" for name, value in alone.items())
     has_world = own["collisions"] is not None
     collisions = f"{_number(own['collisions'], 0)}, least time to collision "

@@ -29,6 +29,7 @@ class VehicleResult:
     counters: Counters
     verdicts: list[Verdict]
     f1: Counts = field(default_factory=Counts)
+    objects: set[tuple[str, int]] = field(default_factory=set)  # (camera, actor) that count
     alone: dict[str, Counts] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -51,6 +52,7 @@ def judge(folder: RunFolder, *, with_alone: bool) -> list[VehicleResult]:
         pictures = truth.read(folder.path / "truth.mcap", vehicle.id)
         for camera in vehicle.cameras:
             true = pictures.get(camera.id, [])
+            result.objects |= {(camera.id, actor) for actor in truth.counting(true)}
             for said in _by_service(v for v in verdicts if v.camera_id == camera.id):
                 result.f1 += f1_current(said, true, camera.width, camera.height)
         if with_alone and pictures:
@@ -104,6 +106,8 @@ def summarise(folder: RunFolder, results: Sequence[VehicleResult]) -> Json:
         "fps": _round(_mean([c.fps for c in counters]), 2),
         "real_time_factor": _round(factor, 3),
         "f1_current": _round(sum((r.f1 for r in results), Counts()).f1, 4),
+        "f1_boxes": sum(result.f1.hits + result.f1.missed for result in results),
+        "f1_objects": sum(len(result.objects) for result in results),
         "f1_alone": _f1s(_pooled(result.alone for result in results)),
         "outage_share": _round(_mean([_outage(links, v.id) for v in config.vehicles]), 4),
         "collisions": sum(world.collisions.values()) if world else None,
@@ -138,6 +142,8 @@ def _of_vehicle(
         "stages_ms": _stages(result.verdicts),
         "fps": _round(result.counters.fps, 2),
         "f1_current": _round(result.f1.f1, 4),
+        "f1_boxes": result.f1.hits + result.f1.missed,
+        "f1_objects": len(result.objects),
         "precision": _round(result.f1.precision, 4),
         "recall": _round(result.f1.recall, 4),
         "f1_alone": _f1s(result.alone),

@@ -1,6 +1,7 @@
 """The truth of one camera's picture as arrays, which scores take."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim import truth_file
+from vehicle.perception.scores.matching import Truth
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +42,15 @@ class TruePicture:
             np.array([box.xyxy for box in boxes], np.float32).reshape(-1, 4),
             np.array([box.visibility for box in boxes], np.float32),
         )
+
+
+def counting(pictures: Iterable[TruePicture]) -> set[int]:
+    """Actors that a score looks for in at least one picture: high and visible enough."""
+    found: set[int] = set()
+    for picture in pictures:
+        seen = Truth.seen(picture.xyxy, picture.class_id, picture.visibility)
+        found.update(picture.actor_id[~seen.is_ignored].tolist())
+    return found
 
 
 def read(path: Path, vehicle_id: str) -> dict[str, list[TruePicture]]:

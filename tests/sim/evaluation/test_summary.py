@@ -35,6 +35,8 @@ def test_summary_holds_the_promised_fields(make_run) -> None:
     assert made["offload"] == {"sent": 25, "ok": 22, "late": 1, "rejected": 1, "lost": 1}
     assert made["age_ms"] == {"p50": 60.0, "p99": 60.0}
     assert made["f1_current"] == 1.0
+    assert made["f1_objects"] == 1
+    assert made["f1_boxes"] > 150  # of 40 pictures at 10 a second, every 20 ms
     assert made["outage_share"] == 0.25
     assert (made["collisions"], made["min_ttc_s"], made["hard_brakes"]) == (0, 2.5, 1)
     assert made["vehicles"]["ego"]["compute"]["slowdown"] == 1.0
