@@ -25,14 +25,14 @@ STALL_NS = 300 * MS
 class Path:
     """A unit and a link in one thread each."""
 
-    def __init__(self, folder, trace):
+    def __init__(self, folder, trace, worker=None):
         (folder / "t.csv").write_text(trace)
         tree = config_file.msgspec.to_builtins(config_of(folder, free_port()))
         tree["vehicles"] = tree["vehicles"][:1]
         tree["link"] |= {"trace": str(folder / "t.csv"), "bind": {"port": free_port()}}
         self.config = config_file.decode(tree, "test")
         write_site(folder / "certificates", processes.site_names(self.config))
-        self.worker = FakeWorker(answers_at_once=True)
+        self.worker = worker or FakeWorker(answers_at_once=True)
         self.unit = self.new_unit()
         self.context = zmq.Context()
         at = processes.address(self.config, "link", "ego.rsu", "telemetry", is_bind=True)
@@ -53,7 +53,9 @@ class Path:
 
     def new_unit(self):
         unit = self.config.unit("rsu")
-        return Server(self.config, unit, MonotonicClock(), self.worker, None)
+        server = Server(self.config, unit, MonotonicClock(), self.worker, None)
+        server.open_desk()
+        return server
 
     def _run_link(self):
         while not self.stop.is_set():
