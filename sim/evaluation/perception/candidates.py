@@ -24,7 +24,7 @@ class Candidate:
         label: How tables call it, such as "large 640x384 int8".
         spec: With a score so low that every curve is whole.
         shipped: The score at which it is used in a drive.
-        rung: Name of the shipped rung; empty for others.
+        rung: The rung, or the file of our form; one name for all its sizes. Empty for others.
         size: Width and height of its input; None where the file decides.
     """
 
@@ -121,7 +121,7 @@ def parse(text: str) -> Candidate:
         score_threshold=LEAST_SCORE,
         max_detections=MOST_BOXES,
     )
-    return Candidate(label, spec, UNKNOWN_SCORE, size=size)
+    return Candidate(label, spec, UNKNOWN_SCORE, path.stem if kind == "vdap" else "", size)
 
 
 def _cut(text: str, endings: Sequence[str]) -> tuple[str, str, str]:

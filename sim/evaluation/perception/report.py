@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sim.evaluation.perception.drives import Drive
+from sim.evaluation.perception.gains import gains
 from sim.evaluation.perception.slices import Figures, Result
 
 TRACK_COLUMNS = {
@@ -37,6 +38,7 @@ def show_results(console: Console, results: Sequence[Result]) -> None:
     _parts(console, "AP50 by weather", results, [own.by_weather for own in results])
     if len(first.by_town) > 1:
         _parts(console, "AP50 by town", results, [own.by_town for own in results])
+    _gains(console, results)
     console.print(
         "Columns name the boxes that each figure rests on; a mean leaves out classes with fewer "
         "than 10.",
@@ -59,6 +61,19 @@ def _parts(
         table.add_column(f"{name}\n{parts[0][name].boxes}", justify="right")
     for own, part in zip(results, parts, strict=True):
         table.add_row(own.detector, *(_number(part[n].ap50) if n in part else "-" for n in names))
+    console.print(table)
+
+
+def _gains(console: Console, results: Sequence[Result]) -> None:
+    heights, rows = gains(results)
+    if not rows:
+        return
+    _heading(console, "AP50 gained, by height in pixels")
+    table = _table()
+    for name in (*heights, ">= 25"):
+        table.add_column(name, justify="right")
+    for name, values in rows:
+        table.add_row(name, *("-" if value is None else f"{value:+.3f}" for value in values))
     console.print(table)
 
 
