@@ -12,7 +12,7 @@ from vehicle.perception.boxes import PAD_GREY
 from vehicle.perception.training.pictures import LEARN_HEIGHT_PX, LEARN_VISIBILITY, Labels
 
 # How much more likely than a car an object of a class is chosen to be in a cut: the rare ones more.
-CHOSEN = np.array([1.0, 2.0, 2.0, 4.0, 4.0, 1.5, 1.5])
+CHOSEN = np.array([1.0, 3.0, 4.0, 5.0, 5.0, 1.7, 3.0])
 MIN_WIDTH_PX = 3.0
 LEAST_REMAINDER = 0.4  # of a box's area inside the cut; with less it is ignored
 
@@ -42,19 +42,26 @@ class Cut:
         width: Of the sample, pixels.
         height: Of the sample, pixels.
         scales: Least and greatest sample pixels per picture pixel.
+        fill: Least and greatest height of a chosen object as a share of the sample's, as far as
+            `scales` allow it; None leaves the size to chance. Few recorded objects are near.
     """
 
     width: int
     height: int
     scales: tuple[float, float]
+    fill: tuple[float, float] | None = None
 
 
 def augmented(
     pixels: NDArray[np.uint8], labels: Labels, cut: Cut, random: np.random.Generator
 ) -> Sample:
     """A random cut of a picture, mirrored, tinted, blurred, or compressed by chance."""
+    box = _chosen(labels, random)
     scale = float(np.exp(random.uniform(*np.log(cut.scales))))
-    left, top = _corner(pixels, labels, cut, scale, random)
+    if cut.fill is not None and box is not None:
+        wanted = random.uniform(*cut.fill) * cut.height / max(1.0, float(box[3] - box[1]))
+        scale = float(np.clip(wanted, *cut.scales))
+    left, top = _corner(pixels, box, cut, scale, random)
     move = np.array([[scale, 0, -left], [0, scale, -top]], np.float32)
     size = (cut.width, cut.height)
     shown = cv2.warpAffine(pixels, move, size, borderValue=(PAD_GREY,) * 3)
@@ -82,21 +89,29 @@ def mosaic(tiles: list[Sample]) -> Sample:
     )
 
 
+def _chosen(labels: Labels, random: np.random.Generator) -> NDArray[np.float32] | None:
+    """The object that a cut shall hold, in three of four cuts."""
+    if not len(labels.xyxy) or random.random() >= 0.75:
+        return None
+    share = CHOSEN[labels.class_id]
+    box: NDArray[np.float32] = labels.xyxy[random.choice(len(share), p=share / share.sum())]
+    return box
+
+
 def _corner(
     pixels: NDArray[np.uint8],
-    labels: Labels,
+    chosen: NDArray[np.float32] | None,
     cut: Cut,
     scale: float,
     random: np.random.Generator,
 ) -> tuple[float, float]:
-    """Top left of the cut in scaled pixels; three in four hold a chosen object."""
+    """Top left of the cut in scaled pixels, round the chosen object."""
     room_x = pixels.shape[1] * scale - cut.width
     room_y = pixels.shape[0] * scale - cut.height
     left = random.uniform(min(0.0, room_x), max(0.0, room_x))
     top = random.uniform(min(0.0, room_y), max(0.0, room_y))
-    if len(labels.xyxy) and random.random() < 0.75:
-        share = CHOSEN[labels.class_id]
-        box = labels.xyxy[random.choice(len(share), p=share / share.sum())] * scale
+    if chosen is not None:
+        box = chosen * scale
         if room_x > 0:
             centre = (box[0] + box[2]) / 2 - cut.width * random.uniform(0.2, 0.8)
             left = float(np.clip(centre, 0.0, room_x))

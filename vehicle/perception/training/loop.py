@@ -26,8 +26,11 @@ AVERAGE_DECAY = 0.998  # of the weights that are shipped; the last 500 steps or 
 WARM_UP_STEPS = 100
 LEAST_RATE = 0.05  # share of the learning rate that the cosine ends at
 NEAR_SHARE = 0.35  # of the whole pictures at the end, shown enlarged
-MOSAIC_SHARE = 0.45  # of the samples before whole pictures are shown
-VIEW_SHARE = 0.3  # of these samples, all of a picture in half its size
+# Of the samples before whole pictures are shown; the rest are cuts at any size.
+MOSAIC_SHARE = 0.3
+VIEW_SHARE = 0.25  # all of a picture in half its size
+CLOSE_SHARE = 0.25  # cuts that a chosen object fills
+CLOSE_FILL = (0.25, 1.1)  # of the sample's height
 HALF_EVERY = 4  # batches of the last phase; one of them in half size, at which rungs run too
 CLIP_NORM = 10.0
 CHECKPOINT = "checkpoint.pt"
@@ -140,12 +143,15 @@ class Trainer:
             scales = (1.3, 3.2) if chance < NEAR_SHARE else (0.85, 1.3)
             return shown(index, Cut(width, height, scales))
         if chance < MOSAIC_SHARE:
-            others = random.integers(0, len(pictures), 3).tolist()
+            others = random.choice(len(pictures), 3, p=pictures.shares).tolist()
             tile = Cut(width // 4, height // 4, (0.4, 1.1))
             return mosaic([shown(each, tile) for each in (index, *others)])
         # Without the view of all, with its sky and walls, these are taken for large objects.
-        scales = (0.48, 0.55) if chance < MOSAIC_SHARE + VIEW_SHARE else (0.5, 1.3)
-        return shown(index, Cut(width // 2, height // 2, scales))
+        if chance < MOSAIC_SHARE + VIEW_SHARE:
+            return shown(index, Cut(width // 2, height // 2, (0.48, 0.55)))
+        is_close = chance < MOSAIC_SHARE + VIEW_SHARE + CLOSE_SHARE
+        fill, scales = (CLOSE_FILL, (0.45, 3.5)) if is_close else (None, (0.5, 1.3))
+        return shown(index, Cut(width // 2, height // 2, scales, fill))
 
     def step(
         self, samples: list[Sample], further: FurtherLoss | None = None
@@ -248,13 +254,13 @@ def _target(sample: Sample) -> Target:
 
 
 def batch_of(trainer: Trainer, pictures: Pictures) -> list[Sample]:
-    """The next batch: shuffled anew in each round, and the same whenever a run is resumed."""
+    """The next batch: drawn by `Pictures.shares`, and the same whenever a run is resumed."""
     samples = []
     for number in range(trainer.images, trainer.images + trainer.options.batch):
         turn, place = divmod(number, len(pictures))
-        order = np.random.default_rng((trainer.options.seed, turn)).permutation(len(pictures))
         random = np.random.default_rng((trainer.options.seed, turn, place))
-        samples.append(trainer.sample(pictures, int(order[place]), random))
+        index = int(random.choice(len(pictures), p=pictures.shares))
+        samples.append(trainer.sample(pictures, index, random))
     return samples
 
 

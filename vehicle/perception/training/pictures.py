@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from scheduler.errors import SourceError
 from vehicle.perception.boxes import letterbox
-from vehicle.perception.classes import CLASS_ID
+from vehicle.perception.classes import CLASS_ID, CLASSES
 from vehicle.perception.scores.matching import Truth
 
 ANNOTATIONS = "annotations.json"
@@ -23,6 +24,9 @@ PICTURES = "images"
 # score's limits, because what is just too small today is large enough a moment later.
 LEARN_HEIGHT_PX = 7.0
 LEARN_VISIBILITY = 0.25
+FREQUENT = 0.3  # share of the pictures from which on a class is not drawn more often
+SEEN_HEIGHT_PX = 15.0  # of an object for whose sake a picture is drawn more often
+SMALL_WEIGHT, EMPTY_WEIGHT = 0.4, 0.15  # of pictures with smaller objects only, and with none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +72,28 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @cached_property
+    def shares(self) -> NDArray[np.float64]:
+        """(N,) how often each picture is drawn, in sum 1: rare classes more, empty streets less.
+
+        Repeat factors after Gupta et al., LVIS, CVPR 2019: of a class that is in a share f of the
+        pictures max(1, sqrt(FREQUENT / f)), of a picture the greatest of its classes.
+        """
+        shown = np.zeros((len(self.labels), len(CLASSES)), np.bool_)
+        for row, labels in zip(shown, self.labels, strict=True):
+            height = labels.xyxy[:, 3] - labels.xyxy[:, 1]
+            row[
+                labels.class_id[
+                    (height >= SEEN_HEIGHT_PX) & (labels.visibility >= LEARN_VISIBILITY)
+                ]
+            ] = True
+        often = np.maximum(shown.mean(axis=0), 1.0 / max(1, len(shown)))
+        factors = np.maximum(1.0, np.sqrt(FREQUENT / often))
+        weight = np.where(shown, factors, 0.0).max(axis=1)
+        has_any = np.array([len(labels.xyxy) > 0 for labels in self.labels])
+        weight = np.where(weight > 0, weight, np.where(has_any, SMALL_WEIGHT, EMPTY_WEIGHT))
+        return np.asarray(weight / weight.sum(), np.float64)
 
     @property
     def weathers(self) -> list[str]:
