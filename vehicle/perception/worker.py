@@ -10,6 +10,7 @@ import contextlib
 import logging
 import mmap
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -237,7 +238,7 @@ class Worker:
         answers: list[Answer] = []
         is_alive = self._process is not None
         try:
-            while self._connection is not None and self._connection.poll(0):
+            while self._connection is not None and _is_readable(self._connection):
                 answers += self._read(self._connection.recv_bytes())
         except (EOFError, OSError, msgspec.MsgspecError):
             is_alive = False
@@ -368,6 +369,13 @@ class Worker:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(1.0)
             self._process = None
+
+
+def _is_readable(connection: Connection) -> bool:
+    """`connection.poll(0)` for a tenth of its cost, which main pays on every turn."""
+    poller = select.poll()
+    poller.register(connection.fileno(), select.POLLIN)
+    return bool(poller.poll(0))
 
 
 def _answer(done: Done) -> Answer:
