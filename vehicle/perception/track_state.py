@@ -114,14 +114,10 @@ def moved(state: TrackState, now_ns: int, options: TrackerOptions) -> TrackState
         return state
     noise = (options.acceleration * side(state.mean)) ** 2
     position, cross, speed = state.variance.T
-    variance = np.stack(
-        [
-            position + 2 * dt * cross + dt * dt * speed + noise * dt**4 / 4,
-            cross + dt * speed + noise * dt**3 / 2,
-            speed + noise * dt * dt,
-        ],
-        axis=1,
-    )
+    variance = np.empty_like(state.variance)
+    variance[:, 0] = position + 2 * dt * cross + dt * dt * speed + noise * (dt**4 / 4)
+    variance[:, 1] = cross + dt * speed + noise * (dt**3 / 2)
+    variance[:, 2] = speed + noise * (dt * dt)
     return replace(state, at_ns=now_ns, mean=state.mean + state.velocity * dt, variance=variance)
 
 

@@ -84,6 +84,7 @@ class Tracker:
         self.options = options or TrackerOptions()
         self._base: TrackState | None = None  # before the oldest entry
         self._entries: list[_Entry] = []  # by key
+        self._looked_ns = 0  # the newest picture with detections
         self._is_cut = False  # whether history was forgotten
         self._numbers = itertools.count(1)
 
@@ -100,7 +101,8 @@ class Tracker:
             rank: How good the detector is, on any scale, such as its F1.
         """
         if self._base is None:
-            self._base = TrackState.empty(valid_ns)
+            self._base, self._looked_ns = TrackState.empty(valid_ns), valid_ns
+        self._looked_ns = max(self._looked_ns, valid_ns)
         self._insert(detections, valid_ns, rank)
 
     def move(self, motion: Motion) -> None:
@@ -114,9 +116,9 @@ class Tracker:
             return Tracks.empty(now_ns)
         options = self.options
         state = self._entries[-1].after
-        looked_ns = max((e.valid_ns for e in self._entries if e.key[1]), default=state.at_ns)
+        looked_ns = self._looked_ns
         # Not faded for the age of the newest look, which all tracks share.
-        unseen = np.clip(looked_ns - state.seen_ns, 0, None)
+        unseen = np.maximum(looked_ns - state.seen_ns, 0)
         missed = unseen / max(1, options.keep_ns)
         score = state.score * (1.0 - 0.5 * np.minimum(missed, 1.0))
         shown = (

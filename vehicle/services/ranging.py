@@ -41,7 +41,7 @@ START_SPEED = 8.0  # m/s, standard deviation of a new object's own speed around 
 ACCELERATION = 3.0  # m/s^2 that an object may do; raising it trusts the newest picture more
 SIDE_PX, SIDE_SHARE = 0.7, 0.025  # deviation of a tracked side: pixels, share of the box
 ROAD_PX = 2.0  # deviation of where an object meets the road: its side, our pitch, the road's
-SCALE_PX = 0.35  # deviation of a side's motion in flow, besides what flow says itself
+SCALE_PX = 1.0  # deviation of a side's motion in flow, besides what flow says itself
 BORDER_PX = 2.0  # a box this near to the picture's edge goes on beyond it
 FARTHEST = 150.0  # metres
 LEAST_SHARE = 0.3  # of a distance that may be left after one step
@@ -186,6 +186,8 @@ class Ranging:
 
     def _keep(self, tracks: Tracks, boxes: Doubles, camera: GroundCamera) -> None:
         """Rows in the order of the tracks; new tracks begin with what their class tells."""
+        if np.array_equal(self._ids, tracks.track_id):
+            return
         known = {int(number): row for row, number in enumerate(self._ids)}
         rows = np.array([known.get(n, -1) for n in tracks.track_id.tolist()], np.intp)
         is_new = rows < 0

@@ -47,7 +47,7 @@ def one_look(*motions: Motion) -> Tracker:
 def test_one_look_and_one_motion_tell_the_speed():
     tracks = one_look(motion(1)).predict(STEP)
     assert tracks.xyxy == pytest.approx(box(1), abs=0.5)
-    assert tracks.velocity[0] == pytest.approx([SPEED, 0, SPEED, 0], abs=15)
+    assert tracks.velocity[0] == pytest.approx([SPEED, 0, SPEED, 0], rel=0.15)
 
 
 def test_growth_is_taken_from_the_scale():
