@@ -1,0 +1,1 @@
+"""A detector in two halves: features on board, compressed by a learned bottleneck, boxes beyond."""
