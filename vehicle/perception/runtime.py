@@ -69,8 +69,6 @@ class OnnxModel:
             raise ConfigError(f"detector weights: no file {path}")
         self.backend = backend
         self._session = _session(runtime, path, threads, dimensions or {}, backend, engines)
-        self._only_asked = runtime.RunOptions()
-        self._only_asked.only_execute_path_to_fetches = True
         given = self._session.get_inputs()[0]
         self._input = given.name
         self.input_shape: tuple[int | None, ...] = tuple(
@@ -91,14 +89,8 @@ class OnnxModel:
     def run(
         self, tensor: NDArray[np.generic], outputs: Sequence[str] | None = None
     ) -> list[NDArray[np.float32]]:
-        """One forward pass: an array for each of `outputs`, by default all of the model's.
-
-        Where some are named, nothing is computed that only the others need.
-        """
-        options = None if outputs is None else self._only_asked
-        arrays: list[NDArray[np.float32]] = self._session.run(
-            outputs, {self._input: tensor}, options
-        )
+        """One forward pass: an array for each of `outputs`, by default all of the model's."""
+        arrays: list[NDArray[np.float32]] = self._session.run(outputs, {self._input: tensor})
         return arrays
 
     def _proven(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +27,9 @@ from vehicle.perception.model import (
 
 STRIDE = STRIDES[0]  # of the features that heads look at
 FINER = 2  # rows and columns of surface cells in one cell of the features, either way
-WIDTH = {"light_state": 32, "drivable": 64, "plates": 48}  # channels; more cost time
+# Channels of a head, as a share of the features'. More cost time: all heads in one shall cost less
+# than two fifths of detection.
+WIDTH = {"light_state": 1 / 3, "drivable": 2 / 3, "plates": 1 / 2}
 
 
 class Head(nn.Module):
@@ -48,10 +49,8 @@ class Head(nn.Module):
             "drivable": len(SURFACES) * FINER * FINER,
             "plates": 1 + 4,
         }[name]
-        width = WIDTH[name]
-        self.tower = nn.Sequential(
-            SeparableBlock(inputs, width, 5), SeparableBlock(width, width, 5)
-        )
+        width = max(8, round(inputs * WIDTH[name] / 8) * 8)
+        self.tower = nn.Sequential(SeparableBlock(inputs, width, 5), SeparableBlock(width, width))
         self.last = nn.Conv2d(width, outputs, 1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -74,8 +73,8 @@ def plate_rows(raw: Tensor) -> Tensor:
     return raw.flatten(2).transpose(1, 2)
 
 
-class Stem(nn.Module):
-    """Backbone and neck of a trained rung, frozen."""
+class Trunk(nn.Module):
+    """A trained rung, frozen: its detections, and the features that heads look at."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -84,52 +83,58 @@ class Stem(nn.Module):
         with torch.no_grad():  # the conversion to 0..1 costs nothing inside the first weights
             self.network.first.weight.mul_(1.0 / 255.0)
 
-    def forward(self, picture: Tensor) -> list[Tensor]:
+    def features(self, picture: Tensor) -> list[Tensor]:
         """Pictures (B, H, W, 3) uint8 BGR to features, fine to coarse."""
         x = picture.permute(0, 3, 1, 2).float()
         features: list[Tensor] = self.network.neck(self.network.backbone(x))
         return features
 
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One picture (1, H, W, 3) uint8 BGR to scores, boxes and features.
 
-class DeployedHeads(nn.Module):
-    """A rung and its heads as they are shipped: one stem, an output or two for each head."""
-
-    def __init__(self, stem: Stem, heads: Mapping[str, Head]) -> None:
-        super().__init__()
-        self.stem = stem
-        self.names = [name for name in HEADS if name in heads]
-        self.heads = nn.ModuleList(folded(heads[name]) for name in self.names)
-
-    @property
-    def outputs(self) -> list[str]:
-        """Names of what `forward` gives."""
-        more = {"plates": ["plate_scores", "plate_boxes"]}
-        return ["scores", "boxes", *(n for name in self.names for n in more.get(name, [name]))]
-
-    def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
-        """One picture (1, H, W, 3) uint8 BGR to the answers of detection and of each head.
-
-        Scores (N, classes) and boxes (N, 4) in input pixels; light states (states, H / 8, W / 8)
-        as probabilities; surfaces (H / 4, W / 4) uint8; scores (M,) and boxes (M, 4) of plates.
+        Scores (N, classes) and boxes (N, 4) in input pixels; features (1, channels, H / 8, W / 8).
         """
-        features = self.stem(picture)
-        height, width = picture.shape[1], picture.shape[2]
-        centres, strides = cells(width, height, picture.device)
-        rows = self.stem.network.rows(features)[0]
+        features = self.features(picture)
+        rows = self.network.rows(features)[0]
+        centres, strides = cells(picture.shape[2], picture.shape[1], picture.device)
         count = len(CLASSES)
-        answers = [rows[:, :count].sigmoid(), decode(rows[:, count:], centres, strides)]
-        for name, head in zip(self.names, self.heads, strict=True):
-            raw = head(features[0])
-            if name == "light_state":
-                answers.append(raw[0].softmax(0))
-            elif name == "drivable":
-                answers.append(surface_logits(raw)[0].argmax(0).to(torch.uint8))
-            else:
-                plate = plate_rows(raw)[0]
-                fine = plate.shape[0]  # the finest cells come first
-                answers.append(plate[:, 0].sigmoid())
-                answers.append(decode(plate[:, 1:], centres[:fine], strides[:fine]))
-        return tuple(answers)
+        boxes = decode(rows[:, count:], centres, strides)
+        return rows[:, :count].sigmoid(), boxes, features[0]
+
+
+class DeployedHead(nn.Module):
+    """A head as it is shipped: the features of one picture to its answer."""
+
+    def __init__(self, name: str, head: Head) -> None:
+        super().__init__()
+        self.name = name
+        self.head = folded(head)
+
+    def forward(self, feature: Tensor) -> tuple[Tensor, ...]:
+        """Features (1, channels, H / 8, W / 8) to what `OUTPUTS` names.
+
+        Light states (states, H / 8, W / 8) as probabilities; surfaces (H / 4, W / 4) uint8; scores
+        (M,) and boxes (M, 4) of plates in input pixels.
+        """
+        raw = self.head(feature)
+        if self.name == "light_state":
+            return (raw[0].softmax(0),)
+        if self.name == "drivable":
+            return (surface_logits(raw)[0].argmax(0).to(torch.uint8),)
+        rows = plate_rows(raw)[0]
+        centres, strides = fine_cells(feature.shape[3], feature.shape[2], feature.device)
+        return rows[:, 0].sigmoid(), decode(rows[:, 1:], centres, strides)
+
+
+def fine_cells(
+    columns: int, rows: int, device: torch.device | None = None
+) -> tuple[Tensor, Tensor]:
+    """Centre (N, 2) and stride (N,) of each cell of the features, pixels of the input."""
+    x = (torch.arange(columns, device=device) + 0.5) * STRIDE
+    y = (torch.arange(rows, device=device) + 0.5) * STRIDE
+    down, across = torch.meshgrid(y, x, indexing="ij")
+    centres = torch.stack([across, down], -1).reshape(-1, 2)
+    return centres, torch.full_like(centres[:, 0], float(STRIDE))
 
 
 @dataclass(frozen=True, slots=True)

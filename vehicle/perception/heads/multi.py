@@ -22,12 +22,13 @@ from vehicle.perception.runtime import OnnxModel
 
 SUFFIX = ".multi.onnx"
 DETECTION = ("scores", "boxes")
-OUTPUTS = {  # of the model, by head
+FEATURE = "feature"
+OUTPUTS = {  # of each head's model
     "light_state": ("light_state",),
     "drivable": ("drivable",),
     "plates": ("plate_scores", "plate_boxes"),
 }
-LIGHT_STRIDE = 8  # input pixels per cell of the light state map
+STRIDE = 8  # input pixels per cell of the features
 MAP_STRIDE = 4  # the same of the surface map
 LIGHT = CLASS_ID["traffic light"]
 PLATE_SCORE = 0.4  # least score of an answered plate, at which its F1 was best on the held-out set
@@ -58,15 +59,20 @@ class MultiDetector:
         runs: Passes of the stem so far.
     """
 
-    def __init__(self, spec: DetectorSpec, model: OnnxModel, width: int, height: int) -> None:
+    def __init__(
+        self,
+        spec: DetectorSpec,
+        trunk: OnnxModel,
+        heads: Mapping[str, OnnxModel],
+        size: tuple[int, int],
+    ) -> None:
         self.name = spec.name
-        self.width, self.height = width, height
-        self.heads = tuple(
-            head for head, outputs in OUTPUTS.items() if set(outputs) <= set(model.outputs)
-        )
+        self.width, self.height = size
+        self.heads = tuple(name for name in OUTPUTS if name in heads)
         self.runs = 0
         self._spec = spec
-        self._model = model
+        self._trunk = trunk
+        self._models = heads
         self._stages_ns: dict[str, int] = {}
 
     @property
@@ -97,9 +103,7 @@ class MultiDetector:
         began = perf_counter_ns()
         picture, fit = letterbox(frame, self.width, self.height)
         prepared = perf_counter_ns()
-        names = [*DETECTION, *(name for head in asked for name in OUTPUTS[head])]
-        raw = dict(zip(names, self._model.run(picture[None], names), strict=True))
-        self.runs += 1
+        raw = self._run(picture, asked)
         inferred = perf_counter_ns()
         spec = self._spec
         found = select_boxes(
@@ -117,6 +121,16 @@ class MultiDetector:
             "post": perf_counter_ns() - inferred,
         }
         return answer
+
+    def _run(self, picture: NDArray[np.uint8], heads: Sequence[str]) -> dict[str, Floats]:
+        """Raw answers by name, from one pass of the stem."""
+        names = [*DETECTION, FEATURE] if heads else [*DETECTION]
+        raw = dict(zip(names, self._trunk.run(picture[None], names), strict=True))
+        self.runs += 1
+        for head in heads:
+            answers = self._models[head].run(raw[FEATURE], OUTPUTS[head])
+            raw.update(zip(OUTPUTS[head], answers, strict=True))
+        return raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +160,7 @@ def states_of(xyxy: Floats, probability: Floats) -> tuple[NDArray[np.uint8], Flo
     """
     _, rows, columns = probability.shape
     state, score = np.zeros(len(xyxy), np.uint8), np.zeros(len(xyxy), np.float32)
-    for index, (x1, y1, x2, y2) in enumerate((xyxy / LIGHT_STRIDE - 0.5).tolist()):
+    for index, (x1, y1, x2, y2) in enumerate((xyxy / STRIDE - 0.5).tolist()):
         left, right = _within(x1, x2, columns)
         top, bottom = _within(y1, y2, rows)
         mean = probability[:, top:bottom, left:right].mean(axis=(1, 2))
@@ -199,7 +213,7 @@ def load_multi(spec: DetectorSpec, threads: int = 1) -> MultiDetector:
         threads: Of inference.
 
     Raises:
-        ConfigError: That rung has no heads, or its file is not readable.
+        ConfigError: That rung has no heads, or one of its files is not readable.
         MissingPartError: ONNX Runtime is not installed.
     """
     path = _path(spec)
@@ -210,14 +224,26 @@ def load_multi(spec: DetectorSpec, threads: int = 1) -> MultiDetector:
             f"rungs with heads: {', '.join(shipped) or 'none shipped'}"
         )
     width, height = spec.input_size or INPUT_SIZES[0]
-    model = OnnxModel(path, threads, {"width": width, "height": height})
-    detector = MultiDetector(spec, model, width, height)
-    if not set(DETECTION) <= set(model.outputs) or not detector.heads:
+    trunk = OnnxModel(path, threads, {"width": width, "height": height})
+    _check(spec, path, trunk, (*DETECTION, FEATURE))
+    shape = {"columns": width // STRIDE, "rows": height // STRIDE}
+    heads = {}
+    for name, outputs in OUTPUTS.items():
+        file = path.with_name(f"{path.name.removesuffix(SUFFIX)}.{name}.onnx")
+        if file.is_file():
+            heads[name] = OnnxModel(file, threads, shape)
+            _check(spec, file, heads[name], outputs)
+    detector = MultiDetector(spec, trunk, heads, (width, height))
+    detector.detect_heads(np.zeros((height, width, 3), np.uint8), detector.heads)
+    return detector
+
+
+def _check(spec: DetectorSpec, path: Path, model: OnnxModel, outputs: tuple[str, ...]) -> None:
+    if model.outputs != outputs:
         raise ConfigError(
             f"detector {spec.name!r}: {path} has outputs {', '.join(model.outputs)}, expected "
-            f"scores, boxes and those of a head"
+            f"{', '.join(outputs)}"
         )
-    return detector
 
 
 def _path(spec: DetectorSpec) -> Path:

@@ -1,4 +1,4 @@
-"""Ships heads: one .onnx of a rung with all its heads, and their weights beside the rung's.
+"""Ships heads: a rung that gives its features too, and its heads, beside the rung's weights.
 
 `python -m vehicle.perception.training.head_export STEM.safetensors HEAD.safetensors ...`
 """
@@ -12,52 +12,65 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from scheduler.errors import ConfigError, VdapError
-from vehicle.perception.heads.model import DeployedHeads, Stem, load_head, stem_mark
+from vehicle.perception.heads.model import STRIDE, DeployedHead, Trunk, load_head, stem_mark
 from vehicle.perception.heads.multi import SUFFIX
 from vehicle.perception.model import load_weights
 from vehicle.perception.rungs import INPUT_SIZES, WEIGHTS
-from vehicle.perception.training.export import write_onnx
+from vehicle.perception.training.export import write_module, write_onnx
 
-DIMENSIONS = {  # of each output: which of its sizes follow from the picture's
-    "scores": ("cells", ""),
-    "boxes": ("cells", ""),
-    "light_state": ("", "rows", "columns"),
-    "drivable": ("surface_rows", "surface_columns"),
-    "plate_scores": ("fine_cells",),
-    "plate_boxes": ("fine_cells", ""),
+NAMED: dict[
+    str, dict[str, tuple[str, ...]]
+] = {  # of each head's outputs: which of their sizes follow from the picture's
+    "light_state": {"light_state": ("", "rows", "columns")},
+    "drivable": {"drivable": ("surface_rows", "surface_columns")},
+    "plates": {"plate_scores": ("cells",), "plate_boxes": ("cells", "")},
 }
+TRUNK = {"scores": ("cells", ""), "boxes": ("cells", ""), "feature": ("", "", "rows", "columns")}
 
 
-def export_multi(stem: Path, heads: Sequence[Path], path: Path) -> None:
-    """Writes `path`: one picture to the answers of detection and of each head.
+def export_multi(stem: Path, heads: Sequence[Path], folder: Path) -> Path:
+    """Writes a rung with its features as a third answer, and a file for each head on them.
+
+    A head of its own file costs nothing where it is not asked: ONNX Runtime computes all of a
+    graph, whatever is fetched of it.
 
     Args:
         stem: A rung's .safetensors.
         heads: .safetensors that were trained on it.
-        path: Of the .onnx file.
+        folder: Receives RUNG.multi.onnx and RUNG.HEAD.onnx.
+
+    Returns:
+        Path of the rung's file.
 
     Raises:
         ConfigError: A head of another stem, whose features would mean nothing to it.
     """
     mark = stem_mark(stem) if stem.is_file() else ""
-    network = load_weights(stem)
-    trained = {}
-    for each in heads:
-        head = load_head(each)
+    trunk = Trunk(load_weights(stem)).eval()
+    trained = [load_head(path) for path in heads]
+    for path, head in zip(heads, trained, strict=True):
         if head.stem != mark:
             raise ConfigError(
-                f"head: {each} was trained on the stem {head.stem}, not on {stem} ({mark}); "
+                f"head: {path} was trained on the stem {head.stem}, not on {stem} ({mark}); "
                 f"train it again with vdap train --head {head.name} --stem {stem}"
             )
-        trained[head.name] = head.head
-    deployed = DeployedHeads(Stem(network), trained).eval()
-    dimensions = {name: DIMENSIONS[name] for name in deployed.outputs}
-    write_onnx(deployed, dimensions, INPUT_SIZES[0], path)
+    width, height = INPUT_SIZES[0]
+    path = folder / f"{stem.stem}{SUFFIX}"
+    write_onnx(trunk, TRUNK, INPUT_SIZES[0], path)
+    feature = torch.zeros((1, trunk.channels, height // STRIDE, width // STRIDE))
+    for head in trained:
+        deployed = DeployedHead(head.name, head.head).eval()
+        file = folder / f"{stem.stem}.{head.name}.onnx"
+        given = {"feature": TRUNK["feature"]}
+        write_module(deployed, feature, given, NAMED[head.name], file)
+    return path
 
 
 def publish_heads(stem: Path, heads: Sequence[Path], weights: Path = WEIGHTS) -> Path:
-    """Puts RUNG.multi.onnx, RUNG.HEAD.safetensors and the heads' scores beside the rung's weights.
+    """Puts RUNG.multi.onnx, the files of the heads and their scores beside the rung's weights.
 
     The scores are those in the heads.json beside each file, where `vdap train --head` wrote one.
 
@@ -65,8 +78,7 @@ def publish_heads(stem: Path, heads: Sequence[Path], weights: Path = WEIGHTS) ->
         ConfigError: A head of another stem.
     """
     rung = stem.stem
-    path = weights / f"{rung}{SUFFIX}"
-    export_multi(stem, heads, path)
+    path = export_multi(stem, heads, weights)
     scores: dict[str, float] = {}
     for each in heads:
         shutil.copyfile(each, weights / f"{rung}.{load_head(each).name}.safetensors")

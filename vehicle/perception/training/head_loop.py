@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from scheduler.errors import ConfigError
 from vehicle.perception.heads.model import (
-    DeployedHeads,
     Head,
-    Stem,
+    Trunk,
     save_head,
     stem_mark,
 )
@@ -87,11 +86,13 @@ class HeadTrainer:
         torch.manual_seed(options.seed)
         self.options = options
         self.mark = stem_mark(stem) if stem.is_file() else ""
-        self.stem = Stem(load_weights(stem)).eval()
-        for weight in self.stem.parameters():
+        self.trunk = Trunk(load_weights(stem)).eval()
+        for weight in self.trunk.parameters():
             if weight.ndim == 4:  # faster on CPUs
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-        self.heads = nn.ModuleDict({name: Head(name, self.stem.channels) for name in options.heads})
+        self.heads = nn.ModuleDict(
+            {name: Head(name, self.trunk.channels) for name in options.heads}
+        )
         self.average = copy.deepcopy(self.heads).eval()
         self.optimiser = torch.optim.AdamW(
             self.heads.parameters(), lr=options.rate, weight_decay=options.decay
@@ -125,7 +126,7 @@ class HeadTrainer:
         """Learns from one batch; returns the loss of each head."""
         pixels = torch.from_numpy(np.stack([sample.pixels for sample in samples]))
         with torch.no_grad():
-            feature = self.stem(pixels)[0]
+            feature = self.trunk.features(pixels)[0]
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate
         self.heads.train()
@@ -209,8 +210,8 @@ def train_heads(
         stem: A rung's .safetensors.
         learn: Training pictures.
         validate: Validation pictures, of places and assets that `learn` does not hold.
-        out: Receives the checkpoint, and HEAD.safetensors, heads.json and the .multi.onnx of these
-            heads at every evaluation.
+        out: Receives the checkpoint, and HEAD.safetensors, heads.json and the .onnx files at every
+            evaluation.
         report: Called with each evaluation.
 
     Returns:
@@ -246,15 +247,14 @@ def _evaluated(
 ) -> dict[str, float]:
     """Scores the averaged heads, and writes them and a checkpoint."""
     heads = trainer.averaged()
-    deployed = DeployedHeads(trainer.stem, heads).eval()
     spread = np.linspace(0, len(validate) - 1, min(limit, len(validate))).astype(int)
     size = (trainer.options.width, trainer.options.height)
-    scores = score_heads(deployed, validate, spread.tolist(), size)
+    scores = score_heads(trainer.trunk, heads, validate, spread.tolist(), size)
     paths = []
     for name, head in heads.items():
         paths.append(out / f"{name}.safetensors")
         save_head(head, name, trainer.mark, paths[-1])
-    export_multi(stem, paths, out / f"{stem.stem}.multi.onnx")
+    export_multi(stem, paths, out)
     (out / "heads.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
     trainer.save(out / CHECKPOINT)
     return scores

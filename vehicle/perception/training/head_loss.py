@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vehicle.perception.heads.model import STRIDE, plate_rows, surface_logits
+from vehicle.perception.heads.model import STRIDE, fine_cells, plate_rows, surface_logits
 from vehicle.perception.heads.results import LIGHT_STATES, SURFACES
-from vehicle.perception.model import cells
 from vehicle.perception.training.head_data import IGNORED, HeadSample
 from vehicle.perception.training.loss import Target, detection_loss
 
@@ -74,9 +73,7 @@ def _surface_loss(raw: Tensor, samples: list[HeadSample]) -> Tensor:
 
 
 def _plate_loss(raw: Tensor, samples: list[HeadSample]) -> Tensor:
-    height, width = raw.shape[2] * STRIDE, raw.shape[3] * STRIDE
-    centres, strides = cells(width, height)
-    count = raw.shape[2] * raw.shape[3]
+    centres, strides = fine_cells(raw.shape[3], raw.shape[2])
     targets = [
         Target(
             torch.from_numpy(sample.plates),
@@ -85,4 +82,4 @@ def _plate_loss(raw: Tensor, samples: list[HeadSample]) -> Tensor:
         )
         for sample in samples
     ]
-    return detection_loss(plate_rows(raw), targets, centres[:count], strides[:count]).total
+    return detection_loss(plate_rows(raw), targets, centres, strides).total

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from vehicle.perception.detections import Detections
-from vehicle.perception.heads.model import DeployedHeads
+from vehicle.perception.heads.model import DeployedHead, Head, Trunk
 from vehicle.perception.heads.multi import select_plates, states_of
 from vehicle.perception.heads.results import DRIVABLE, LINE
 from vehicle.perception.scores.average_precision import average_precision
@@ -78,19 +78,27 @@ class HeadScorer:
 
 
 def score_heads(
-    deployed: DeployedHeads, pictures: HeadPictures, indices: Sequence[int], size: tuple[int, int]
+    trunk: Trunk,
+    heads: Mapping[str, Head],
+    pictures: HeadPictures,
+    indices: Sequence[int],
+    size: tuple[int, int],
 ) -> dict[str, float]:
     """Scores by name on the pictures `indices`, shown whole at `size` (width, height)."""
     scorer = HeadScorer()
+    deployed = {name: DeployedHead(name, head).eval() for name, head in heads.items()}
     with torch.inference_mode():
         for index in indices:
             sample = whole(pictures, index, size)
-            answers = deployed(torch.from_numpy(sample.pixels)[None])
-            said = dict(zip(deployed.outputs, answers, strict=True))
-            if "light_state" in said:
-                scorer.lights(sample, said["light_state"].numpy())
-            if "drivable" in said:
-                scorer.surface(sample, said["drivable"].numpy())
-            if "plate_scores" in said:
-                scorer.plates(sample, said["plate_scores"].numpy(), said["plate_boxes"].numpy())
+            feature = trunk.features(torch.from_numpy(sample.pixels)[None])[0]
+            for name, head in deployed.items():
+                answers = [each.numpy() for each in head(feature)]
+                _ADD[name](scorer, sample, *answers)
     return scorer.result()
+
+
+_ADD: dict[str, Callable[..., None]] = {
+    "light_state": HeadScorer.lights,
+    "drivable": HeadScorer.surface,
+    "plates": HeadScorer.plates,
+}
