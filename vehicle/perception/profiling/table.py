@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -39,21 +40,22 @@ def measure_all(groups: Sequence[Group], seconds: float, console: Console) -> li
 
 def table(cells: Iterable[Cell], processor: str) -> Table:
     """A block of rows for each model, size, precision and number of threads, fastest first."""
-    it = Table(title=f"{processor}: a whole detection, medians")
-    it.add_column("model", no_wrap=True)
-    it.add_column("backend", no_wrap=True)
-    for name in ("ms", "+-", "wall ms", "MiB", "ratio"):
+    it = Table(
+        title=f"{processor}: a whole detection, medians", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    it.add_column("model and backend", no_wrap=True)
+    for name in ("ms", "+-", "wall", "MiB", "ratio"):
         it.add_column(name, justify="right", no_wrap=True)
     it.add_column("auto", no_wrap=True)
     for block in _blocks(cells):
         chosen = ordered(block, DEFAULT)[0].backend
         alike = [cell.backend for cell in block if is_alike(cell.ms, block[0].ms)]
+        it.add_row(_model(block[0]), style="bold")
         for cell in block:
             marks = ["auto"] * (cell.backend == chosen)
             marks += ["="] * (len(alike) > 1 and cell.backend in alike)
             it.add_row(
-                _model(cell) if cell is block[0] else "",
-                cell.backend, f"{cell.ms:.2f}", f"{cell.spread:.0%}", f"{cell.wall_ms:.2f}",
+                f"  {cell.backend}", f"{cell.ms:.2f}", f"{cell.spread:.0%}", f"{cell.wall_ms:.2f}",
                 f"{cell.memory_mib:.0f}", f"{cell.ms / block[0].ms:.2f}", " ".join(marks),
                 end_section=cell is block[-1],
             )  # fmt: skip
