@@ -8,6 +8,7 @@ from rich.table import Table
 
 from scheduler.errors import VdapError
 from sim.evaluation import picture, summary, tables
+from sim.evaluation.pipelines import in_words
 from sim.evaluation.records import RunFolder
 from sim.evaluation.summary import Json
 
@@ -124,6 +125,7 @@ def _column(own: Json) -> dict[str, str]:
         f"{own['missed_upstream']} missed upstream",
         "verdicts": f"{own['verdicts']}, {own['late']} late",
         "answered": ", ".join(f"{k} {v} ({v / total:.0%})" for k, v in placements.items()),
+        "placed": in_words(own["pipelines"]),
         "offload": ", ".join(f"{v} {k}" for k, v in offload.items()),
         "age p50 / p99": f"{_number(age['p50'], 0)} / {_number(age['p99'], 0)} ms "
         f"(model's last look {_number(answer_age['p50'], 0)} / {_number(answer_age['p99'], 0)} ms)",

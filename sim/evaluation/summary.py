@@ -10,6 +10,7 @@ import numpy as np
 from scheduler.messages import LinkRow, Verdict
 from sim.evaluation import alone, truth
 from sim.evaluation.belief import f1_current
+from sim.evaluation.pipelines import pipelines_of
 from sim.evaluation.records import Counts as Counters
 from sim.evaluation.records import RunFolder, WorldFigures
 from vehicle.perception.scores.streaming import Counts
@@ -102,6 +103,7 @@ def summarise(folder: RunFolder, results: Sequence[VehicleResult]) -> Json:
         "duration_s": config.duration_s,
         "world": world.adapter if world else None,
         **_counters(counters),
+        "pipelines": pipelines_of(v for result in results for v in result.verdicts),
         **_ages(verdict for result in results for verdict in result.verdicts),
         "fps": _round(_mean([c.fps for c in counters]), 2),
         "real_time_factor": _round(factor, 3),
@@ -137,6 +139,7 @@ def _of_vehicle(
         },
         "models": result.counters.models,
         **_counters([result.counters]),
+        "pipelines": pipelines_of(result.verdicts),
         "faults": result.counters.faults,
         **_ages(result.verdicts),
         "stages_ms": _stages(result.verdicts),

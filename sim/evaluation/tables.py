@@ -10,7 +10,7 @@ STAGES = ("encode", "uplink", "queue", "decode", "infer", "downlink", "local")
 VERDICT_COLUMNS = (
     "vehicle_id", "camera_id", "tick", "sim_s", "service", "answer", "reason", "placed",
     "placed_reason", "unit_id", "model", "stamp_s", "age_ms", "answer_age_ms", "deadline_ms",
-    "is_late", "size_bytes", "boxes", *(f"{stage}_ms" for stage in STAGES),
+    "is_late", "size_bytes", "boxes", *(f"{stage}_ms" for stage in STAGES), "pipeline",
 )  # fmt: skip
 LINK_COLUMNS = (
     "vehicle_id", "unit_id", "t_s", "sim_s", "up_bps", "up_delay_ms", "up_loss", "dn_bps",
@@ -34,7 +34,7 @@ def _verdict_row(verdict: Verdict, origin_ns: int) -> list[object]:
         verdict.unit_id, verdict.model, f"{(verdict.stamp_ns - origin_ns) / 1e9:.6f}",
         f"{verdict.age_ms:.3f}", f"{verdict.answer_age_ms:.3f}",
         f"{(verdict.deadline_ns - verdict.stamp_ns) / 1e6:.3f}", int(verdict.is_late),
-        verdict.size_bytes, len(verdict.boxes), *stages,
+        verdict.size_bytes, len(verdict.boxes), *stages, verdict.pipeline,
     ]  # fmt: skip
 
 

@@ -111,6 +111,14 @@ def test_it_says_where_why_and_how_old(config: Config) -> None:
     assert "compute 1/8" in text
 
 
+def test_it_says_by_which_pipeline(config: Config) -> None:
+    state = full_state()
+    state.take(verdict(pipeline="split", model="medium"), 0)
+    assert "rsu1/medium+split" in "\n".join(text_of(state, config, 120, 40))
+    state.take(verdict(pipeline="escalate"), 0)
+    assert "rsu1/large after a first look" in "\n".join(text_of(state, config, 120, 40))
+
+
 def test_links_fit_eighty_columns_whole(config: Config) -> None:
     rows = text_of(full_state(), config, 80, 24)
     assert any(row.rstrip().endswith("80 ok 4 late 6 lost") for row in rows)

@@ -9,6 +9,8 @@ from rich.text import Text
 
 from scheduler.clock import NS_PER_S
 from scheduler.config import Config
+from scheduler.messages import Verdict
+from scheduler.placement import split_name
 from vehicle.dashboard.state import STALE_NS, LinkView, ServiceView, State
 
 ANSWERS = {"offloaded": "#5b9bff", "onboard": "#f2a33a", "carried": "#8b95a1"}
@@ -105,7 +107,7 @@ def _service(view: ServiceView, now_ns: int, deadline_ms: float) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(f" {last.service}", style="bold")
     text.append(f" {last.camera_id}  ", style=DIM)
-    text.append(_where(last.answer, last.unit_id, last.model), style=f"bold {style}")
+    text.append(_where(last), style=f"bold {style}")
     is_old = last.answer_age_ms > deadline_ms
     text.append(f"  {last.answer_age_ms:.0f} ms", style=WARN if is_old else GOOD)
     text.append(f"  {len(last.boxes)} objects", style="default")
@@ -116,10 +118,15 @@ def _service(view: ServiceView, now_ns: int, deadline_ms: float) -> Text:
     return text
 
 
-def _where(answer: str, unit_id: str, model: str) -> str:
-    if answer == "offloaded":
-        return f"{unit_id}/{model}"
-    return f"on board/{model}" if answer == "onboard" else "carried"
+def _where(last: Verdict) -> str:
+    """Who answered, and by which pipeline where that is not plain."""
+    if last.answer == "carried":
+        return "carried"
+    where = last.unit_id if last.answer == "offloaded" else "on board"
+    if last.pipeline == "split" and last.answer == "offloaded":
+        return f"{where}/{split_name(last.model)}"
+    is_escalated = last.pipeline == "escalate" and last.answer == "offloaded"
+    return f"{where}/{last.model}{' after a first look' if is_escalated else ''}"
 
 
 def _strip(view: ServiceView, now_ns: int, width: int) -> Text:
@@ -256,7 +263,7 @@ def line(state: State, config: Config, now_ns: int) -> str:
         for (owner, _, _), view in state.services.items():
             if owner == vehicle.id:
                 last = view.last
-                where = _where(last.answer, last.unit_id, last.model)
+                where = _where(last)
                 parts.append(f"{where} {last.answer_age_ms:.0f} ms")
     for (_, unit), link in sorted(state.links.items()):
         name = link.status.state if link.status else "?"
