@@ -1,7 +1,8 @@
 """CARLA's axes for its adapter: left-handed, y to the south, degrees, float32 on the wire."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from typing import Any
 
 import numpy as np
 
@@ -57,3 +58,15 @@ def weather(of: Weather) -> dict[str, float]:
     numbers["sun_azimuth_angle"] = -math.degrees(azimuth) % 360.0
     numbers["sun_altitude_angle"] = math.degrees(altitude)
     return numbers
+
+
+def weather_of(parameters: Any) -> Weather:
+    """A `carla.WeatherParameters` in our axes."""
+    angles = ("sun_azimuth", "sun_altitude")
+    plain = {f.name: float(getattr(parameters, f.name)) for f in fields(Weather)
+             if f.name not in angles}  # fmt: skip
+    return Weather(
+        **plain,
+        sun_azimuth=math.radians(-parameters.sun_azimuth_angle % 360.0),
+        sun_altitude=math.radians(parameters.sun_altitude_angle),
+    )

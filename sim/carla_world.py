@@ -235,6 +235,10 @@ class CarlaWorld:
             setattr(parameters, name, value)
         self._world.set_weather(parameters)
 
+    def weather(self) -> Weather:
+        """The sky as the server has it now."""
+        return carla_axes.weather_of(self._world.get_weather())
+
     def apply_control(self, actor_id: int, throttle: float, steer: float, brake: float) -> None:
         """Set pedals and wheel; CARLA's wheel is right positive."""
         control = self._carla.VehicleControl(throttle, -steer, brake)

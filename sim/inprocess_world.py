@@ -196,6 +196,10 @@ class InprocessWorld:
         """Change the sky."""
         self.engine.set_weather(weather)
 
+    def weather(self) -> Weather:
+        """The sky as it is now."""
+        return self.engine.weather
+
     def apply_control(self, actor_id: int, throttle: float, steer: float, brake: float) -> None:
         """Set pedals and wheel."""
         pedals = np.array([throttle, steer, brake], np.float32).tolist()  # as on the wire

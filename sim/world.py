@@ -192,6 +192,10 @@ class World(Protocol):
         """Change the sky from the next tick on."""
         ...
 
+    def weather(self) -> Weather:
+        """The sky as it is now."""
+        ...
+
     def apply_control(self, actor_id: int, throttle: float, steer: float, brake: float) -> None:
         """Set pedals (0..1) and wheel (-1..1, left positive) of an ego or a placed vehicle."""
         ...

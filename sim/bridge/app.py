@@ -42,6 +42,7 @@ class Summary(msgspec.Struct, frozen=True):
         collisions: per ego, as are the next two; see `sim.bridge.safety`.
         feedback: accepted and stale messages per ego, and those of nobody we know.
         stages_ms: p50 and p99 of the parts of a tick, and of all of it (`busy`).
+        weather: at the start, in a word or two.
     """
 
     town: str
@@ -53,6 +54,7 @@ class Summary(msgspec.Struct, frozen=True):
     hard_brakes: dict[str, int]
     feedback: dict[str, int]
     stages_ms: dict[str, tuple[float, float]]
+    weather: str = ""
 
 
 class Bridge:
@@ -98,6 +100,7 @@ class Bridge:
             name: deque(maxlen=6000) for name in (*STAGES, "busy")
         }
         self._warm_up()
+        self._weather = world.weather().name
         self._pace = Pace(clock.now_ns(), self._seen.sim_ns)
 
     def _populate(self, config: Config, world: WorldConfig) -> None:
@@ -204,6 +207,7 @@ class Bridge:
             hard_brakes=last.hard_brakes,
             feedback=feedback,
             stages_ms={n: _percentiles(list(times)) for n, times in self._stages.items() if times},
+            weather=self._weather,
         )
 
 

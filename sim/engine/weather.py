@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+# From where on a sky bears a name. Data sets draw theirs well inside of these.
+RAIN_PERCENT, FOG_PERCENT, CLOUDY_PERCENT = 15.0, 18.0, 35.0
+LOW_SUN = math.radians(19.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +53,16 @@ class Weather:
     def is_night(self) -> bool:
         """The sun is under the horizon."""
         return self.sun_altitude < 0.0
+
+    @property
+    def name(self) -> str:
+        """What people call it; the worst of what it has."""
+        if self.is_night:
+            return "night"
+        if self.precipitation >= RAIN_PERCENT:
+            return "rain"
+        if self.fog_density >= FOG_PERCENT:
+            return "fog"
+        if self.sun_altitude < LOW_SUN:
+            return "low sun"
+        return "cloudy" if self.cloudiness >= CLOUDY_PERCENT else "clear"

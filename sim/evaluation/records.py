@@ -51,6 +51,8 @@ class WorldFigures(msgspec.Struct, frozen=True):
     collisions: dict[str, int]
     min_ttc_s: dict[str, float]
     hard_brakes: dict[str, int]
+    weather: str = ""
+    town: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from sim.calibration import Intrinsics
 from sim.carla_cameras import TwinCameras
 from sim.carla_walkers import Stroller, draw_strollers, long_enough
 from sim.engine.geometry import Pose
+from sim.engine.weather import Weather
 from sim.world import CameraMount
 
 
@@ -29,6 +30,13 @@ def test_axes_go_there_and_back():
     assert (pose.yaw, pose.pitch) == pytest.approx((-math.pi / 2, math.radians(5.0)))
     assert carla_axes.degrees(pose) == pytest.approx((5.0, 90.0, 0.0))
     assert carla_axes.pose(0, 0, 0, 360.0, -180.0, 0.0).pitch == pytest.approx(0.0)
+
+
+def test_weather_goes_there_and_back():
+    low = Weather(sun_azimuth=1.2, sun_altitude=0.1, cloudiness=12.0, fog_density=3.0)
+    back = carla_axes.weather_of(Thing(**carla_axes.weather(low)))
+    assert (back.sun_azimuth, back.sun_altitude) == pytest.approx((1.2, 0.1))
+    assert (back.cloudiness, back.name) == (12.0, "low sun")
 
 
 def test_pose_on_the_wire_is_float32():

@@ -4,6 +4,7 @@ import pytest
 from scheduler.errors import WorldError
 from sim.calibration import Intrinsics
 from sim.engine.geometry import Pose
+from sim.engine.weather import Weather
 from sim.ground_truth import GroundTruth
 from sim.inprocess_world import InprocessWorld
 from sim.world import CameraMount, Picture
@@ -15,6 +16,13 @@ def test_ticks_and_time_grow_by_the_fixed_step():
     seen = [world.tick() for _ in range(3)]
     assert [(s.tick, s.sim_ns) for s in seen] == [(1, 2 * 10**8), (2, 4 * 10**8), (3, 6 * 10**8)]
     assert set(seen[0].egos) == {ego.actor_id}
+
+
+def test_the_sky_can_be_asked_for():
+    world = InprocessWorld()
+    assert world.weather().name == "clear"
+    world.set_weather(Weather(fog_density=40.0))
+    assert world.weather().name == "fog"
 
 
 def test_ego_stands_at_the_start_of_its_route():

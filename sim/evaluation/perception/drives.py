@@ -39,6 +39,8 @@ class Drive(msgspec.Struct, frozen=True):
     vehicle_id: str
     camera_id: str
     service: str
+    town: str
+    weather: str
     pictures: int
     instants: int
     boxes: int
@@ -49,6 +51,7 @@ class Drive(msgspec.Struct, frozen=True):
     by_class: dict[str, Figures]
     by_size: dict[str, Figures]
     by_visibility: dict[str, Figures]
+    by_weather: dict[str, Figures]
     tracks: dict[str, float | int]
     tracks_by_class: dict[str, dict[str, float | int]]
 
@@ -64,11 +67,15 @@ class View:
     true: Sequence[TruePicture]
     width: int
     height: int
+    town: str = ""
+    weather: str = ""
 
 
 def views(folder: RunFolder) -> list[View]:
     """Every camera's services that ever spoke of a box (of all, where none found any)."""
     found = []
+    world = folder.world()
+    town, weather = (world.town.rpartition("/")[2], world.weather) if world else ("", "")
     for vehicle in map(folder.config.vehicle, folder.vehicles()):
         verdicts = folder.verdicts(vehicle.id)
         pictures = truth.read(folder.path / "truth.mcap", vehicle.id)
@@ -81,7 +88,7 @@ def views(folder: RunFolder) -> list[View]:
             found += [
                 View(
                     vehicle.id, camera.id, service, [v for v in mine if v.service == service],
-                    true, camera.width, camera.height,
+                    true, camera.width, camera.height, town, weather,
                 )
                 for service in services
             ]  # fmt: skip
@@ -105,6 +112,8 @@ def score(view: View) -> Drive:
         view.vehicle_id,
         view.camera_id,
         view.service,
+        view.town,
+        view.weather,
         len(view.true),
         len(pairs),
         counts.hits + counts.missed,
@@ -121,6 +130,7 @@ def score(view: View) -> Drive:
             name: _of_kind(pairs, (MIN_HEIGHT_PX, np.inf), seen, has_false=False)
             for name, seen in VISIBILITIES.items()
         },
+        {view.weather: _figures(whole)} if view.weather else {},
         total.figures(),
         {CLASSES[c]: own.figures() for c, own in tracks.items() if own.boxes},
     )

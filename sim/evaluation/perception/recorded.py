@@ -18,7 +18,7 @@ from vehicle.perception.classes import CLASSES
 Key = tuple[str, str, int]  # vehicle, camera, tick
 
 
-def labelled(name: str, true: TruePicture) -> Labelled:
+def labelled(name: str, true: TruePicture, weather: str = "", town: str = "") -> Labelled:
     """The truth of one picture in the form that scores take."""
     return Labelled(
         name,
@@ -27,6 +27,8 @@ def labelled(name: str, true: TruePicture) -> Labelled:
         true.visibility,
         np.zeros(len(true.class_id), np.bool_),
         true.actor_id,
+        weather,
+        town,
     )
 
 
@@ -60,8 +62,10 @@ class RecordedSet:
         if limit is not None and limit < len(self._keys):
             at = np.linspace(0, len(self._keys) - 1, limit).round().astype(int)
             self._keys = [self._keys[index] for index in at]
+        world = folder.world()
+        place = (world.weather, world.town.rpartition("/")[2]) if world else ("", "")
         self.labels: Sequence[Labelled] = [
-            labelled("/".join(map(str, key)), by_key[key]) for key in self._keys
+            labelled("/".join(map(str, key)), by_key[key], *place) for key in self._keys
         ]
         self.title = f"pictures of {folder.path}"
         self.classes = frozenset(range(len(CLASSES)))

@@ -84,7 +84,7 @@ def show_drives(console: Console, drives: Sequence[Drive]) -> None:
             f"\n[bold]{drive.vehicle_id}, camera {drive.camera_id}, {drive.service}[/bold]: "
             f"streaming F1 {_number(drive.f1)} (precision {_number(drive.precision)}, recall "
             f"{_number(drive.recall)}) over {drive.instants} instants; it rests on {drive.boxes} "
-            f"boxes of {drive.objects} objects",
+            f"boxes of {drive.objects} objects{_place(drive)}",
             highlight=False,
         )
         _drive_parts(console, "by class", drive.by_class)
@@ -92,6 +92,11 @@ def show_drives(console: Console, drives: Sequence[Drive]) -> None:
         _drive_parts(console, "by visibility", drive.by_visibility)
         tracks = {"all": drive.tracks, **drive.tracks_by_class}
         show_tracks(console, "tracks when each picture was taken", tracks)
+
+
+def _place(drive: Drive) -> str:
+    words = [word for word in (drive.town, drive.weather) if word]
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _drive_parts(console: Console, title: str, parts: Mapping[str, Figures]) -> None:

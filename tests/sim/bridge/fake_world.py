@@ -4,6 +4,7 @@ import numpy as np
 
 from scheduler.errors import WorldError
 from sim.engine.geometry import Pose
+from sim.engine.weather import Weather
 from sim.world import Body, Ego, EgoState, Picture, WorldTick
 
 ROUTE = np.array([(float(x), 0.0, 0.0) for x in range(2001)])
@@ -40,6 +41,9 @@ class FakeWorld:
 
     def traffic(self, vehicles, pedestrians, seed):
         return vehicles, pedestrians
+
+    def weather(self):
+        return Weather(precipitation=60.0)
 
     def apply_control(self, actor_id, throttle, steer, brake):
         self.controls[actor_id] = (throttle, steer, brake)

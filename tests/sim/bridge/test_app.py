@@ -168,7 +168,7 @@ def test_poses_site_and_status_are_told(tmp_path):
     assert status.real_time_factor == pytest.approx(1.0, abs=0.5)
     assert status.collisions == {"ego": 0, "second": 0}
     summary = json.loads((bridge.folder / "bridge.json").read_text())
-    assert summary["town"] == "Straight"
+    assert (summary["town"], summary["weather"]) == ("Straight", "rain")
     assert summary["sim_s"] == pytest.approx(seconds)
     assert set(summary["stages_ms"]) == {"tick", "picture", "control", "truth", "busy"}
 

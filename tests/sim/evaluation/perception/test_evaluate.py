@@ -89,6 +89,11 @@ def test_a_sequence_is_also_scored_for_its_tracks(video, tmp_path, capsys):
 
 def test_what_a_drive_believed(make_run, tmp_path, capsys):
     run = make_run(ticks=30)
+    last_word = {
+        "adapter": "inprocess", "real_time_factor": 1.0, "collisions": {}, "min_ttc_s": {},
+        "hard_brakes": {}, "town": "Carla/Maps/VdapTown01", "weather": "rain",
+    }  # fmt: skip
+    (run / "bridge.json").write_text(json.dumps(last_word))
     out = tmp_path / "out"
     assert main([str(run), "--out", str(out)]) == 0
     (drive,) = json.loads((out / "evaluation.json").read_text())["drives"]
@@ -96,11 +101,11 @@ def test_what_a_drive_believed(make_run, tmp_path, capsys):
     assert drive["f1"] == 1.0
     assert (drive["objects"], drive["tracks"]["id_swaps"]) == (1, 0)
     assert drive["tracks"]["hota"] == pytest.approx(1.0, abs=0.02)
-    assert drive["by_class"]["car"]["f1"] == 1.0
+    assert drive["by_class"]["car"]["f1"] == drive["by_weather"]["rain"]["f1"] == 1.0
     assert drive["by_size"]["50-100 px"]["boxes"] == drive["boxes"] > 100
     assert drive["by_visibility"]["0.8-1"]["recall"] == 1.0
     printed = " ".join(capsys.readouterr().out.split())
-    assert f"it rests on {drive['boxes']} boxes of 1 objects" in printed
+    assert f"it rests on {drive['boxes']} boxes of 1 objects (VdapTown01, rain)" in printed
 
 
 def test_the_drives_f1_is_the_summarys(make_run, make_verdict, tmp_path):
