@@ -172,6 +172,8 @@ class Worker:
         with contextlib.suppress(OSError):  # a thread of higher priority may have replaced it
             os.setpriority(os.PRIO_PROCESS, self._process.pid, self._niceness)
         self._connection = Connection(ours.detach())
+        self._poller = select.poll()  # a tenth of the cost of the connection's own, every turn
+        self._poller.register(self._connection.fileno(), select.POLLIN)
         self.generation += 1
         self._start_due_ns = None
         self._busy_since_ns = self._clock.now_ns()
@@ -238,7 +240,7 @@ class Worker:
         answers: list[Answer] = []
         is_alive = self._process is not None
         try:
-            while self._connection is not None and _is_readable(self._connection):
+            while self._connection is not None and self._poller.poll(0):
                 answers += self._read(self._connection.recv_bytes())
         except (EOFError, OSError, msgspec.MsgspecError):
             is_alive = False
@@ -369,13 +371,6 @@ class Worker:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(1.0)
             self._process = None
-
-
-def _is_readable(connection: Connection) -> bool:
-    """`connection.poll(0)` for a tenth of its cost, which main pays on every turn."""
-    poller = select.poll()
-    poller.register(connection.fileno(), select.POLLIN)
-    return bool(poller.poll(0))
 
 
 def _answer(done: Done) -> Answer:
