@@ -32,6 +32,15 @@ _KINDS: Final[MappingProxyType[str, Maker]] = MappingProxyType(
         "sensor.other.obstacle": ObstacleInstrument,
     }
 )
+_KERNELS: Final[MappingProxyType[str, str]] = MappingProxyType(
+    {
+        "sensor.lidar.ray_cast": "rays",
+        "sensor.lidar.ray_cast_semantic": "rays",
+        "sensor.other.radar": "rays",
+        "sensor.camera.optical_flow": "flow",
+        "sensor.camera.dvs": "events",
+    }
+)
 MISSING: Final = MappingProxyType(
     {
         "sensor.camera.cosmos_visualization": "this world has no pictures made for Cosmos Transfer",
@@ -59,22 +68,22 @@ def instrument(blueprint_id: str, attributes: Attributes) -> Instrument:
 
 def prepare(blueprint_id: str) -> None:
     """Compile the kernels that a sensor of this kind needs beside those of pictures."""
-    if blueprint_id.startswith("sensor.lidar.") or blueprint_id == "sensor.other.radar":
-        from sim.engine.sensing.warm_up import compile_rays
+    kernels = _KERNELS.get(blueprint_id)
+    if kernels is None:
+        return
+    from sim.engine.sensing import warm_up
+    from sim.engine.sensing.first_compiler import FIRST_COMPILER
 
-        compile_rays()
-    elif blueprint_id == "sensor.camera.optical_flow":
-        from sim.engine.sensing.warm_up import compile_flow
-
-        compile_flow()
-    elif blueprint_id == "sensor.camera.dvs":
-        from sim.engine.sensing.warm_up import compile_events
-
-        compile_events()
+    FIRST_COMPILER.stop()  # it would be slower; what it has done is taken over
+    {"rays": warm_up.compile_rays, "flow": warm_up.compile_flow, "events": warm_up.compile_events}[
+        kernels
+    ]()
 
 
 def prepare_all() -> None:
-    """Compile all of them."""
+    """Have all of them compiled by a process of the lowest priority, and load them."""
+    from sim.engine.sensing.first_compiler import FIRST_COMPILER, is_compiled
     from sim.engine.sensing.warm_up import compile_all
 
-    compile_all()
+    if is_compiled() or FIRST_COMPILER.run():
+        compile_all()
