@@ -147,9 +147,11 @@ class RowNetwork(nn.Module):
 
     Attributes:
         size: Its place in the family, and the size of its training pictures.
+        is_pruned: Whether it has fewer channels than its place in the family says.
     """
 
     size: Size
+    is_pruned: bool = False
 
     @property
     def first(self) -> nn.Conv2d:
@@ -304,6 +306,11 @@ def load_network(path: Path) -> RowNetwork:
             f"detector weights: {path} names rung {rung!r}, expected {', '.join(SIZES)}"
         )
     network = network_of(rung)
+    if said.get("pruned"):
+        from vehicle.perception.compression.structure import fit_channels
+
+        fit_channels(network, state)
+        network.is_pruned = True
     # Batch norm's count of batches is of no use after training and is not shipped.
     counts = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
     try:
@@ -332,4 +339,5 @@ def save_weights(network: RowNetwork, rung: str, path: Path) -> None:
         for name, tensor in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    save_file(state, str(path), metadata={"rung": rung})
+    pruned = {"pruned": "yes"} if network.is_pruned else {}  # the tensors say by how much
+    save_file(state, str(path), metadata={"rung": rung, **pruned})

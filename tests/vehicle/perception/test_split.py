@@ -23,7 +23,6 @@ from vehicle.perception.split.export import export_halves, halves  # noqa: E402
 from vehicle.perception.split.training import (  # noqa: E402
     SplitOptions,
     SplitTrainer,
-    answer_distance,
     batch_of,
     train_bottleneck,
 )
@@ -156,17 +155,6 @@ def test_entropy_is_that_of_whole_codes_and_has_a_gradient():
     between = torch.linspace(0.2, 2.7, 32).reshape(1, 1, 4, 8).requires_grad_()
     bits_per_code(between, 4).backward()
     assert between.grad.abs().sum() > 0
-
-
-def test_answers_far_from_the_teachers_cost():
-    rows = torch.full((1, 5, 11), -4.0)
-    rows[0, 2, 0] = 2.0
-    assert answer_distance(rows, rows).item() == pytest.approx(0.0, abs=1e-5)
-    missed, moved = rows.clone(), rows.clone()
-    missed[0, 2, 0] = -4.0
-    moved[0, 2, 7:] += 1.0
-    assert answer_distance(missed, rows).item() > 0.5
-    assert answer_distance(moved, rows).item() > 0.5
 
 
 def test_training_nears_the_teacher_and_the_wished_bits(pictures):

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from scheduler.errors import ConfigError
-from vehicle.perception.classes import CLASSES
+from vehicle.perception.compression.distill import answer_distance
 from vehicle.perception.model import Network, folded
 from vehicle.perception.split.bottleneck import (
     STAGES_ON_BOARD,
@@ -162,27 +162,6 @@ class SplitTrainer:
 def _distance(given: Tensor, wanted: Tensor) -> Tensor:
     """Mean squared error in units of the wanted features' variance."""
     return functional.mse_loss(given, wanted) / (wanted.var() + 1e-6)
-
-
-def answer_distance(rows: Tensor, wanted: Tensor) -> Tensor:
-    """How far the answers are from those of the frozen rung, where either sees an object.
-
-    Args:
-        rows: (B, N, classes + 4) raw rows.
-        wanted: The same of the teacher.
-    """
-    count = len(CLASSES)
-    target = wanted[..., :count].sigmoid()
-    given = rows[..., :count].detach().sigmoid()
-    weight = torch.maximum(target, given).square() + (target - given).abs()
-    entropy = functional.binary_cross_entropy_with_logits(
-        rows[..., :count], target, reduction="none"
-    )
-    floor = -(target * (target + 1e-9).log() + (1 - target) * (1 - target + 1e-9).log())
-    seen = target.amax(-1)
-    total = seen.sum().clamp(min=1.0)
-    sides = (rows[..., count:] - wanted[..., count:]).abs().mean(-1)
-    return (((entropy - floor) * weight).sum() + (sides * seen).sum()) / total
 
 
 def batch_of(trainer: SplitTrainer, pictures: Pictures) -> NDArray[np.uint8]:
