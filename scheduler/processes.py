@@ -68,6 +68,7 @@ COMMANDS = (
     ("keygen", "scheduler.security", "write the CURVE keys of a site"),
     ("dataset", "sim.dataset", "record a training set from the world"),
     ("train", "vehicle.perception.training", "train a detector on a data set"),
+    ("compress", "vehicle.perception.compression", "prune, distil, quantise or split a detector"),
     ("profile", "vehicle.perception.profiling", "measure every model in every runtime here"),
 )
 
