@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +52,12 @@ class SplitOptions:
     seed: int = 1
     batch: int = 8
     rate: float = 3e-3
-    bits: float = 3.4
+    bits: float = 3.0
     shape: Shape = field(default_factory=Shape)
+
+    def with_channels(self, channels: int) -> SplitOptions:
+        """The same with another number of channels."""
+        return replace(self, shape=replace(self.shape, channels=channels))
 
 
 @dataclass(frozen=True, slots=True)
