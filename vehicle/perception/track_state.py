@@ -52,7 +52,7 @@ class TrackerOptions:
     high_score: float = 0.45
     show_score: float = 0.4
     score_gain: float = 0.7
-    min_iou: float = 0.2
+    min_iou: float = 0.1
     keep_ns: int = 250_000_000
     blind_ns: int = 800_000_000
     seen_to_show: int = 1
