@@ -71,8 +71,8 @@ def prepare(blueprint_id: str) -> None:
     kernels = _KERNELS.get(blueprint_id)
     if kernels is None:
         return
+    from sim.engine.first_compiler import FIRST_COMPILER
     from sim.engine.sensing import warm_up
-    from sim.engine.sensing.first_compiler import FIRST_COMPILER
 
     FIRST_COMPILER.stop()  # it would be slower; what it has done is taken over
     {"rays": warm_up.compile_rays, "flow": warm_up.compile_flow, "events": warm_up.compile_events}[
@@ -82,7 +82,7 @@ def prepare(blueprint_id: str) -> None:
 
 def prepare_all() -> None:
     """Have all of them compiled by a process of the lowest priority, and load them."""
-    from sim.engine.sensing.first_compiler import FIRST_COMPILER, is_compiled
+    from sim.engine.first_compiler import FIRST_COMPILER, is_compiled
     from sim.engine.sensing.warm_up import compile_all
 
     if is_compiled() or FIRST_COMPILER.run():

@@ -1,9 +1,9 @@
-"""Has a process of the lowest priority compile the kernels of sensors, the first time.
+"""Has a process of the lowest priority compile what a clear day and cameras do not need.
 
-Compiling them takes 15 s of a core. In the world's own process that would hold the interpreter lock
-against the ticks, and a drive that uses cameras alone would pay for lidars. Numba keeps what it
-compiled in files that processes share; what the other process has not left there is compiled here,
-when a sensor that needs it comes to life.
+That is pictures of rain and night, and the other sensors: half a minute of a core, once on a
+machine. In the world's own process it would hold the interpreter lock against the ticks, and a
+drive that uses cameras alone would pay for lidars. Numba keeps what it compiled in files that
+processes share; what the other process has not left there is compiled here, when it is needed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sim.engine.render.second_compiler import compile_beside
+from sim.engine.weather import Weather
 
 logger = logging.getLogger(__name__)
 
 LOWEST = 19  # niceness
-COMMAND = (sys.executable, "-m", "sim.engine.sensing.first_compiler")
+RAIN = Weather(precipitation=50.0, precipitation_deposits=50.0, wetness=50.0)
+NIGHT = Weather(sun_altitude=-0.5)
+COMMAND = (sys.executable, "-m", "sim.engine.first_compiler")
 
 
 class FirstCompiler:
@@ -54,7 +57,7 @@ class FirstCompiler:
                     env={**os.environ, "PYTHONPATH": path},
                 )
             except OSError as error:
-                logger.warning("kernels of sensors wait for the first sensor: %s", error)
+                logger.warning("kernels are compiled when they are needed: %s", error)
                 return False
         code = self._process.wait()
         if self._process.stdin is not None:
@@ -80,13 +83,31 @@ def is_compiled() -> bool:
     return any(Path(by_time.stats.cache_path).glob(f"event_kernels.by_time-*.{python}*.nbi"))
 
 
+def compile_weathers() -> None:
+    """Compile what pictures of rain and of night need beside those of a clear day."""
+    from sim.engine.geometry import Pose
+    from sim.engine.render.renderer import CameraView
+    from sim.engine.simulation import Engine
+    from sim.engine.town import build_town
+
+    engine = Engine(build_town("VdapTown01"), seed=1, asset_seed=1)
+    view = CameraView(64, 48, 90.0, Pose(z=2.0).matrix())
+    for weather in (RAIN, NIGHT):
+        engine.set_weather(weather)
+        engine.picture(view)
+
+
 def main() -> None:
-    """Compile all kernels of sensors into numba's cache."""
+    """Compile all of it into numba's cache."""
     if hasattr(os, "nice"):
         os.nice(LOWEST)
     from sim.engine.sensing.warm_up import compile_all
 
-    compile_beside(compile_all)
+    def work() -> None:
+        compile_weathers()
+        compile_all()
+
+    compile_beside(work)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,12 @@ import sys
 import threading
 import time
 
-from sim.engine.sensing import warm_up
-from sim.engine.sensing.first_compiler import FirstCompiler, is_compiled
+import numpy as np
+import pytest
+
+from sim.engine.first_compiler import FirstCompiler, compile_weathers, is_compiled
+
+pytest.importorskip("numba")
 
 
 def command(code):
@@ -41,5 +45,30 @@ def test_it_ends_with_the_process_that_began_it():
 
 
 def test_what_was_compiled_is_known():
+    from sim.engine.sensing import warm_up
+
     warm_up.compile_all()
     assert is_compiled()
+
+
+@pytest.mark.slow
+def test_rain_and_night_are_compiled_as_pictures_use_them():
+    from sim.engine.first_compiler import NIGHT, RAIN
+    from sim.engine.geometry import Pose
+    from sim.engine.render.kernels import rain, shade
+    from sim.engine.render.renderer import CameraView
+    from sim.engine.simulation import Engine
+    from sim.engine.town import build_town
+
+    compile_weathers()
+    kernels = (rain.lay_wetness, rain.draw_streaks, shade.shade)
+    before = [len(kernel.signatures) for kernel in kernels]
+    assert all(before)
+    engine = Engine(build_town("VdapTown02"), seed=1, asset_seed=3)
+    view = CameraView(96, 64, 70.0, Pose(z=2.0).matrix())
+    pictures = []
+    for weather in (RAIN, NIGHT):
+        engine.set_weather(weather)
+        pictures.append(engine.picture(view).bgr.astype(int))
+    assert np.mean(pictures[0]) > np.mean(pictures[1]) + 20
+    assert [len(kernel.signatures) for kernel in kernels] == before
