@@ -194,7 +194,14 @@ def _load_halves(wish: Wish) -> dict[tuple[str, Size], Halves]:
         return {}
     from vehicle.perception.split.codec import load_decoder, load_encoder, splittable
 
-    cells = itertools.product((rung for rung in wish.rungs if rung in splittable()), wish.sizes)
+    known = splittable()
+    rungs = [rung for rung in wish.rungs if rung in known]
+    if not rungs:
+        raise ConfigError(
+            f"--qualities split: none of {', '.join(wish.names)} ships in two halves; "
+            f"there is {', '.join(known) or 'none'}"
+        )
+    cells = itertools.product(rungs, wish.sizes)
     return {
         (rung, size): (
             load_encoder(wish.spec(rung, size), wish.threads),

@@ -331,6 +331,11 @@ def test_a_wish_that_cannot_be_is_one_clear_line(flags, message):
         wish_of(parser().parse_args(["drive", *flags]))
 
 
+def test_a_split_that_does_not_ship_is_said(models):
+    with pytest.raises(ConfigError, match="none of good, poor ships in two halves"):
+        Bench(Wish(models, SIZES, ("raw", "split")), Painted)
+
+
 def test_unknown_rungs_and_missing_models_are_said(tmp_path):
     with pytest.raises(ConfigError, match="rung 'colossal'"):
         Wish(("colossal",), SIZES, ("raw",)).hashes()
