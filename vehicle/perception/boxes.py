@@ -40,7 +40,7 @@ def nms(
     xyxy: NDArray[np.float32],
     score: NDArray[np.float32],
     class_id: NDArray[np.int16],
-    threshold: float = 0.6,
+    threshold: float = 0.5,
     max_kept: int = 100,
 ) -> NDArray[np.intp]:
     """Greedy non-maximum suppression within each class.

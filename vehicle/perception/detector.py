@@ -78,7 +78,7 @@ class DetectorSpec:
     precision: str = "fp32"
     score_threshold: float = 0.1
     max_detections: int = 100
-    nms_threshold: float = 0.6
+    nms_threshold: float = 0.5
     class_map: Mapping[str, str] | None = None
     options: Mapping[str, object] = field(default_factory=dict)
 

@@ -57,7 +57,7 @@ def answers(
         for index in spread(len(pictures), limit):
             picture, fit = letterbox(np.array(pictures.pixels[index]), width, height)
             scores, boxes = deployed(torch.from_numpy(picture)[None])
-            found = select_boxes(scores.numpy(), boxes.numpy(), LEAST_SCORE, 0.6, 100)
+            found = select_boxes(scores.numpy(), boxes.numpy(), LEAST_SCORE, 0.5, 100)
             xyxy = fit.to_frame(found.xyxy, pictures.width, pictures.height)
             found = Detections(xyxy, found.score, found.class_id)
             pairs.append((found, pictures.labels[index].truth()))
