@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from vehicle.perception import profile
     from vehicle.perception.profiling.cells import Wanted, merged
+    from vehicle.perception.profiling.halves import half_cells, rungs_with_halves
     from vehicle.perception.profiling.heads import head_cells, rungs_with_heads
     from vehicle.perception.profiling.table import measure_all, table
 
@@ -68,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.rungs, given.sizes or Wanted().sizes, given.precisions, given.backends, given.threads
     )
     cells = measure_all(list(wanted.groups()), given.seconds, Console(stderr=True))
+    for rung in rungs_with_halves(wanted):
+        for size in wanted.sizes:
+            cells += [c for n in given.threads for c in half_cells(rung, size, n, given.seconds)]
     for rung in rungs_with_heads(wanted):
         for size in wanted.sizes:
             cells += [c for n in given.threads for c in head_cells(rung, size, n, given.seconds)]
