@@ -136,6 +136,12 @@ class DecoderHalf(nn.Module):
         return rows[:, :count].sigmoid(), decode(rows[:, count:], centres, strides)
 
 
+def feature_channels(network: Network) -> int:
+    """Channels of the features at stride 8, which pruning may have made fewer."""
+    layers = list(network.backbone.stages[STAGES_ON_BOARD - 1].modules())
+    return next(m.out_channels for m in reversed(layers) if isinstance(m, nn.Conv2d))
+
+
 def levels_from(network: Network, features: Tensor) -> list[Tensor]:
     """The backbone's features at strides 8, 16 and 32 from those at stride 8."""
     found = [features]
@@ -170,7 +176,7 @@ def load_bottleneck(path: Path, network: Network) -> Bottleneck:
         shape = Shape(**{name: int(said[name]) for name in asdict(Shape())})
     except (SafetensorError, KeyError, ValueError) as error:
         raise ConfigError(f"bottleneck: {path} is not one: {error}") from error
-    bottleneck = Bottleneck(network.backbone.channels[0], shape)
+    bottleneck = Bottleneck(feature_channels(network), shape)
     try:
         fresh = bottleneck.state_dict()
         counts = {k: v for k, v in fresh.items() if k.endswith("num_batches_tracked")}

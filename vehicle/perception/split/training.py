@@ -21,6 +21,7 @@ from vehicle.perception.split.bottleneck import (
     Bottleneck,
     Shape,
     bits_per_code,
+    feature_channels,
     levels_from,
 )
 from vehicle.perception.training.augment import Cut, augmented
@@ -80,7 +81,7 @@ class SplitTrainer:
             weight.requires_grad_(False)
             if weight.ndim == 4:
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-        self.bottleneck = Bottleneck(network.backbone.channels[0], options.shape)
+        self.bottleneck = Bottleneck(feature_channels(network), options.shape)
         self.optimiser = torch.optim.Adam(self.bottleneck.parameters(), lr=options.rate)
         self.images = 0
         self.steps = 0
