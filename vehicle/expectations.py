@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from scheduler.clock import Clock
 from scheduler.config import Config, Detector, Vehicle
@@ -15,11 +12,12 @@ from scheduler.onboard import EncoderSpec
 from scheduler.placement import Placement, Policy, View, split_name
 from scheduler.tasks import Task
 from vehicle.perception.detector import DetectorSpec
-from vehicle.perception.rungs import INPUT_SIZES, WEIGHTS
+from vehicle.perception.split.codec import SPLIT_SIZE
+from vehicle.perception.split.table import cell_of
 
 SLOW_POLICY_NS = 10_000_000  # a policy that takes longer is counted, its frame stays on board
 UNKNOWN_ACCURACY = 0.5  # of a model that neither the config nor a shipped rung tells of
-UNKNOWN_SPLIT_BYTES = 2_000  # at the smallest input size, where no card tells
+UNKNOWN_SPLIT_BYTES = 2_000  # of a codec that no card tells of
 UNKNOWN_SPLIT_LOSS = 0.04  # F1
 DEFAULT_INTERVAL_NS = 40_000_000  # of a camera whose rate nobody states
 
@@ -74,24 +72,15 @@ class SplitFigures:
     f1: float
 
 
-def split_figures(section: Detector, table: Path = WEIGHTS / "splits.json") -> SplitFigures:
+def split_figures(section: Detector) -> SplitFigures:
     """As measured of the shipped halves at the section's input size, else a cautious guess."""
-    width, height = _input_size(section)
-    rung = section.weights or section.id
-    if section.kind == "vdap" and table.exists():
-        row = json.loads(table.read_text(encoding="utf-8")).get(rung, {}).get(f"{width}x{height}")
-        if row is not None:
-            declared = section.accuracy
-            return SplitFigures(row["bytes"], row["f1"] if declared is None else declared)
-    size_bytes = UNKNOWN_SPLIT_BYTES * width * height / math.prod(INPUT_SIZES[-1])
-    return SplitFigures(size_bytes, accuracy_of(section) - UNKNOWN_SPLIT_LOSS)
-
-
-def _input_size(section: Detector) -> tuple[int, int]:
-    match section.options.get("input_size"):
-        case [int(width), int(height)]:
-            return width, height
-    return INPUT_SIZES[0]
+    spec = DetectorSpec.of(section)
+    if section.kind == "vdap":
+        cell = cell_of(spec.weights or spec.name, spec.input_size or SPLIT_SIZE)
+        if cell is not None:
+            f1 = cell.f1 if section.accuracy is None else section.accuracy
+            return SplitFigures(cell.bytes_mean, f1)
+    return SplitFigures(UNKNOWN_SPLIT_BYTES, accuracy_of(section) - UNKNOWN_SPLIT_LOSS)
 
 
 def encoders_of(vehicle: Vehicle, encode_ns: Mapping[str, int]) -> list[EncoderSpec]:

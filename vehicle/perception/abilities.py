@@ -7,7 +7,6 @@ split, `heads` (names) and `detect_heads(frame, heads)` for heads.
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -132,14 +131,13 @@ def load_flow() -> FlowEstimator:
     Raises:
         ConfigError: It is not there, or OpenCV is not.
     """
-    return cast(FlowEstimator, _part("flow", "BoxFlow")())
-
-
-def _part(module: str, name: str) -> Any:
     try:
-        return getattr(importlib.import_module(f"vehicle.perception.{module}"), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{module} is not installed: {error}") from None
+        from vehicle.perception.flow import BoxFlow
+    except ImportError as error:
+        raise ConfigError(
+            f"motion needs OpenCV: pip install 'vdap[headless]' (or 'vdap[vision]'): {error}"
+        ) from None
+    return BoxFlow()
 
 
 class _Shipped:
@@ -150,13 +148,19 @@ class _Shipped:
         self._threads = threads
 
     def encoder(self) -> Encode:
-        return cast(Encode, _part("split", "load_encoder")(self._spec, self._threads).encode)
+        from vehicle.perception.split.codec import load_encoder
+
+        return load_encoder(self._spec, self._threads).encode
 
     def decoder(self) -> Decode:
-        return cast(Decode, _part("split", "load_decoder")(self._spec, self._threads).detect)
+        from vehicle.perception.split.codec import load_decoder
+
+        return load_decoder(self._spec, self._threads).detect
 
     def multi(self) -> Any:
-        return _part("heads", "load_multi")(self._spec, self._threads)
+        from vehicle.perception.heads.multi import load_multi
+
+        return load_multi(self._spec, self._threads)
 
 
 class _Own:
