@@ -16,7 +16,7 @@ from scheduler.config import Config
 
 PACKAGES = (
     "vdap", "carla", "mcap", "msgspec", "numba", "numpy", "onnxruntime", "onnxruntime-gpu",
-    "opencv-python", "opencv-python-headless", "pyzmq", "safetensors", "torch",
+    "opencv-python", "opencv-python-headless", "openvino", "pyzmq", "safetensors", "torch",
 )  # fmt: skip
 
 
@@ -117,9 +117,11 @@ def _weights(config: Config) -> dict[str, str]:
     detectors = [detector for vehicle in config.vehicles for detector in vehicle.detectors]
     detectors += [detector for unit in config.roadside_units for detector in unit.detectors]
     for detector in detectors:
-        path = shipped / f"{detector.id}.onnx"
-        if detector.weights is not None:
-            path = config.path(detector.weights)
+        name = detector.weights or detector.id
+        is_int8 = detector.options.get("precision") == "int8"
+        path = shipped / (f"{name}.int8.onnx" if is_int8 else f"{name}.onnx")
+        if Path(name).suffix:
+            path = config.path(name)
         if path.is_file():
             hashes[detector.id] = hashlib.sha256(path.read_bytes()).hexdigest()
     return hashes

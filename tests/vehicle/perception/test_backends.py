@@ -3,18 +3,21 @@
 import json
 import logging
 import sys
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
+from scheduler.clock import MonotonicClock
 from scheduler.errors import ConfigError, MissingPartError
 from vehicle.perception import backends, profile
 from vehicle.perception.backends import candidates, first_that_works, open_picture_model
 from vehicle.perception.detector import RUNGS, DetectorSpec, load_detector
 from vehicle.perception.profile import Cell, Profile
 from vehicle.perception.rungs import INPUT_SIZES
+from vehicle.perception.worker import Answer, Worker
 
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 pytest.importorskip("onnx", reason="onnx is not installed")
@@ -281,3 +284,25 @@ def test_auto_follows_this_machine_s_profile(monkeypatch, tmp_path, ms, starts):
     assert load_detector(DetectorSpec(rung.name)).backend.startswith(starts)
     by_name = DetectorSpec(rung.name, backend="onnxruntime")
     assert load_detector(by_name).backend.startswith("ONNX Runtime")
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_a_worker_says_what_computes_its_models_within_its_bounds(backend):
+    installed(backend)
+    rung = next(iter(RUNGS))
+    specs = [DetectorSpec(rung, backend=backend, input_size=(320, 192))]
+    worker = Worker("w", specs, threads=1, max_frame_bytes=640 * 384 * 3, clock=MonotonicClock())
+    try:
+        worker.start()
+        worker.wait_ready(60)
+        names = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+        assert worker.loaded.backends[rung].startswith(names[backend])
+        assert worker.detect(1, rung, np.zeros((384, 640, 3), np.uint8))
+        answers: list[Answer] = []
+        end = time.monotonic() + 30
+        while not answers and time.monotonic() < end:
+            answers += worker.poll(time.monotonic_ns())
+            time.sleep(0.01)
+        assert [answer.is_ok for answer in answers] == [True]
+    finally:
+        worker.stop()
