@@ -5,12 +5,13 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from scheduler.errors import ConfigError
 from vehicle.perception.rungs import Cell
 from vehicle.perception.training.breakdown import Pairs, Part, by_class, by_height, by_weather
 from vehicle.perception.training.evaluate import spread
@@ -64,7 +65,7 @@ def write_card(
     cells: Sequence[Measured],
     validate: Pictures,
     learn: Pictures,
-    trained: Path,
+    trainings: Sequence[Path],
 ) -> None:
     """Writes the card; sections that others added to it stay at its end."""
     scored = spread(len(validate), len(cells[0].pairs))
@@ -72,7 +73,7 @@ def write_card(
     sections = {
         "Measured": _measured(cells, weathers, path),
         "Data": _data(validate, learn, len(scored)),
-        "Training": _training(trained),
+        "Training": _training(trainings),
         "Limits": LIMITS,
         "Licence": LICENCE,
     }
@@ -153,24 +154,38 @@ def _data(validate: Pictures, learn: Pictures, scored: int) -> str:
     return "\n".join(lines)
 
 
-def _training(trained: Path) -> str:
-    path = trained / CHECKPOINT
-    if not path.exists():
-        return "The folder that it came from holds no checkpoint: how it was trained is not known."
-    state = torch.load(path, weights_only=True)
-    options, default = state["options"], TrainingOptions()
-    flags = [
+def _training(trainings: Sequence[Path]) -> str:
+    """The commands in their order, each but the first from the weights of the one before."""
+    lines, notes = [], []
+    for index, folder in enumerate(trainings):
+        path = folder / CHECKPOINT
+        if not path.exists():
+            raise ConfigError(f"card: no {path}; it says how the rung was trained")
+        state = torch.load(path, weights_only=True)
+        rung, shown = state["options"]["rung"], state["images"]
+        start = state.get("started_from", "")
+        if index:
+            start = f"{trainings[index - 1].name}/{rung}.safetensors"
+        flags = [*_flags(state["options"]), *([f"--start-from {start}"] if start else [])]
+        lines.append(f"vdap train DATASET {' '.join(flags)} --out {folder.name}")
+        if shown < state["options"]["max_images"]:
+            notes.append(f"stopped after {shown:,} pictures: {folder.name}.")
+    is_early = bool(notes) and notes[-1].endswith(f": {trainings[-1].name}.")
+    said = ["**Early weights**: a longer training is under way."] if is_early else []
+    text = "\n".join(["```", *lines, "```"])
+    tail = [note[0].upper() + note[1:] for note in notes]
+    return text + "\n\n" + " ".join([*tail, *said, "No weight comes from anywhere else."])
+
+
+def _flags(options: dict[str, Any]) -> list[str]:
+    """The command's flags, those at their default left out."""
+    default = asdict(TrainingOptions())
+    names = ("rung", "max_images", "batch", "seed", "rate", "whole_share", "evaluations")
+    return [
         f"--{name.replace('_', '-')} {options[name]}"
-        for name in ("rung", "max_images", "batch", "seed", "rate", "whole_share", "evaluations")
-        if name in ("rung", "max_images") or options[name] != getattr(default, name)
+        for name in names
+        if name in ("rung", "max_images") or options[name] != default[name]
     ]
-    shown, wanted = state["images"], options["max_images"]
-    state_of = (
-        "The training is complete."
-        if shown >= wanted
-        else f"**Early weights**, taken after {shown:,} of {wanted:,} pictures."
-    )
-    return f"```\nvdap train DATASET {' '.join(flags)}\n```\n\nFrom scratch. {state_of}"
 
 
 def _version(name: str) -> str:

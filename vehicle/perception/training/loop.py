@@ -116,6 +116,7 @@ class Trainer:
         self.images = 0
         self.steps = 0
         self.history = History()
+        self.started_from = ""
 
     @property
     def is_whole(self) -> bool:
@@ -208,6 +209,7 @@ class Trainer:
                 "images": self.images,
                 "steps": self.steps,
                 "history": asdict(self.history),
+                "started_from": self.started_from,
             },
             part,
         )
@@ -225,6 +227,7 @@ class Trainer:
             self.average.load_state_dict(state)
         except RuntimeError as error:
             raise ConfigError(f"{path}: expected weights of rung {self.options.rung!r}") from error
+        self.started_from = path.name
 
     def resume(self, path: Path) -> None:
         """Takes up a checkpoint.
@@ -243,6 +246,7 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.images, self.steps = state["images"], state["steps"]
         self.history = History(**state["history"])
+        self.started_from = state["started_from"]
 
 
 def _target(sample: Sample) -> Target:

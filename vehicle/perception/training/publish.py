@@ -7,6 +7,7 @@ import json
 import shutil
 import statistics
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from time import process_time_ns
@@ -66,6 +67,7 @@ def publish(
     *,
     limit: int = 1_000_000,
     int8: bool = True,
+    before: Sequence[Path] = (),
 ) -> list[Measured]:
     """Copies `rung` from a training's folder, makes its models, measures each, writes its card.
 
@@ -76,6 +78,7 @@ def publish(
         weights: Receives `rung`.safetensors, .onnx, .int8.onnx and .md, and its row in the table.
         limit: Validation pictures, at most.
         int8: Whether to make the quantised model too.
+        before: Folders of the trainings whose weights this one began with, in order.
 
     Raises:
         ConfigError: The folder holds no such rung.
@@ -97,7 +100,7 @@ def publish(
     cells = [measured(model, size, validate, limit) for size in INPUT_SIZES for model in models]
     params = sum(weight.numel() for weight in network.parameters())
     _enter(weights / TABLE, rung, params, cells)
-    write_card(weights / f"{rung}.md", rung, params, cells, validate, learn, trained)
+    write_card(weights / f"{rung}.md", rung, params, cells, validate, learn, [*before, trained])
     return cells
 
 
@@ -129,6 +132,9 @@ def main(argv: list[str] | None = None) -> int:
     it.add_argument("dataset", type=Path, help="the folder it was trained on")
     it.add_argument("--rung", required=True)
     it.add_argument("--images", type=int, default=1_000_000, help="validation pictures, at most")
+    it.add_argument(
+        "--before", type=Path, nargs="*", default=[], help="--out of the trainings it began with"
+    )
     it.add_argument("--no-int8", action="store_true", help="ship it in full precision alone")
     it.add_argument("--out", type=Path, default=WEIGHTS)
     arguments = it.parse_args(argv)
@@ -140,6 +146,7 @@ def main(argv: list[str] | None = None) -> int:
             arguments.out,
             limit=arguments.images,
             int8=not arguments.no_int8,
+            before=arguments.before,
         )
     except VdapError as error:
         sys.stderr.write(f"publish: {error}\n")
