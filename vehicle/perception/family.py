@@ -92,10 +92,10 @@ def _readers(spec: DetectorSpec, files: dict[str, Path]) -> tuple[str, ...]:
     return readers
 
 
-def profiled(spec: DetectorSpec, threads: int) -> list[profile.Cell]:
+def profiled(spec: DetectorSpec, threads: int, *, is_quiet: bool = False) -> list[profile.Cell]:
     """What this machine's profile knows of a shipped rung, best backend first."""
     rung = spec.rung
-    found = profile.here() if rung is not None else None
+    found = profile.here(is_quiet=is_quiet) if rung is not None else None
     if rung is None or found is None:
         return []
     size = spec.input_size or INPUT_SIZES[0]
@@ -106,7 +106,7 @@ def profiled(spec: DetectorSpec, threads: int) -> list[profile.Cell]:
 
 def expected_ns(spec: DetectorSpec, threads: int) -> int | None:
     """A whole detection as profiled, for who has not measured it yet; None where nobody has."""
-    for cell in profiled(spec, threads):
+    for cell in profiled(spec, threads, is_quiet=True):  # who loads it says what is wrong
         if spec.backend in (backends.AUTO, cell.backend):
             return round(cell.ms * 1e6)
     return None

@@ -187,25 +187,30 @@ def read(path: Path) -> Profile:
     return found
 
 
-def here(path: Path | None = None) -> Profile | None:
+def here(path: Path | None = None, *, is_quiet: bool = False) -> Profile | None:
     """The profile of this machine; None, with one line in the log, where it is of another.
 
     A missing file is no error and not worth a line.
+
+    Args:
+        path: The file; None takes `default_path()`.
+        is_quiet: No line: another process of this drive says it.
     """
     path = path or default_path()
-    return _here(path, path.stat().st_mtime_ns) if path.is_file() else None
+    return _here(path, path.stat().st_mtime_ns, is_quiet) if path.is_file() else None
 
 
 @cache
-def _here(path: Path, changed_ns: int) -> Profile | None:
+def _here(path: Path, changed_ns: int, is_quiet: bool) -> Profile | None:
+    level = logging.DEBUG if is_quiet else logging.WARNING
     try:
         found = read(path)
     except ConfigError as error:
-        log.warning("%s", error)
+        log.log(level, "%s", error)
         return None
     difference = found.machine.difference(this_machine())
     if difference:
-        log.warning("%s is of another machine (%s): %s", path, difference, AGAIN)
+        log.log(level, "%s is of another machine (%s): %s", path, difference, AGAIN)
         return None
     return found
 

@@ -77,6 +77,7 @@ def test_a_profile_of_another_machine_is_not_believed_and_says_why_once(
     machine = msgspec.structs.replace(profile.this_machine(), **change)
     profile.write(Profile(machine, [cell("onnxruntime", 60.0)]), path)
     with caplog.at_level(logging.WARNING):
+        assert profile.here(path, is_quiet=True) is None
         assert profile.here(path) is None
         assert profile.here(path) is None
     (line,) = caplog.messages

@@ -27,8 +27,7 @@ class FakeDecoder:
 
     def detect(self, payload):
         assert len(payload) == 3600  # the encoder's own
-        for _ in range(20):
-            np.linalg.svd(np.ones((60, 60)))
+        sum(range(20_000))
         return Detections.empty()
 
 
