@@ -1,6 +1,6 @@
 """Whether `backend: auto` is right: the choice of one profile against a second, fresh measurement.
 
-    python benchmarks/backends.py [--rungs RUNG ...] [--threads 1 2] [--seconds 1.5]
+    python benchmarks/backends.py [--rungs RUNG ...] [--sizes WxH ...] [--seconds 1.5]
 
 Measures every cell twice, the second time after all of the first. Of each cell it prints how much
 slower auto's choice by the first was in the second than the fastest there. Times are compute time
@@ -21,8 +21,10 @@ from rich.table import Table
 from scheduler.errors import VdapError
 from vehicle.perception.backends import DEFAULT
 from vehicle.perception.profile import ALIKE, Cell, is_alike, ordered, processor
+from vehicle.perception.profiling.__main__ import input_size
 from vehicle.perception.profiling.cells import Group, Wanted
 from vehicle.perception.profiling.table import measure_all
+from vehicle.perception.rungs import INPUT_SIZES
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,14 @@ def main() -> int:
     """Runs the benchmark; exit code 1 where auto misses its promise."""
     it = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     it.add_argument("--rungs", nargs="+", default=[])
+    it.add_argument("--sizes", nargs="+", type=input_size, default=list(INPUT_SIZES))
     it.add_argument("--threads", nargs="+", type=int, default=[1])
     it.add_argument("--backends", nargs="+", default=[])
     it.add_argument("--seconds", type=float, default=1.5, help="of each cell and measurement")
     given = it.parse_args()
     console = Console()
     try:
-        wanted = Wanted(given.rungs, backends=given.backends, threads=given.threads)
+        wanted = Wanted(given.rungs, given.sizes, (), given.backends, given.threads)
         groups = list(wanted.groups())
         errors = Console(stderr=True)
         first = measure_all(groups, given.seconds, errors)

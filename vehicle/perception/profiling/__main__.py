@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     it.add_argument(
         "--sizes",
         nargs="+",
-        type=_size,
+        type=input_size,
         default=[],
         metavar="WxH",
         help="input sizes; default: those that the rungs were trained at",
@@ -40,10 +40,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="default: $VDAP_PROFILE, or profile.json in the cache folder",
     )
-    return it  # fmt: skip
+    return it
 
 
-def _size(text: str) -> tuple[int, int]:
+def input_size(text: str) -> tuple[int, int]:
+    """A (width, height) of a flag."""
     width, cross, height = text.partition("x")
     if not (cross and width.isdigit() and height.isdigit() and int(width) and int(height)):
         raise argparse.ArgumentTypeError(f"{text!r}, expected WIDTHxHEIGHT such as 640x384")
