@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 WARM_UP = 2  # runs of each at first; runtimes prepare things in them
 LEAST_ROUNDS = 5
 MOST_RUNS = 5  # of one way in a row
+PATIENCE = 8  # with a machine that others keep busy
 TURN_S = 0.05  # that a turn aims for; a shorter one measures the change of turns
 MS = 1e-6  # ns
 
@@ -74,7 +75,8 @@ def against_each_other(
 
     Args:
         ways: By name.
-        seconds: Of compute time of each way; at least `LEAST_ROUNDS` rounds are made.
+        seconds: Of compute time of each way; at least `LEAST_ROUNDS` rounds are made, and no more
+            where that took `PATIENCE` times as long by the wall.
         read: The clocks.
     """
     names = list(ways)
@@ -83,8 +85,11 @@ def against_each_other(
         for _ in range(WARM_UP):
             took_ns = _took(ways[name], read).wall_ns
         turns[name].runs = max(1, min(MOST_RUNS, round(TURN_S * 1e9 / max(took_ns, 1))))
-    done = 0
-    while done < LEAST_ROUNDS or min(t.spent_ns for t in turns.values()) < seconds * 1e9:
+    done, began_ns = 0, read().wall_ns
+    last_ns = began_ns + PATIENCE * len(names) * seconds * 1e9
+    while done < LEAST_ROUNDS or (
+        min(t.spent_ns for t in turns.values()) < seconds * 1e9 and read().wall_ns < last_ns
+    ):
         for index in range(len(names)):
             name = names[(index + done) % len(names)]
             _turn(ways[name], turns[name], read)

@@ -86,3 +86,10 @@ def test_each_way_gets_its_seconds():
     )
     assert bench.log.count("fast") * 5.0 >= 1000.0
     assert found["fast"].rounds == found["slow"].rounds
+
+
+def test_a_machine_that_others_keep_busy_does_not_keep_it_for_ever():
+    bench = Bench()
+    found = against_each_other({"a": bench.way("a", 1.0, wait_ms=999.0)}, 1.0, bench.read)["a"]
+    assert found.rounds == 5  # and not the five hundred that a second of compute would take
+    assert found.ms == pytest.approx(1.0)
