@@ -23,9 +23,13 @@ KINDS = ("clear", "cloudy", "low sun", "rain", "fog", "night")
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    it = argparse.ArgumentParser(prog="vdap dataset", description=__doc__)
+    it = argparse.ArgumentParser(
+        prog="vdap dataset",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     it.add_argument("out", type=Path, nargs="?", help="folder of the set; a started one goes on")
-    it.add_argument("--images", type=int, default=4000)
+    it.add_argument("--images", type=int, default=4000, help="pictures in all")
     it.add_argument(
         "--split", choices=tuple(SPLITS), default="train", help="side of the fixed split"
     )
@@ -44,8 +48,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="N|CONFIG",
         help="of each vehicle: 1 to 4 (front, left, right, rear), or those of a drive's config",
     )
-    it.add_argument("--width", type=int, default=640)
-    it.add_argument("--height", type=int, default=384)
+    it.add_argument("--width", type=int, default=640, help="of a picture, pixels")
+    it.add_argument("--height", type=int, default=384, help="of a picture, pixels")
     it.add_argument(
         "--spacing", type=float, default=0.6, help="seconds between two pictures of a camera"
     )

@@ -159,6 +159,19 @@ def test_boxes_lie_on_the_painted_car(tmp_path):
         assert (inside[..., 2] - inside[..., 0]).min() > 80
 
 
+def test_masks_hold_the_tags_of_every_second_pixel(tmp_path):
+    cv2 = pytest.importorskip("cv2")
+    table, _, _ = recorded(tmp_path)
+    first = table["images"][0]
+    tags = cv2.imread(str(tmp_path / "masks" / "s0000_0000.png"), cv2.IMREAD_UNCHANGED)
+    assert tags.shape == (first["height"] // 2, first["width"] // 2)
+    assert set(np.unique(tags)) == {0, 14}  # CARLA's CityObjectLabel of a car
+    (box,) = [box["bbox"] for box in table["annotations"] if box["image_id"] == first["id"]]
+    rows, columns = np.nonzero(tags == 14)
+    assert 2 * columns.min() == pytest.approx(box[0], abs=1)
+    assert 2 * rows.max() == pytest.approx(box[1] + box[3], abs=2)
+
+
 def test_a_stopped_recording_goes_on_and_ends_the_same(tmp_path):
     recorded(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):

@@ -24,7 +24,11 @@ QUALITIES = "raw,80,60,40"
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    it = argparse.ArgumentParser(prog="vdap detect", description=__doc__)
+    it = argparse.ArgumentParser(
+        prog="vdap detect",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     it.add_argument("drive", type=Path, help="a run folder, a data set or a video")
     it.add_argument(
         "--rungs",

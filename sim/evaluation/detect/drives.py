@@ -64,10 +64,12 @@ class Drive(Protocol):
         count: How many frames there are; a cut file may give fewer.
         vehicles: Ids.
         cameras: Ids.
+        files: What it is read from; other contents are another drive.
     """
 
     name: str
     kind: str
+    files: list[Path]
     count: int
     vehicles: list[str]
     cameras: list[str]
@@ -134,6 +136,7 @@ class RunDrive:
         self.vehicles = sorted({head.vehicle_id for head in found})
         self.cameras = sorted({head.camera_id for head in found})
         truth = path / "truth.mcap"
+        self.files = [*self._logs, *([truth] if truth.is_file() else [])]
         self._truth = (
             {(t.vehicle_id, t.camera_id, t.tick): t.boxes for t in truth_file.read(truth)}
             if truth.is_file()
@@ -201,6 +204,7 @@ class SetDrive:
         """
         table = stats.read(path)
         self._folder = path / "images"
+        self.files = [path / "annotations.json"]
         self.name = path.resolve().name
         self._rows = sorted(table["images"], key=lambda row: int(row["id"]))
         self.count = len(self._rows)
@@ -255,7 +259,7 @@ class VideoDrive:
         Raises:
             SourceError: OpenCV finds no picture in it.
         """
-        self.name, self._path = path.name, path
+        self.name, self._path, self.files = path.name, path, [path]
         self.vehicles, self.cameras = ["vehicle"], ["front"]
         film = cv2.VideoCapture(str(path))
         self._rate_hz = float(film.get(cv2.CAP_PROP_FPS)) or DEFAULT_RATE_HZ

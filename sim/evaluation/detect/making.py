@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scheduler.errors import SourceError
-from sim.evaluation.detect.archive import Parts
+from sim.evaluation.detect.archive import Parts, read
 from sim.evaluation.detect.drives import Drive, DriveFrame
 from sim.evaluation.detect.measure import Bench, Wish
 from sim.evaluation.detect.packing import JOINED, blocks
@@ -35,7 +36,7 @@ def store(
     report: Callable[[int], None],
     block: int = BLOCK,
 ) -> StoredDetections:
-    """Looks at what is missing of a drive's frames and writes the file.
+    """Looks at what is missing of a drive's frames and writes the file, if it is not there yet.
 
     Args:
         drive: Whose frames.
@@ -51,10 +52,26 @@ def store(
         SourceError: A frame that cannot be read, or none at all.
     """
     about = About(
-        FORMAT, VERSION, _version(), drive.name, drive.kind, drive.vehicles, drive.cameras,
-        list(CLASSES), wish.names, list(wish.sizes), list(wish.qualities), bench.splits,
-        wish.score_threshold, wish.hashes(), bench.backends,
-    )  # fmt: skip
+        format=FORMAT,
+        version=VERSION,
+        vdap=_version(),
+        drive=drive.name,
+        kind=drive.kind,
+        drive_sha256=_sha256(drive.files),
+        vehicles=drive.vehicles,
+        cameras=drive.cameras,
+        classes=list(CLASSES),
+        rungs=wish.names,
+        sizes=list(wish.sizes),
+        qualities=list(wish.qualities),
+        splits=bench.splits,
+        score_threshold=wish.score_threshold,
+        models=wish.hashes(),
+        backends=bench.backends,
+    )
+    if (held := _held(out, about, total)) is not None:
+        report(total)
+        return held
     parts = Parts(out, {"frames": total, "block": block, "about": about})
     begun = parts.blocks()
     done = min(total, begun * block)
@@ -72,6 +89,24 @@ def store(
     if not parts.blocks():
         raise SourceError(f"{drive.name}: none of its frames could be read")
     return parts.finish(about, JOINED)
+
+
+def _held(out: Path, about: About, total: int) -> StoredDetections | None:
+    """What the file holds, where that is just what is wanted."""
+    try:
+        held = read(out)
+    except SourceError:
+        return None
+    return held if held.about == about and len(held) == total else None
+
+
+def _sha256(files: Sequence[Path]) -> str:
+    told = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                told.update(chunk)
+    return told.hexdigest()
 
 
 def _version() -> str:

@@ -38,6 +38,7 @@ class About(msgspec.Struct, frozen=True):
         vdap: The version that wrote it.
         drive: What was run over: a run folder's, data set's or video's name.
         kind: "run", "dataset" or "video".
+        drive_sha256: Of the run's logs, the data set's annotations or the video.
         vehicles: Ids; frames name them by index.
         cameras: Ids; frames name them by index.
         classes: Names; detections and truth name them by index.
@@ -55,6 +56,7 @@ class About(msgspec.Struct, frozen=True):
     vdap: str
     drive: str
     kind: str
+    drive_sha256: str
     vehicles: list[str]
     cameras: list[str]
     classes: list[str]

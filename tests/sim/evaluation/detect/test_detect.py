@@ -223,6 +223,17 @@ def test_a_stopped_run_goes_on_and_ends_the_same(run, models, tmp_path):
     assert not list(tmp_path.glob("*.parts"))
 
 
+def test_what_is_there_is_not_made_again_unless_the_drive_has_changed(run, models, tmp_path):
+    out = tmp_path / "d.npz"
+    made(run, out, models)
+    assert made(run, out, models)[1] == [FRAMES]
+    assert made(run, out, models, total=3)[1] == [0, 1, 2, 3]
+    made(run, out, models)
+    with (run / "truth.mcap").open("ab") as file:
+        file.write(b"more")
+    assert made(run, out, models)[1] == [0, 1, 2, 3, 4, 5]
+
+
 def test_data_sets_and_videos_are_drives_too(models, tmp_path):
     folder = tmp_path / "set"
     (folder / "images").mkdir(parents=True)
