@@ -48,7 +48,7 @@ class Dispatcher:
         pipelines: That a placement may take.
         encoders: First halves of split models that run on board.
         doubt_above: A first look with more doubt is unsure: raising it sends fewer frames.
-        has_flow: Whether the worker measures motion when it is free.
+        flow_ns: The worker measures motion when it is free and that takes no longer; 0 = never.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Dispatcher:
         pipelines: Sequence[Pipeline] = ("onboard", "offload"),
         encoders: Sequence[EncoderSpec] = (),
         doubt_above: float = 0.5,
-        has_flow: bool = False,
+        flow_ns: int = 0,
     ) -> None:
         self.counters = Counters()
         self.onboard = Onboard(rungs, encoders)
@@ -84,7 +84,7 @@ class Dispatcher:
             pipelines=pipelines,
         )
         self._doubt_above = doubt_above
-        self._has_flow = has_flow
+        self._flow_ns = flow_ns
         self._open = OpenTasks(self.onboard)
         self._out = Offloading(self.uplinks, self._open, self.counters)
         self._carried: OpenTask | None = None  # the newest since the detector was last given out
@@ -106,8 +106,7 @@ class Dispatcher:
         elif not is_home:
             self._out.begin(entry, effects, now_ns)
         self._advance(effects, now_ns)
-        if self._has_flow:
-            self._run_flow(task, effects, now_ns)
+        self._run_flow(task, effects, now_ns)
         return effects
 
     def on_encoded(
@@ -324,11 +323,12 @@ class Dispatcher:
 
     def _run_flow(self, task: Task, effects: list[Effect], now_ns: int) -> None:
         """Motion is measured where the worker has nothing else to do; it may be left out."""
-        if self.onboard.running_task is not None or not self.onboard.is_ready:
+        takes_ns = self.onboard.quantile_ns(FLOW, 0.99, now_ns)
+        is_idle = self.onboard.running_task is None and self.onboard.is_ready
+        if not is_idle or takes_ns > self._flow_ns:
             return
         start_ns = self._open.fallback_start_ns(now_ns)
-        ends_ns = now_ns + self.onboard.quantile_ns(FLOW, 0.99, now_ns)
-        if start_ns is None or ends_ns <= start_ns:
+        if start_ns is None or now_ns + takes_ns <= start_ns:
             self.onboard.start(task.task_id, FLOW, now_ns)
             effects.append(RunFlow(task))
 

@@ -30,6 +30,7 @@ from vehicle.expectations import (
     encoders_of,
     expected_ns,
     interval_ns,
+    most_flow_ns,
 )
 from vehicle.offload import OffloadLink
 from vehicle.polling import Lead, Periodic, Polled
@@ -76,7 +77,8 @@ class VehicleApp:
         for complaint in self.recorder.wait_ready() if self.recorder is not None else []:
             self.outlet.event("error", complaint)
         onboard, remote = accuracies_of(self.config, self.vehicle)
-        self.dispatcher = self._dispatcher(timed, onboard, remote, has_motion(services))
+        flow_ns = most_flow_ns(self.vehicle) if has_motion(services) else 0
+        self.dispatcher = self._dispatcher(timed, onboard, remote, flow_ns)
         self.driver = Driver(
             self.vehicle,
             self.dispatcher,
@@ -96,7 +98,7 @@ class VehicleApp:
         policy: TimedPolicy,
         onboard: dict[str, float],
         remote: dict[str, float],
-        has_flow: bool,
+        flow_ns: int,
     ) -> Dispatcher:
         typical_ns = self.worker.typical_ns
         rungs = [
@@ -117,7 +119,7 @@ class VehicleApp:
             pipelines=self.vehicle.pipelines,
             encoders=encoders_of(self.vehicle, self.worker.loaded.encode_ns),
             doubt_above=self.vehicle.doubt_above,
-            has_flow=has_flow,
+            flow_ns=flow_ns,
         )
 
     # --- the loop ----------------------------------------------------------------------------

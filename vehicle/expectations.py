@@ -19,6 +19,7 @@ SLOW_POLICY_NS = 10_000_000  # a policy that takes longer is counted, its frame 
 UNKNOWN_ACCURACY = 0.5  # of a model that neither the config nor a shipped rung tells of
 UNKNOWN_SPLIT_BYTES = 2_000  # of a codec that no card tells of
 UNKNOWN_SPLIT_LOSS = 0.04  # F1
+SHARED_FLOW_NS = 5_000_000  # of motion, where several cameras share the worker
 DEFAULT_INTERVAL_NS = 40_000_000  # of a camera whose rate nobody states
 
 
@@ -111,6 +112,15 @@ def encoders_of(vehicle: Vehicle, encode_ns: Mapping[str, int]) -> list[EncoderS
 def expected_ns(typical_ns: int) -> int:
     """What a job takes in a drive, from its least duration on an idle machine."""
     return round(typical_ns * 1.3) + 3_000_000
+
+
+def most_flow_ns(vehicle: Vehicle) -> int:
+    """How long measuring motion may hold the worker: of one camera, what an idle worker has left.
+
+    Another camera's frame comes at the same moment and may want the worker for its verdict.
+    """
+    is_alone = len(vehicle.cameras) == 1
+    return round(vehicle.deadline_ms * 1e6 / 4) if is_alone else SHARED_FLOW_NS
 
 
 def interval_ns(config: Config, vehicle: Vehicle) -> int:

@@ -33,7 +33,8 @@ class AlwaysOffload:
             rung = view.fitting_rung(task.deadline_ns, view.now_ns)
             if rung is None:
                 return Placement("carry", reason="no link is up and no rung fits")
-            return Placement("onboard", rung.model, reason="no link is up")
+            why = "no link is up" if not is_split else "no link is up that takes features"
+            return Placement("onboard", rung.model, reason=why)
         best = max(links, key=lambda link: round(link.estimate.rate_bps, -3))
         model = max(offered[best.unit_id], key=lambda model: round(model.accuracy, 6))
         return Placement(

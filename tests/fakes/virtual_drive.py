@@ -86,7 +86,7 @@ class VirtualDrive:
             pipelines=pipelines,
             encoders=[EncoderSpec("medium", int(split_ms * MS), feature_bytes)],
             doubt_above=doubt_above,
-            has_flow=has_flow,
+            flow_ns=50 * MS if has_flow else 0,
         )
         self.now_ns = 0
         self.emitted: list[tuple[int, Emit]] = []
