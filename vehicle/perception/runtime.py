@@ -81,7 +81,7 @@ class OnnxModel:
         self.outputs: tuple[str, ...] = tuple(out.name for out in self._session.get_outputs())
         self.notes: Mapping[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         on = IN_WORDS[backend]
-        if backend != "onnxruntime" and None not in self.input_shape:
+        if backend != "onnxruntime":
             on += self._proven()
         count = f"{threads} thread" if threads == 1 else f"{threads} threads"
         self.words = f"ONNX Runtime {runtime.__version__} {on}, {count}"
@@ -99,6 +99,9 @@ class OnnxModel:
         Raises:
             MissingPartError: It did not.
         """
+        if None in self.input_shape:  # it is opened again when its names are known
+            Path(self._session.end_profiling()).unlink()
+            return ""
         shape = tuple(size or 1 for size in self.input_shape)
         try:
             self.run(np.zeros(shape, self.input_type))

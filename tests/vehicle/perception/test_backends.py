@@ -128,6 +128,8 @@ class FakeRuntime(ModuleType):
 
     def __init__(self, compiled: list[str], answers: str, fails: str = "") -> None:
         super().__init__("onnxruntime")
+        self.shape: list[object] = [1, 64, 64, 3]
+        self.profiles: list[Path] = []
         self.compiled, self.answers, self.fails = compiled, answers, fails
         self.asked: list[object] = []
         self.preloaded = 0
@@ -143,7 +145,8 @@ class FakeRuntime(ModuleType):
     class SessionOptions(SimpleNamespace):
         def add_session_config_entry(self, name: str, value: str) -> None: ...
 
-        def add_free_dimension_override_by_name(self, name: str, size: int) -> None: ...
+        def add_free_dimension_override_by_name(self, name: str, size: int) -> None:
+            self.fixed = {**getattr(self, "fixed", {}), name: size}
 
     def InferenceSession(self, path, options, providers):  # noqa: N802 - the library's name
         self.asked = providers
@@ -155,7 +158,9 @@ class FakeSession:
         self.runtime, self.options = runtime, options
 
     def get_inputs(self):
-        return [SimpleNamespace(name="images", shape=[1, 64, 64, 3], type="tensor(uint8)")]
+        fixed = getattr(self.options, "fixed", {})
+        shape = [fixed.get(size, size) for size in self.runtime.shape]
+        return [SimpleNamespace(name="images", shape=shape, type="tensor(uint8)")]
 
     def get_outputs(self):
         return [SimpleNamespace(name="scores"), SimpleNamespace(name="boxes")]
@@ -171,6 +176,7 @@ class FakeSession:
 
     def end_profiling(self) -> str:
         path = Path(self.options.profile_file_prefix + "_test.json")
+        self.runtime.profiles.append(path)
         ran = {"cat": "Node", "args": {"provider": self.runtime.answers, "op_name": "Conv"}}
         path.write_text(json.dumps([{"cat": "Session"}, ran, ran, {"cat": "Node", "args": {}}]))
         return str(path)
@@ -220,6 +226,32 @@ def test_a_provider_that_answers_is_shown(pretend, file):
     assert runtime.preloaded
 
 
+def test_a_model_whose_dimensions_bear_names_of_their_own_is_proven_when_they_are_fixed(
+    pretend, file
+):
+    runtime = pretend(CUDA, answers=CUDA)
+    runtime.shape = [1, "rows", "columns", 3]
+    detector = load_detector(DetectorSpec("mine", weights=str(file), backend="cuda"))
+    assert (detector.width, detector.height) == (640, 384)
+    assert "CUDA" in detector.backend
+    assert len(runtime.profiles) == 2
+    assert not any(path.exists() for path in runtime.profiles)
+
+
+@pytest.mark.parametrize(
+    ("module", "backend", "says"),
+    [
+        ("openvino", "openvino", r"openvino is not installed: pip install 'vdap\[openvino\]'"),
+        ("onnxruntime", "onnxruntime", r"onnxruntime is not installed: pip install 'vdap\[cpu\]'"),
+        ("onnxruntime", "cuda", r"onnxruntime is not installed: .*pip install 'vdap\[cuda\]'"),
+    ],
+)
+def test_a_runtime_that_is_not_installed_names_its_extra(monkeypatch, file, module, backend, says):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingPartError, match=says):
+        load_detector(DetectorSpec("mine", weights=str(file), backend=backend))
+
+
 def test_auto_takes_the_gpu_build_and_goes_on_to_the_cpu_with_one_line(pretend, file, caplog):
     pretend(CUDA, answers=CPU)
     with caplog.at_level(logging.WARNING):
@@ -249,6 +281,16 @@ def test_tensorrt_keeps_its_engines_and_is_never_tried_unasked(
 def test_without_a_profile_auto_is_onnx_runtime_then_torch():
     installed("torch")
     assert candidates("auto")[:2] == ("onnxruntime", "torch")
+
+
+def test_with_no_runtime_at_all_the_first_to_install_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    backends.installed.cache_clear()
+    try:
+        with pytest.raises(MissingPartError, match=r"pip install 'vdap\[cpu\]'"):
+            candidates("auto", ("onnxruntime", "cuda"))
+    finally:
+        backends.installed.cache_clear()
 
 
 def test_a_profile_leads_and_what_it_does_not_know_follows():
