@@ -11,6 +11,7 @@ from sim.evaluation.perception.drives import Drive
 from sim.evaluation.perception.gains import gains
 from sim.evaluation.perception.slices import Figures, Result
 
+IN_A_LINE = 6  # detectors of a table that fits 80 columns
 TRACK_COLUMNS = {
     "hota": "HOTA", "det_a": "DetA", "ass_a": "AssA", "idf1": "IDF1", "mota": "MOTA",
     "id_swaps": "id swaps", "objects": "objects", "boxes": "boxes",
@@ -40,8 +41,7 @@ def show_results(console: Console, results: Sequence[Result]) -> None:
         _parts(console, "AP50 by town", results, [own.by_town for own in results])
     _gains(console, results)
     console.print(
-        "Columns name the boxes that each figure rests on; a mean leaves out classes with fewer "
-        "than 10.",
+        "Boxes: what a figure rests on. Means leave out classes with fewer than 10 of them.",
         style="dim",
     )
 
@@ -52,16 +52,20 @@ def _parts(
     results: Sequence[Result],
     parts: Sequence[Mapping[str, Figures]],
 ) -> None:
+    """A row for each part of the set, a column for each detector, so many as a line holds."""
     names = [name for name in parts[0] if parts[0][name].boxes]
     if not names:
         return
     _heading(console, title)
-    table = _table()
-    for name in names:
-        table.add_column(f"{name}\n{parts[0][name].boxes}", justify="right")
-    for own, part in zip(results, parts, strict=True):
-        table.add_row(own.detector, *(_number(part[n].ap50) if n in part else "-" for n in names))
-    console.print(table)
+    for first in range(0, len(results), IN_A_LINE):
+        table = _table()
+        table.add_column("boxes", justify="right")
+        for own in results[first : first + IN_A_LINE]:
+            table.add_column(own.detector.replace(" ", "\n"), justify="right")
+        for name in names:
+            cells = [part[name].ap50 for part in parts[first : first + IN_A_LINE]]
+            table.add_row(name, str(parts[0][name].boxes), *map(_number, cells))
+        console.print(table)
 
 
 def _gains(console: Console, results: Sequence[Result]) -> None:

@@ -31,7 +31,7 @@ LEAST = 10  # objects that a class must have to count in the mean of a slice
 Pairs = Sequence[tuple[Detections, Truth]]
 
 
-class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
+class Figures(msgspec.Struct, frozen=True):
     """Scores of one part of a set; None where it has no truth.
 
     Attributes:
