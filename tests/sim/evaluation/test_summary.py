@@ -42,6 +42,17 @@ def test_summary_holds_the_promised_fields(make_run) -> None:
     assert made["vehicles"]["ego"]["compute"]["slowdown"] == 1.0
 
 
+def test_what_computed_each_model_is_in_the_summary_and_in_its_table(make_run) -> None:
+    folder = make_run(ticks=40)
+    record = json.loads((folder / "vehicle-ego.json").read_text())
+    record["models"] = {"small": "OpenVINO 2026.4 CPU, 2 threads"}
+    (folder / "vehicle-ego.json").write_text(json.dumps(record))
+    console = quiet()
+    made = sum_up(folder, console, is_quick=True)
+    assert made["vehicles"]["ego"]["models"] == record["models"]
+    assert "small: OpenVINO 2026.4 CPU, 2 threads" in console.file.getvalue()
+
+
 def test_a_killed_vehicle_is_summed_up_from_its_verdicts(make_run) -> None:
     made = sum_up(make_run(ticks=40, counters=False), quiet(), is_quick=True)
     assert made["captured"] == made["verdicts"] == 40
