@@ -51,24 +51,7 @@ def store(
         ConfigError: The same file was begun with other options or models.
         SourceError: A frame that cannot be read, or none at all.
     """
-    about = About(
-        format=FORMAT,
-        version=VERSION,
-        vdap=_version(),
-        drive=drive.name,
-        kind=drive.kind,
-        drive_sha256=_sha256(drive.files),
-        vehicles=drive.vehicles,
-        cameras=drive.cameras,
-        classes=list(CLASSES),
-        rungs=wish.names,
-        sizes=list(wish.sizes),
-        qualities=list(wish.qualities),
-        splits=bench.splits,
-        score_threshold=wish.score_threshold,
-        models=wish.hashes(),
-        backends=bench.backends,
-    )
+    about = _about(drive, wish, bench)
     if (held := _held(out, about, total)) is not None:
         report(total)
         return held
@@ -89,6 +72,27 @@ def store(
     if not parts.blocks():
         raise SourceError(f"{drive.name}: none of its frames could be read")
     return parts.finish(about, JOINED)
+
+
+def _about(drive: Drive, wish: Wish, bench: Bench) -> About:
+    return About(
+        format=FORMAT,
+        version=VERSION,
+        vdap=_version(),
+        drive=drive.name,
+        kind=drive.kind,
+        drive_sha256=_sha256(drive.files),
+        vehicles=drive.vehicles,
+        cameras=drive.cameras,
+        classes=list(CLASSES),
+        rungs=wish.names,
+        sizes=list(wish.sizes),
+        qualities=list(wish.qualities),
+        splits=bench.splits,
+        score_threshold=wish.score_threshold,
+        models=wish.hashes(),
+        backends=bench.backends,
+    )
 
 
 def _held(out: Path, about: About, total: int) -> StoredDetections | None:
