@@ -208,3 +208,36 @@ def test_two_services_owe_two_verdicts_a_frame() -> None:
     rig.frame()
     assert [v.service for v in rig.outlet.verdicts] == ["object_detection", "second"]
     assert rig.dispatcher.counters.verdicts == 2 * rig.driver.tally.captured
+
+
+def test_boxes_are_placed_in_metres_through_the_frames_own_camera() -> None:
+    rig = Rig(lambda view: ONBOARD)
+    rig.frame()
+    rig.answer(after_ms=25)
+    (box,) = rig.outlet.verdicts[0].boxes
+    assert box.position_m is not None and box.position_m[0] > 2.0 and box.position_m[1] > 0.5
+    assert box.velocity_mps is None, "nobody knows how we move"
+
+
+class BlindToScenes:
+    """A service of one's own whose scene fails."""
+
+    def __init__(self, setup: Any) -> None:
+        self.name, self.trigger, self.wants_scene = "blind", "every_frame", True
+
+    def on_scene(self, scene: Any) -> None:
+        raise RuntimeError("no scene for me")
+
+    def on_answer(self, detections: Any, stamp_ns: int, accuracy: float) -> None:
+        pass
+
+    def boxes(self, now_ns: int) -> list[messages.Box]:
+        return []
+
+
+def test_a_service_that_fails_on_a_scene_still_gives_its_verdict() -> None:
+    rig = Rig(lambda view: ONBOARD, services=[Service(name=f"{__name__}:BlindToScenes")])
+    rig.frame()
+    rig.answer(after_ms=25)
+    assert len(rig.outlet.verdicts) == 1
+    assert rig.driver.tally.faults["service blind"] == 1
