@@ -10,8 +10,15 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 PACKAGES = ("scheduler", "vehicle", "roadside_unit", "sim")
 HEAVY = ("carla", "numba", "torch", "cv2", "onnxruntime", "matplotlib")
-WITH_TORCH = ("vehicle.perception.model", "vehicle.perception.torch_backend",
-              "vehicle.perception.training")  # fmt: skip
+WITH_TORCH = (
+    "vehicle.perception.compression.command", "vehicle.perception.compression.distill",
+    "vehicle.perception.compression.measure", "vehicle.perception.compression.prune",
+    "vehicle.perception.compression.structure", "vehicle.perception.heads.model",
+    "vehicle.perception.model", "vehicle.perception.split.bottleneck",
+    "vehicle.perception.split.command", "vehicle.perception.split.export",
+    "vehicle.perception.split.training", "vehicle.perception.torch_backend",
+    "vehicle.perception.training", "vehicle.perception.yolox_nano",
+)  # fmt: skip
 MOST_LINES = 400
 MOST_FUNCTION_LINES = 60
 SOURCES = sorted(path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
