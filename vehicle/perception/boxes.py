@@ -138,20 +138,23 @@ def letterbox(
 def _scaled(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """The frame at (width, height); itself where that is its size.
 
-    Whole factors are averaged over areas, which OpenCV does fast, and the rest, a factor below 2,
-    is interpolated: five times faster than areas of broken size.
+    Halves are means of four pixels, which OpenCV does fast, and the rest, a factor below 2, is
+    interpolated: a quarter of the time of means over areas of any other size.
     """
-    height, width = frame.shape[:2]
-    if (width, height) == size:
+    if (frame.shape[1], frame.shape[0]) == size:
         return frame
     import cv2
 
-    whole = min(width // size[0], height // size[1])
-    if whole > 1:
-        if width % whole or height % whole:
-            return cast(NDArray[np.uint8], cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
-        smaller = (width // whole, height // whole)
-        frame = cv2.resize(frame, smaller, interpolation=cv2.INTER_AREA)
-        if smaller == size:
-            return frame
-    return cast(NDArray[np.uint8], cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR))
+    def resized(width: int, height: int, interpolation: int) -> NDArray[np.uint8]:
+        return cast(
+            NDArray[np.uint8], cv2.resize(frame, (width, height), interpolation=interpolation)
+        )
+
+    height, width = frame.shape[:2]
+    while min(width / size[0], height / size[1]) >= 2.0 and width % 2 == height % 2 == 0:
+        width, height = width // 2, height // 2
+        frame = resized(width, height, cv2.INTER_AREA)
+    if (width, height) == size:
+        return frame
+    is_far = min(width / size[0], height / size[1]) >= 2.0  # and odd
+    return resized(*size, cv2.INTER_AREA if is_far else cv2.INTER_LINEAR)
