@@ -253,6 +253,22 @@ def test_the_rival_has_the_published_size_and_is_trained_alike(pictures, tmp_pat
         load_weights(tmp_path / "yolox-nano.safetensors")
 
 
+def test_the_command_trains_tells_and_goes_on(tmp_path, capsys):
+    for part, seed in (("train", 1), ("val", 2)):
+        drawn.write(tmp_path / "set" / part, 2, seed, WIDTH, HEIGHT)
+    arguments = [str(tmp_path / "set"), "--rung", "nano", "--max-images", "2", "--batch", "2"]
+    arguments += ["--evaluations", "1", "--out", str(tmp_path / "out")]
+    assert command.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "rung nano: 2 training pictures, 2 for validation, 2 to be shown, seed 1" in said
+    assert "       2 pictures  rate " in said
+    for part in ("car ", "pedestrian ", "25-50 px ", "wrote "):
+        assert f"\n{part}" in said
+    assert command.main(arguments) == 0  # nothing is left to learn: it scores again
+    assert command.main([*arguments, "--seed", "2"]) != 0
+    assert "was written with other options" in capsys.readouterr().err
+
+
 def test_curves_are_drawn(trained, tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     row = json.loads((trained[0] / "nano.json").read_text())

@@ -89,10 +89,18 @@ def _train(arguments: argparse.Namespace) -> int:
         whole_share=arguments.whole_share,
         evaluations=arguments.evaluations or 8,
     )
-    reporter = Reporter(options, arguments.out)
-    reporter.begin(len(learn), len(validate))
-    train(options, learn, validate, arguments.out, reporter, start=arguments.start_from)
-    reporter.end(validate)
+    with Reporter(options, arguments.out) as reporter:
+        reporter.begin(len(learn), len(validate))
+        train(
+            options,
+            learn,
+            validate,
+            arguments.out,
+            reporter,
+            start=arguments.start_from,
+            step=reporter.step,
+        )
+        reporter.end(validate)
     return 0
 
 

@@ -278,6 +278,7 @@ def train(
     start: Path | None = None,
     network: RowNetwork | None = None,
     further: FurtherLoss | None = None,
+    step: Callable[[int], None] = lambda _: None,
 ) -> Scores:
     """Trains one rung and writes it into `out`; goes on where an earlier run stopped.
 
@@ -291,6 +292,7 @@ def train(
         start: Weights of the same rung to begin with, unless `out` holds a checkpoint.
         network: To go on with in place of a random one, such as a pruned one.
         further: A term to add to the loss of each batch.
+        step: Told after each batch how many pictures were shown.
 
     Raises:
         ConfigError: No such rung, or `out` holds a checkpoint of other options.
@@ -308,6 +310,7 @@ def train(
     while trainer.images < options.max_images:
         before = trainer.images
         trainer.step(batch_of(trainer, learn), further)
+        step(trainer.images)
         if any(before < mark <= trainer.images for mark in marks[:-1]):
             _evaluated(trainer, validate, options.evaluation_images, out, report)
     return _evaluated(trainer, validate, len(validate), out, report)

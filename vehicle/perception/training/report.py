@@ -6,22 +6,48 @@ import json
 import sys
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
 from scheduler.errors import MissingPartError
 from vehicle.perception.model import load_network
 from vehicle.perception.training.breakdown import by_class, by_height, by_weather
 from vehicle.perception.training.evaluate import answers
 from vehicle.perception.training.history import History, draw
-from vehicle.perception.training.loop import Progress, TrainingOptions
+from vehicle.perception.training.loop import Progress as Evaluation
+from vehicle.perception.training.loop import TrainingOptions
 from vehicle.perception.training.pictures import Pictures
 
 
 class Reporter:
-    """Writes to standard output, and RUNG.png into the training's folder."""
+    """Writes to standard output, with a bar on a terminal, and RUNG.png into the folder."""
 
     def __init__(self, options: TrainingOptions, out: Path) -> None:
         self._options = options
         self._out = out
         self._can_draw = True
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=Console(),
+            transient=True,
+            disable=not sys.stdout.isatty(),
+        )
+        self._task = self._bar.add_task("pictures", total=options.max_images)
+
+    def __enter__(self) -> Reporter:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def step(self, images: int) -> None:
+        """Tells of one batch; images shown so far."""
+        self._bar.update(self._task, completed=images)
 
     def begin(self, learn: int, validate: int) -> None:
         """Says what is about to be trained; counts of pictures."""
@@ -31,7 +57,7 @@ class Reporter:
             f"{options.max_images} to be shown, seed {options.seed}"
         )
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Evaluation) -> None:
         """Tells of one evaluation."""
         scores, halved = progress.scores, progress.halved
         self._line(
