@@ -1,4 +1,4 @@
-"""What the larger of two answers adds, by the height of the object: what offloading can win."""
+"""What the larger of two answers adds, by the size of the object: what offloading can win."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ def gains(results: Sequence[Result]) -> tuple[list[str], list[Row]]:
     """Differences of AP50 between sizes of a rung, and between rungs of a size.
 
     Returns:
-        Names of the heights, and a row of differences for each pair of neighbours, and for the
-        smallest and the largest rung where there are more than two.
+        Names of the ranges of height, and a row of differences for each pair of neighbours, and
+        for the smallest and the largest rung where there are more than two. The last figure of a
+        row is of all that counts.
     """
-    heights = list(results[0].by_height) if results else []
+    heights = list(results[0].by_size) if results else []
     by_cell = {(own.rung, own.size): own for own in results if own.rung and own.size}
     sizes = sorted({size for _, size in by_cell if size}, reverse=True)
     rungs = list(dict.fromkeys(rung for rung, _ in by_cell))
@@ -45,7 +46,7 @@ def _row(name: str, more: Result | None, less: Result | None, heights: Sequence[
 
 
 def _difference(more: Result, less: Result, height: str) -> float | None:
-    return _minus(more.by_height[height].ap50, less.by_height[height].ap50)
+    return _minus(more.by_size[height].ap50, less.by_size[height].ap50)
 
 
 def _minus(more: float | None, less: float | None) -> float | None:

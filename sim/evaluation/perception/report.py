@@ -25,7 +25,7 @@ def show_results(console: Console, results: Sequence[Result]) -> None:
     first = results[0]
     _heading(console, f"{first.pictures} pictures, {first.boxes} boxes that count")
     table = _table()
-    for name in ("AP50", "AP", "F1 in use", "at score", "precision", "recall", "best F1", "at"):
+    for name in ("AP50", "AP", "F1", "at", "precision", "recall", "best F1", "at"):
         table.add_column(name, justify="right")
     for own in results:
         table.add_row(
@@ -72,9 +72,9 @@ def _gains(console: Console, results: Sequence[Result]) -> None:
     heights, rows = gains(results)
     if not rows:
         return
-    _heading(console, "AP50 gained, by height in pixels")
+    _heading(console, "AP50 gained, by height")
     table = _table()
-    for name in (*heights, ">= 25"):
+    for name in (*heights, "all"):
         table.add_column(name, justify="right")
     for name, values in rows:
         table.add_row(name, *("-" if value is None else f"{value:+.3f}" for value in values))

@@ -9,7 +9,7 @@ def result(rung, size, small, large):
     heights = {"12-18": Figures(20, small), "18-25": Figures(20, large), "25-35": Figures(3)}
     return Result(
         f"{rung} {size}", 1, 1, (small + large) / 2, None, None, None, None, 0.5, 0.0, 1.0,
-        {}, {}, {}, {}, {}, heights, [], rung, size,
+        {}, heights, {}, {}, {}, {}, [], rung, size,
     )  # fmt: skip
 
 
