@@ -16,7 +16,8 @@ WITH_TORCH = (
     "vehicle.perception.compression.structure", "vehicle.perception.heads.model",
     "vehicle.perception.model", "vehicle.perception.split.bottleneck",
     "vehicle.perception.split.command", "vehicle.perception.split.export",
-    "vehicle.perception.split.training", "vehicle.perception.torch_backend",
+    "vehicle.perception.split.measure", "vehicle.perception.split.training",
+    "vehicle.perception.torch_backend",
     "vehicle.perception.training", "vehicle.perception.yolox_nano",
 )  # fmt: skip
 MOST_LINES = 400
