@@ -31,6 +31,7 @@ from vehicle.expectations import (
     expected_ns,
     interval_ns,
     most_flow_ns,
+    unserved_heads,
 )
 from vehicle.offload import OffloadLink
 from vehicle.polling import Lead, Periodic, Polled
@@ -76,6 +77,8 @@ class VehicleApp:
         self.worker.wait_ready(LOAD_SECONDS)
         for complaint in self.recorder.wait_ready() if self.recorder is not None else []:
             self.outlet.event("error", complaint)
+        for head in unserved_heads(heads, self.worker.loaded.heads):
+            self.outlet.event("info", f"no detector on board brings {head}: only units may")
         onboard, remote = accuracies_of(self.config, self.vehicle)
         flow_ns = most_flow_ns(self.vehicle) if has_motion(services) else 0
         self.dispatcher = self._dispatcher(timed, onboard, remote, flow_ns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scheduler.clock import Clock
@@ -107,6 +107,12 @@ def encoders_of(vehicle: Vehicle, encode_ns: Mapping[str, int]) -> list[EncoderS
         for section in vehicle.detectors
         if section.id in encode_ns
     ]
+
+
+def unserved_heads(wanted: Iterable[str], brought: Mapping[str, Sequence[str]]) -> list[str]:
+    """What services ask for and no model on board brings; `brought`: heads by model."""
+    known = {head for heads in brought.values() for head in heads}
+    return sorted(set(wanted) - known)
 
 
 def expected_ns(typical_ns: int) -> int:

@@ -2,14 +2,16 @@
 
 import pytest
 
-from scheduler.config import Config, Detector, Unit, Vehicle
+from scheduler.config import Camera, Config, Detector, Unit, Vehicle
 from scheduler.errors import ConfigError
 from vehicle.expectations import (
     UNKNOWN_SPLIT_BYTES,
     accuracies_of,
     encoders_of,
     expected_ns,
+    most_flow_ns,
     split_figures,
+    unserved_heads,
 )
 from vehicle.perception.split import table
 from vehicle.perception.split.table import SplitCell
@@ -50,3 +52,15 @@ def test_first_halves_are_those_that_loaded_and_only_where_split_is_listed() -> 
     assert encoders_of(Vehicle(detectors=[OWN]), {"mine": 10 * MS}) == []
     with pytest.raises(ConfigError, match="split needs a detector with a learned bottleneck"):
         encoders_of(both, {})
+
+
+def test_heads_that_no_model_on_board_brings_are_told() -> None:
+    brought = {"medium": ["light_state", "drivable"], "nano": []}
+    assert unserved_heads({"light_state", "plates"}, brought) == ["plates"]
+    assert unserved_heads((), brought) == []
+
+
+def test_motion_may_hold_the_worker_for_longer_where_one_camera_has_it_alone() -> None:
+    assert most_flow_ns(Vehicle(deadline_ms=100.0)) == 25 * MS
+    pair = [Camera(id="front"), Camera(id="rear")]
+    assert most_flow_ns(Vehicle(deadline_ms=100.0, cameras=pair)) == 5 * MS
