@@ -29,7 +29,7 @@ STRIDE = STRIDES[0]  # of the features that heads look at
 FINER = 2  # rows and columns of surface cells in one cell of the features, either way
 # Channels of a head, as a share of the features'. More cost time: all heads in one shall cost less
 # than two fifths of detection.
-WIDTH = {"light_state": 1 / 3, "drivable": 2 / 3, "plates": 1 / 2}
+WIDTH = {"light_state": 1 / 6, "drivable": 1 / 3, "plates": 1 / 4}
 
 
 class Head(nn.Module):
@@ -50,7 +50,7 @@ class Head(nn.Module):
             "plates": 1 + 4,
         }[name]
         width = max(8, round(inputs * WIDTH[name] / 8) * 8)
-        self.tower = nn.Sequential(SeparableBlock(inputs, width, 5), SeparableBlock(width, width))
+        self.tower = nn.Sequential(SeparableBlock(inputs, width), SeparableBlock(width, width))
         self.last = nn.Conv2d(width, outputs, 1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -79,27 +79,31 @@ class Trunk(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = folded(network).requires_grad_(False)
-        self.channels = network.size.neck
+        self.channels = network.size.neck + network.backbone.channels[0]
         with torch.no_grad():  # the conversion to 0..1 costs nothing inside the first weights
             self.network.first.weight.mul_(1.0 / 255.0)
 
-    def features(self, picture: Tensor) -> list[Tensor]:
-        """Pictures (B, H, W, 3) uint8 BGR to features, fine to coarse."""
-        x = picture.permute(0, 3, 1, 2).float()
-        features: list[Tensor] = self.network.neck(self.network.backbone(x))
-        return features
+    def look(self, picture: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Pictures (B, H, W, 3) uint8 BGR to the neck's features and to those that heads look at.
+
+        Heads see the finest features before the neck too: what was trained to find objects keeps
+        little of colours and thin lines in its neck.
+        """
+        early = self.network.backbone(picture.permute(0, 3, 1, 2).float())
+        late: list[Tensor] = self.network.neck(early)
+        return late, torch.cat([late[0], early[0]], 1)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """One picture (1, H, W, 3) uint8 BGR to scores, boxes and features.
 
         Scores (N, classes) and boxes (N, 4) in input pixels; features (1, channels, H / 8, W / 8).
         """
-        features = self.features(picture)
-        rows = self.network.rows(features)[0]
+        late, feature = self.look(picture)
+        rows = self.network.rows(late)[0]
         centres, strides = cells(picture.shape[2], picture.shape[1], picture.device)
         count = len(CLASSES)
         boxes = decode(rows[:, count:], centres, strides)
-        return rows[:, :count].sigmoid(), boxes, features[0]
+        return rows[:, :count].sigmoid(), boxes, feature
 
 
 class DeployedHead(nn.Module):

@@ -29,7 +29,7 @@ from vehicle.perception.training.head_scores import score_heads
 AVERAGE_DECAY = 0.995  # of the weights that are shipped
 WARM_UP_STEPS = 50
 LEAST_RATE = 0.02  # share of the learning rate that the cosine ends at
-FULL_EVERY = 4  # steps; one of them in full size, the others in half, which costs a quarter
+FULL_EVERY = 8  # steps; one of them in full size, the others in half, which costs a quarter
 HALF_SCALES = (0.48, 1.6)  # sample pixels per picture pixel; the least shows all of a picture
 FULL_SCALES = (0.95, 1.7)
 CHECKPOINT = "heads.pt"
@@ -53,7 +53,7 @@ class HeadOptions:
     heads: tuple[str, ...]
     max_images: int = 12_000
     seed: int = 1
-    batch: int = 16
+    batch: int = 8
     rate: float = 4e-3
     decay: float = 0.02
     evaluations: int = 4
@@ -126,7 +126,7 @@ class HeadTrainer:
         """Learns from one batch; returns the loss of each head."""
         pixels = torch.from_numpy(np.stack([sample.pixels for sample in samples]))
         with torch.no_grad():
-            feature = self.trunk.features(pixels)[0]
+            feature = self.trunk.look(pixels)[1]
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate
         self.heads.train()

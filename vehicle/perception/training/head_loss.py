@@ -12,7 +12,7 @@ from vehicle.perception.training.head_data import IGNORED, HeadSample
 from vehicle.perception.training.loss import Target, detection_loss
 
 # Lines are a hundredth of the ground: weighted so, they are neither lost nor painted too wide.
-SURFACE_WEIGHTS = (1.0, 1.0, 2.5)
+SURFACE_WEIGHTS = (1.0, 1.0, 5.0)
 STATE_WEIGHTS = (1.0, 2.0, 1.0, 1.0)  # yellow is shown a quarter as often
 
 

@@ -90,7 +90,7 @@ def score_heads(
     with torch.inference_mode():
         for index in indices:
             sample = whole(pictures, index, size)
-            feature = trunk.features(torch.from_numpy(sample.pixels)[None])[0]
+            feature = trunk.look(torch.from_numpy(sample.pixels)[None])[1]
             for name, head in deployed.items():
                 answers = [each.numpy() for each in head(feature)]
                 _ADD[name](scorer, sample, *answers)
