@@ -39,7 +39,11 @@ def parser() -> argparse.ArgumentParser:
         "--sizes", nargs="+", default=[], metavar="WxH", help="default: 640x384 320x192"
     )
     it.add_argument("--precision", nargs="+", default=["fp32"], choices=PRECISIONS)
-    it.add_argument("--limit", type=int, help="look at so many pictures")
+    it.add_argument(
+        "--limit",
+        type=int,
+        help="look at so many pictures, spread over the set (of a video: the first)",
+    )
     it.add_argument("--labels", type=Path, help="of a video: COCO JSON or MOTChallenge's gt.txt")
     it.add_argument("--fps", type=float, help="of a video or a sequence; default: what it says")
     it.add_argument(

@@ -57,7 +57,9 @@ def read_labels(
         SourceError: A row without what COCO asks for.
     """
     classes = class_ids({row["id"]: row["name"] for row in table["categories"]}, own, where)
-    rows = sorted(table["images"], key=lambda row: int(row["id"]))[:limit]
+    rows = sorted(table["images"], key=lambda row: int(row["id"]))
+    if limit is not None and limit < len(rows):  # neighbours are of one street and sky
+        rows = [rows[index * len(rows) // limit] for index in range(limit)]
     of_picture: dict[int, list[Json]] = {row["id"]: [] for row in rows}
     for annotation in table["annotations"]:
         if annotation.get("category_id") in classes and annotation.get("image_id") in of_picture:
@@ -103,7 +105,7 @@ class CocoSet:
         Args:
             annotations: The file.
             own: Class names of the set -> CLASSES, before the usual ones.
-            limit: Look at the first pictures alone.
+            limit: Look at so many pictures, spread over the set.
 
         Raises:
             SourceError: The file or the pictures cannot be read.

@@ -42,6 +42,12 @@ def test_a_coco_folder_is_read_with_its_attributes(coco_folder):
     ]  # fmt: skip
 
 
+def test_a_limit_spreads_over_the_set(coco_folder):
+    found = CocoSet(coco_folder / "annotations.json", limit=2)
+    assert [label.name for label in found.labels] == ["0.png", "2.png"]
+    assert [index for index, _ in found.pictures([0, 1])] == [0, 1]
+
+
 def test_the_usual_places_of_coco_files_are_found(coco_folder):
     (coco_folder / "annotations").mkdir()
     (coco_folder / "annotations.json").rename(coco_folder / "annotations" / "instances_val.json")
