@@ -1,9 +1,10 @@
-"""Detectors on this machine: milliseconds by stage, on one thread, on the same pictures.
+"""Detectors on this machine: milliseconds by stage, on one thread, on the same picture.
 
-    python benchmarks/detectors.py [--yolox FILE] [--runs 60] [--backend onnxruntime|torch]
+    python benchmarks/detectors.py [--yolox FILE] [--runs 60] [--backend auto|onnxruntime|...]
 
-Prints the ratio to the first row too, because ratios travel between machines and milliseconds do
-not. Times are CPU time of the process, so that a busy machine disturbs them least.
+Every rung, input size and precision that ships. Prints the ratio to the first row too, because
+ratios travel between machines and milliseconds do not. Times are CPU time of the process, so that a
+busy machine disturbs them least.
 """
 
 from __future__ import annotations
@@ -68,7 +69,12 @@ def main() -> int:
     it.add_argument("--backend", default="auto")
     it.add_argument("--yolox", type=Path, help="a YOLOX model file to compare with")
     arguments = it.parse_args()
-    specs = [DetectorSpec(name, backend=arguments.backend) for name in RUNGS]
+    specs = [
+        DetectorSpec(name, backend=arguments.backend, input_size=size, precision=precision)
+        for name, rung in RUNGS.items()
+        for size, cells in rung.cells.items()
+        for precision in cells
+    ]
     if arguments.yolox:
         specs.append(DetectorSpec("yolox", kind="yolox", weights=str(arguments.yolox)))
     table = Table(title=f"640x384 frame, 1 thread, median of {arguments.runs}, ms")
@@ -80,11 +86,12 @@ def main() -> int:
             row = measured(load_detector(spec, threads=1), arguments.runs)
             first = first or row["cpu"]
             rung = RUNGS.get(spec.name)
+            size = "x".join(map(str, spec.input_size or ()))
             table.add_row(
-                spec.name,
+                f"{spec.name} {size} {spec.precision if rung else ''}".strip(),
                 *(f"{row[key]:.2f}" for key in ("pre", "infer", "post", "cpu", "least")),
                 f"{row['cpu'] / first:.2f}",
-                f"{rung.cell().ap50:.3f}" if rung else "",
+                f"{rung.cell(spec.input_size, spec.precision).ap50:.3f}" if rung else "",
             )
     except VdapError as error:
         sys.stderr.write(f"detectors: {error}\n")
