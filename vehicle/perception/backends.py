@@ -95,7 +95,10 @@ def candidates(
     """
     if asked != AUTO:
         if asked not in readers:
-            raise ConfigError(f"backend {asked!r}, expected auto or one of {', '.join(readers)}")
+            raise ConfigError(
+                f"backend {asked!r} does not read this file, expected auto or one of "
+                f"{', '.join(readers)}"
+            )
         return (asked,)
     here = [name for name in installed() if name in readers]
     known = [name for name in measured if name in here]

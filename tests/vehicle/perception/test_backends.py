@@ -300,7 +300,9 @@ def test_a_profile_leads_and_what_it_does_not_know_follows():
 
 
 def test_a_backend_that_does_not_read_the_file_is_refused():
-    with pytest.raises(ConfigError, match="backend 'torch', expected auto or one of cuda, onnx"):
+    with pytest.raises(
+        ConfigError, match="'torch' does not read this file, expected auto or one of cuda"
+    ):
         candidates("torch", backends.OF_ONNX_FILES)
 
 
