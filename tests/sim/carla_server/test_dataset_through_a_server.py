@@ -49,6 +49,12 @@ def test_parked_cars_are_the_same_in_both_worlds():
     assert len({row[1] for row in other}) == len(other)
 
 
+def test_what_a_killed_client_left_is_cleared_by_loading_anew(lazy_server):
+    out = lazy_server.run_script("left_behind.py")
+    assert "left behind 1\n" in out
+    assert "after loading anew 0\n" in out
+
+
 def test_parked_cars_are_truth_where_they_are_seen():
     world = InprocessWorld(town=TOWN, shadows=False)
     lens = Intrinsics.from_fov(320, 192, 90.0)
