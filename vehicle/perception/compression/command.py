@@ -146,7 +146,7 @@ def _made(
             batch=options.batch,
             rate=options.rate,
             whole_share=WHOLE_SHARE,
-            evaluations=4,
+            evaluations=2,
         )
         further = taught_by(load_network(source_of(options.teacher))) if options.teacher else None
         train(tuning, learn, validate, working, report, network=network, further=further)
