@@ -259,11 +259,12 @@ def _row(start: dict[str, Any], end: dict[str, Any]) -> dict[str, float]:
         for label, ns in end["stages"].items()
     }
     others = spent["process"] - spent["main"] - spent["camera"]
+    named = ("frame in", "answer", "verdict (in answer)", "timer")
     return {
-        **stages,
+        **{label: stages.get(label, 0.0) for label in named},
         "main": spent["main"],
         "main's other threads": max(0.0, others),
-        "worker: fit the picture": pre,
+        "worker: fit picture": pre,
         "worker: boxes": post,
         "worker: rest": spent["worker"] - pre - model - post,
         "model": model,
