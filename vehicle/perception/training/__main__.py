@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
     )
     it.add_argument("--max-images", type=int, help="training pictures shown (100000; heads 12000)")
     it.add_argument("--seed", type=int, default=1)
-    it.add_argument("--batch", type=int, default=16)
+    it.add_argument("--batch", type=int, help="pictures in a step (16; heads 8)")
     it.add_argument("--rate", type=float, help="greatest learning rate (0.002; heads 0.004)")
     it.add_argument(
         "--whole-share", type=float, default=0.2, help="of the pictures, the last, shown whole"
@@ -84,7 +84,7 @@ def _train(arguments: argparse.Namespace) -> int:
         rung=arguments.rung,
         max_images=arguments.max_images or 100_000,
         seed=arguments.seed,
-        batch=arguments.batch,
+        batch=arguments.batch or 16,
         rate=arguments.rate or 2e-3,
         whole_share=arguments.whole_share,
         evaluations=arguments.evaluations or 8,

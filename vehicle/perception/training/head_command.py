@@ -32,14 +32,12 @@ def train_command(arguments: argparse.Namespace) -> int:
         )
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(arguments.threads)
-    options = HeadOptions(
-        heads,
-        seed=arguments.seed,
-        batch=arguments.batch,
-        **({} if arguments.max_images is None else {"max_images": arguments.max_images}),
-        **({} if arguments.rate is None else {"rate": arguments.rate}),
-        **({} if arguments.evaluations is None else {"evaluations": arguments.evaluations}),
-    )
+    told = {
+        name: value
+        for name in ("max_images", "batch", "rate", "evaluations")
+        if (value := getattr(arguments, name)) is not None
+    }
+    options = HeadOptions(heads, seed=arguments.seed, **told)
     dataset: Path = arguments.dataset
     learn = HeadPictures(dataset / "train", heads)
     validate = HeadPictures(dataset / "val", heads)
