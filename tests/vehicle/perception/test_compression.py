@@ -21,6 +21,7 @@ from vehicle.perception.compression.command import (  # noqa: E402
     compress,
     judge,
     source_of,
+    working_folder,
 )
 from vehicle.perception.compression.distill import answer_distance, taught_by  # noqa: E402
 from vehicle.perception.compression.measure import Comparison, Figures  # noqa: E402
@@ -195,6 +196,21 @@ def test_a_split_is_written_with_its_card_or_refused(thin, pictures, tmp_path):
     assert 14 < cells[320, 192].bytes_mean <= cells[320, 192].bytes_p95 < 14 + 960
     assert "| 320x192 |" in (tmp_path / "thin.split.md").read_text()
     assert "thin" in json.loads((tmp_path / "splits.json").read_text())
+
+
+def test_checkpoints_of_other_weights_or_other_work_are_not_taken_up(tmp_path):
+    first, second = tmp_path / "a.safetensors", tmp_path / "b" / "a.safetensors"
+    second.parent.mkdir()
+    first.write_bytes(b"one")
+    second.write_bytes(b"two")
+    folders = {
+        working_folder(tmp_path, first, "prune0.5"),
+        working_folder(tmp_path, first, "prune0.25"),
+        working_folder(tmp_path, first, "prune0.5", second),
+        working_folder(tmp_path, second, "prune0.5"),
+    }
+    assert len(folders) == 4
+    assert working_folder(tmp_path, first, "prune0.5") in folders
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,6 @@ from vehicle.perception.training.export import export_onnx
 from vehicle.perception.training.loop import Report, TrainingOptions, train
 from vehicle.perception.training.pictures import Pictures
 
-WORKING = "working"  # folder in the output's, for checkpoints and what is not yet measured
 RATE = 6e-4  # greatest learning rate of fine-tuning: a third of that from scratch
 WHOLE_SHARE = 0.3
 
@@ -94,7 +94,10 @@ def compress(
         raise ConfigError("nothing to do: give --int8, --prune or --distill-from")
     source = source_of(model)
     network = load_weights(source)
-    working = out / WORKING
+    teacher = source_of(options.teacher) if options.teacher else None
+    working = working_folder(
+        out, source, f"prune{options.prune:g}", *([teacher] if teacher else [])
+    )
     working.mkdir(parents=True, exist_ok=True)
     before, name = working / "before.onnx", source.stem
     try:
@@ -121,6 +124,18 @@ def source_of(model: str) -> Path:
         known = ", ".join(RUNGS) or "none shipped"
         raise ConfigError(f"{model!r} is neither a .safetensors file nor a rung ({known})")
     return path
+
+
+def working_folder(out: Path, source: Path, *others: str | Path) -> Path:
+    """Folder of checkpoints and of what is not yet measured, for just these weights and this work.
+
+    A checkpoint of other weights or another pruning would be taken up as if it were of these.
+    """
+    value = zlib.crc32(source.read_bytes())
+    for other in others:
+        said = other.read_bytes() if isinstance(other, Path) else other.encode()
+        value = zlib.crc32(said, value)
+    return out / f"working-{source.stem}-{value:08x}"
 
 
 def _made(

@@ -6,7 +6,12 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from vehicle.perception.compression.command import WORKING, RefusedError, source_of, tidy
+from vehicle.perception.compression.command import (
+    RefusedError,
+    source_of,
+    tidy,
+    working_folder,
+)
 from vehicle.perception.compression.quantize import chosen_pictures
 from vehicle.perception.model import load_weights
 from vehicle.perception.split.bottleneck import Bottleneck, load_bottleneck, save_bottleneck
@@ -56,7 +61,7 @@ def make_split(
     source = source_of(model)
     network = load_weights(source)
     begin = None if start is None else load_bottleneck(start, network)
-    working = out / WORKING
+    working = working_folder(out, source, "bottleneck")
     bottleneck = train_bottleneck(network, options, learn, working, report, begin)
     name = source.stem
     files = [working / f"{name}.{half}.onnx" for half in ("encoder", "decoder")]
