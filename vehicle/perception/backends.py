@@ -34,6 +34,8 @@ TORCHSCRIPT = (".torchscript", ".pt", ".pth", ".ts")  # suffixes
 OF_TORCHSCRIPT_FILES: tuple[str, ...] = ("torch",)
 OF_ONNX_FILES: tuple[str, ...] = ("cuda", "onnxruntime", "openvino", "tensorrt")
 DEFAULT_SIZE = (640, 384)  # (width, height) for a model that takes any and names none
+EXTRAS = {"onnxruntime": "cpu", "cuda": "cuda", "tensorrt": "cuda", "openvino": "openvino",
+          "torch": "torch"}  # fmt: skip
 UNASKED = ("cuda", "onnxruntime", "torch")
 
 Opened = TypeVar("Opened")
@@ -105,8 +107,10 @@ def candidates(
     known += [name for name in UNASKED if name in here and name not in known]
     known += [name for name in here if name not in known and name != "tensorrt"]
     if not known:
+        wanted = DEFAULT if DEFAULT in readers else readers[0]
         raise MissingPartError(
-            "no runtime for models is installed: pip install 'vdap[cpu]' (ONNX Runtime)"
+            f"no runtime that reads this file is installed ({', '.join(readers)}): "
+            f"pip install 'vdap[{EXTRAS[wanted]}]'"
         )
     return tuple(known)
 

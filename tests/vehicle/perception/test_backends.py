@@ -288,7 +288,9 @@ def test_with_no_runtime_at_all_the_first_to_install_is_named(monkeypatch):
     backends.installed.cache_clear()
     try:
         with pytest.raises(MissingPartError, match=r"pip install 'vdap\[cpu\]'"):
-            candidates("auto", ("onnxruntime", "cuda"))
+            candidates("auto", ("cuda", "onnxruntime"))
+        with pytest.raises(MissingPartError, match=r"\(tensorrt\): pip install 'vdap\[cuda\]'"):
+            candidates("auto", ("tensorrt",))
     finally:
         backends.installed.cache_clear()
 
