@@ -80,13 +80,14 @@ def table(rows: Sequence[Judged]) -> Table:
 
 
 def main() -> int:
-    """Runs the benchmark; exit code 1 where auto misses its promise."""
+    """Runs the benchmark."""
     it = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     it.add_argument("--rungs", nargs="+", default=[])
     it.add_argument("--sizes", nargs="+", type=input_size, default=list(INPUT_SIZES))
     it.add_argument("--threads", nargs="+", type=int, default=[1])
     it.add_argument("--backends", nargs="+", default=[])
     it.add_argument("--seconds", type=float, default=1.5, help="of each cell and measurement")
+    it.add_argument("--check", action="store_true", help="exit code 1 below 95 % of the cells")
     given = it.parse_args()
     console = Console()
     try:
@@ -115,7 +116,7 @@ def main() -> int:
         f"{max(row.loss for row in rows):.1%}); always {DEFAULT}: {default:.0%}",
         soft_wrap=True,
     )
-    return 0 if within >= 0.95 else 1
+    return 0 if within >= 0.95 or not given.check else 1
 
 
 if __name__ == "__main__":
