@@ -87,6 +87,7 @@ def test_calibration_pictures_are_spread_over_the_weathers():
     assert sorted(spread(kinds, 1000, seed=1)) == list(range(104))
 
 
+@pytest.mark.slow
 def test_percentile_calibration_narrows_the_ranges(model, int8, tmp_path):
     quantise(model, pictures(2), tmp_path / "b.onnx", Recipe("percentile"))
 

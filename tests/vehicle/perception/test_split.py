@@ -1,5 +1,7 @@
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -18,8 +20,9 @@ from vehicle.perception.split.bottleneck import (  # noqa: E402
     load_bottleneck,
     save_bottleneck,
 )
-from vehicle.perception.split.codec import load_decoder, load_encoder  # noqa: E402
+from vehicle.perception.split.codec import load_decoder, load_encoder, splittable  # noqa: E402
 from vehicle.perception.split.export import export_halves, halves  # noqa: E402
+from vehicle.perception.split.table import cell_of  # noqa: E402
 from vehicle.perception.split.training import (  # noqa: E402
     SplitOptions,
     SplitTrainer,
@@ -130,6 +133,20 @@ def test_the_decoder_refuses_what_another_encoder_made_and_other_sizes(shipped, 
         decoder.detect(load_encoder(spec(folder, 256, 64)).encode(frame))
     with pytest.raises(WireError, match="at least 14 bytes"):
         decoder.detect(b"")
+
+
+@pytest.mark.parametrize("rung", splittable())
+def test_a_shipped_split_sends_a_street_in_two_kilobytes(rung):
+    street = cv2.imread(str(Path(__file__).with_name("street.jpg")))
+    cell = cell_of(rung, (320, 192))
+    assert cell is not None
+    assert cell.bytes_p95 < 2000
+    assert cell.ap_loss <= 0.04
+    payload = load_encoder(DetectorSpec(rung)).encode(street)
+    assert len(payload) < 2000
+    found = load_decoder(DetectorSpec(rung, score_threshold=cell.score_threshold)).detect(payload)
+    assert len(found)
+    assert found.xyxy[:, 2].max() <= street.shape[1]
 
 
 def test_wrong_files_and_sizes_are_refused_in_one_line(shipped, tmp_path):

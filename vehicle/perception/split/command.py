@@ -78,8 +78,9 @@ def make_split(
         _judge(cells, max_ap_loss)
         kept = [Path(shutil.move(file, out / file.name)) for file in files]
         enter(out / TABLE, name, cells)
+        count = min(evaluation_images, len(validate))
         card = out / f"{name}.split.md"
-        card.write_text(_card(name, cells, options, learn, validate), encoding="utf-8")
+        card.write_text(_card(name, cells, options, learn, count, start), encoding="utf-8")
         shutil.rmtree(working)
     finally:
         tidy(working)
@@ -112,19 +113,20 @@ def show(cells: Cells) -> str:
 
 
 def _card(
-    name: str, cells: Cells, options: SplitOptions, learn: Pictures, validate: Pictures
+    name: str, cells: Cells, options: SplitOptions, learn: Pictures, count: int, start: Path | None
 ) -> str:
     shape = options.shape
+    begun = "" if start is None else ", beginning with a bottleneck of earlier weights"
     return f"""# {name}, split by a learned bottleneck
 
-`{name}.encoder.onnx` runs on the vehicle (stem and stages to stride 8, then
-{shape.channels} codes of {shape.levels} levels at stride 16), `{name}.decoder.onnx` on a roadside
-unit. Only the layers between them were trained, on {options.max_images} pictures of {len(learn)}
-(seed {options.seed}), to make the frozen rung answer as before; no label was read. The halves
-answer for these weights of `{name}` alone.
+`{name}.encoder.onnx` runs on the vehicle (stem and stages to stride 8, then {shape.channels} codes
+of {shape.levels} levels at stride 16), `{name}.decoder.onnx` on a roadside unit. Only the layers
+between them were trained, on {options.max_images} of {len(learn)} pictures (seed {options.seed}),
+to make the frozen rung answer as before{begun}; no label was read. The halves hold the weights of
+`{name}` as they were then and answer for each other alone.
 
-Measured on {len(validate)} validation pictures of towns and looks that were not trained on, or as
-many of them as the command was told; times are CPU milliseconds on one thread of one machine.
+Measured on {count} validation pictures, of towns and looks that were not trained on; times are CPU
+milliseconds on one thread of one machine.
 
 {show(cells)}
 Licence: Apache-2.0, as the code. Limits: those of the rung; codes of unfamiliar pictures take more
