@@ -1,6 +1,5 @@
 """Asks the policy, with all it may look at, and checks its answer (sans-IO)."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 from scheduler.effects import Counters
@@ -33,9 +32,10 @@ PIPELINES = ("onboard", "offload", "split", "escalate")
 def escalation_gain(share: float) -> float:
     """Of the F1 between a rung and a unit's model, the share that its unsure frames hold.
 
-    Unsure frames hold more of it than their number (measured in docs/perception/pipelines.md).
+    Unsure frames hold more of it than their number: a curve through what `benchmarks/escalation.py`
+    measured (docs/perception/pipelines.md).
     """
-    return math.sqrt(share)
+    return 1.0 - float((1.0 - share) ** 2.5)
 
 
 class Placer:
