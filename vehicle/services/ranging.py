@@ -43,7 +43,8 @@ SIDE_PX, SIDE_SHARE = 0.7, 0.025  # deviation of a tracked side: pixels, share o
 ROAD_PX = 2.0  # deviation of where an object meets the road: its side, our pitch, the road's
 SCALE_PX = 1.0  # deviation of a side's motion in flow, besides what flow says itself
 BORDER_PX = 2.0  # a box this near to the picture's edge goes on beyond it
-FARTHEST = 150.0  # metres
+NEAREST, FARTHEST = 0.5, 150.0  # metres
+FASTEST = 10.0  # 1/s, of distance over distance: 30 m/s at 3 m
 LEAST_SHARE = 0.3  # of a distance that may be left after one step
 CLOSING = 0.02  # 1/s; what takes over 50 s is not closing
 
@@ -246,6 +247,8 @@ class Ranging:
         seen = self._depth_cov @ what
         gain = seen / (seen @ what + variance)[:, None]
         self._depth += gain * (value - self._depth @ what)[:, None]
+        low, high = (math.log(NEAREST), -FASTEST), (math.log(FARTHEST), FASTEST)
+        self._depth[:, :2] = np.clip(self._depth[:, :2], low, high)
         self._depth_cov -= gain[:, :, None] * seen[:, None, :]
 
     def _observe_side(self, value: Doubles, variance: Doubles) -> None:

@@ -10,10 +10,11 @@ from scheduler.messages import Box, Pose
 from vehicle.camera.base import Frame
 from vehicle.perception.detections import Detections
 from vehicle.perception.motion import Motion
+from vehicle.perception.tracker import Tracks
 from vehicle.services.base import Scene, Setup
 from vehicle.services.ground import GroundCamera
 from vehicle.services.object_detection import ObjectDetection
-from vehicle.services.ranging import OVERHANG
+from vehicle.services.ranging import OVERHANG, OwnMotion, Ranging
 
 FOCAL, WIDTH, HEIGHT = 320.0, 640, 384
 IMAGE = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
@@ -245,3 +246,35 @@ def test_an_option_of_the_wrong_kind_is_refused():
     with pytest.raises(ValueError, match="motion: expected true or false"):
         ObjectDetection(Setup("ego", "front", {"motion": 1}))
     assert not ObjectDetection(Setup("ego", "front", {"motion": False})).wants_motion
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_boxes_come_the_numbers_stay_finite(seed):
+    random = np.random.default_rng(seed)
+    ranging, now_ns = Ranging(), 0
+    mount = (1.5, 0.0, 1.5, 0.0, 0.0, 0.0)
+    ranging.aim(GroundCamera((FOCAL, FOCAL, 320.0, 192.0), (), mount), WIDTH, HEIGHT)
+    for _ in range(120):
+        now_ns += int(random.choice([0, 1, 33_000_000, 100_000_000, 3_000_000_000]))
+        count = int(random.integers(0, 7))
+        corner = random.uniform(-20, 620, (count, 2))
+        boxes = np.concatenate([corner, corner + random.uniform(0, 300, (count, 2))], axis=1)
+        tracks = Tracks(
+            now_ns,
+            boxes.astype(np.float32),
+            np.full(count, 0.9, np.float32),
+            random.integers(0, 7, count).astype(np.int16),
+            random.permutation(9)[:count].astype(np.int32),
+            np.zeros((count, 4), np.float32),
+        )
+        ranging.drive(OwnMotion(*random.normal(0, [15, 0.5])) if random.random() < 0.8 else None)
+        ranging.look(tracks)
+        scale = np.exp(random.normal(0, 0.2, count)).astype(np.float32)
+        shift, sigma = np.zeros((count, 2), np.float32), np.full(count, 0.3, np.float32)
+        motion = Motion(now_ns - 50_000_000, now_ns, tracks.xyxy, shift, scale, sigma)
+        ranging.move(motion, tracks)
+        places = ranging.places(now_ns + int(random.integers(0, 1_000_000_000)))
+        assert set(places) == set(tracks.track_id.tolist())
+        for place in places.values():
+            assert all(map(math.isfinite, (place.x, place.y, place.vx, place.vy)))
+            assert place.ttc_s is None or place.ttc_s >= 0.0
