@@ -70,7 +70,12 @@ class HeadSample:
 
 
 class HeadPictures:
-    """A data set of `vdap dataset`, read picture by picture."""
+    """A data set of `vdap dataset`, read picture by picture.
+
+    Attributes:
+        labels: Of each picture.
+        telling: Indices of the pictures from which the heads can learn.
+    """
 
     def __init__(self, folder: Path, heads: Sequence[str]) -> None:
         """Opens `folder`.
@@ -100,6 +105,9 @@ class HeadPictures:
                 "record one with vdap dataset"
             )
         self.labels = _labels(table, [row["id"] for row in self._rows])
+        self.telling = list(range(len(self._rows)))
+        if tuple(heads) == ("light_state",):  # the others hold no truth for it
+            self.telling = [i for i in self.telling if len(self.labels[i].lights)]
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -32,6 +32,7 @@ LEAST_RATE = 0.02  # share of the learning rate that the cosine ends at
 FULL_EVERY = 8  # steps; one of them in full size, the others in half, which costs a quarter
 HALF_SCALES = (0.48, 1.6)  # sample pixels per picture pixel; the least shows all of a picture
 FULL_SCALES = (0.95, 1.7)
+LIGHT_SCALES = (0.8, 1.8)  # of quarter cuts, where nothing but lights is learnt
 CHECKPOINT = "heads.pt"
 
 
@@ -111,15 +112,18 @@ class HeadTrainer:
         """The next batch: shuffled anew in each round, the same whenever a run is resumed."""
         options = self.options
         is_full = self.steps % FULL_EVERY == FULL_EVERY - 1
-        part = 1 if is_full else 2
+        part, scales = (1, FULL_SCALES) if is_full else (2, HALF_SCALES)
+        if options.heads == ("light_state",):  # which need little around them
+            part, scales = 4, LIGHT_SCALES
         size = (options.width // part, options.height // part)
-        scales = FULL_SCALES if is_full else HALF_SCALES
+        count = (options.batch + 1) // 2 if part == 1 else options.batch
         samples = []
-        for number in range(self.images, self.images + (options.batch * part + 1) // 2):
-            turn, place = divmod(number, len(pictures))
-            order = np.random.default_rng((options.seed, turn)).permutation(len(pictures))
+        for number in range(self.images, self.images + count):
+            turn, place = divmod(number, len(pictures.telling))
+            random = np.random.default_rng((options.seed, turn))
+            index = pictures.telling[int(random.permutation(len(pictures.telling))[place])]
             random = np.random.default_rng((options.seed, turn, place))
-            samples.append(cut(pictures, int(order[place]), options.heads, size, scales, random))
+            samples.append(cut(pictures, index, options.heads, size, scales, random))
         return samples
 
     def step(self, samples: list[HeadSample]) -> dict[str, float]:
@@ -247,9 +251,10 @@ def _evaluated(
 ) -> dict[str, float]:
     """Scores the averaged heads, and writes them and a checkpoint."""
     heads = trainer.averaged()
-    spread = np.linspace(0, len(validate) - 1, min(limit, len(validate))).astype(int)
+    known = validate.telling
+    spread = [known[round(i)] for i in np.linspace(0, len(known) - 1, min(limit, len(known)))]
     size = (trainer.options.width, trainer.options.height)
-    scores = score_heads(trainer.trunk, heads, validate, spread.tolist(), size)
+    scores = score_heads(trainer.trunk, heads, validate, spread, size)
     paths = []
     for name, head in heads.items():
         paths.append(out / f"{name}.safetensors")
