@@ -40,10 +40,9 @@ def test_it_writes_what_auto_reads_and_keeps_what_it_does_not_measure_again(tmp_
     assert main([*common, "--sizes", "640x384"]) == 0
     found = profile.here(out)
     assert found is not None
-    assert [(c.model, c.size, c.backend) for c in found.cells] == [
-        (RUNG, (320, 192), "onnxruntime"), (RUNG, (640, 384), "onnxruntime"),
-    ]  # fmt: skip
-    small, large = found.cells
+    small, large = (c for c in found.cells if c.model == RUNG)  # beside its halves and heads
+    assert (small.size, large.size) == ((320, 192), (640, 384))
+    assert {c.backend for c in found.cells} == {"onnxruntime"}
     assert 0 < small.ms < large.ms
     assert found.of(RUNG, (640, 384), "fp32", 1, RUNGS[RUNG].params) == [large]
     said = capsys.readouterr().out
