@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 3  # of one job
 STOP_S = 0.5  # that a worker may take to end when told
+START_S = 60.0  # that a new worker may take until it begins
 POLL_S = 1.0  # between looks for workers that are stuck
 Job = Callable[[int, int, Callable[[], None]], None]  # (number, attempt, tell of a step)
 
@@ -101,7 +102,7 @@ class Crew:
     def _give(self, worker: _Worker, what: tuple[int, int]) -> None:
         worker.number, worker.attempt = what
         worker.steps = 0
-        worker.heard = time.monotonic()
+        worker.heard = time.monotonic() + START_S
         worker.pipe.send(what)
 
     def _listen(self, waiting: list[tuple[int, int]]) -> Iterator[int]:
@@ -120,7 +121,7 @@ class Crew:
                 raise said
             if said == "done":
                 worker.number = -1
-            else:
+            elif said == "step":
                 worker.steps += 1
                 yield 1
         for worker in busy.values():
@@ -146,6 +147,7 @@ def _work(job: Job, pipe: Connection) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             number, attempt = pipe.recv()
+            pipe.send("begun")
             try:
                 job(number, attempt, lambda: pipe.send("step"))
                 pipe.send("done")

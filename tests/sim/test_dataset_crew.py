@@ -50,7 +50,7 @@ def test_a_job_whose_worker_died_is_begun_again():
 
 
 def test_a_job_whose_worker_is_stuck_is_begun_again():
-    assert list(Crew(hangs_once, 1, 0.5).run([5])) == [1, -1, 1]
+    assert list(Crew(hangs_once, 1, 2.0).run([5])) == [1, -1, 1]
 
 
 def test_a_job_that_always_dies_ends_in_one_line():
