@@ -28,6 +28,11 @@ NAMED: dict[
     "drivable": {"drivable": ("surface_rows", "surface_columns")},
     "plates": {"plate_scores": ("cells",), "plate_boxes": ("cells", "")},
 }
+SCORES = {  # of each head in heads.json
+    "light_state": ("light_state accuracy", "lights"),
+    "drivable": ("drivable IoU", "line IoU"),
+    "plates": ("plates AP50", "plates"),
+}
 TRUNK = {"scores": ("cells", ""), "boxes": ("cells", ""), "feature": ("", "", "rows", "columns")}
 
 
@@ -81,10 +86,11 @@ def publish_heads(stem: Path, heads: Sequence[Path], weights: Path = WEIGHTS) ->
     path = export_multi(stem, heads, weights)
     scores: dict[str, float] = {}
     for each in heads:
-        shutil.copyfile(each, weights / f"{rung}.{load_head(each).name}.safetensors")
+        name = load_head(each).name
+        shutil.copyfile(each, weights / f"{rung}.{name}.safetensors")
         said = each.parent / "heads.json"
-        if said.is_file():
-            scores.update(json.loads(said.read_text(encoding="utf-8")))
+        found = json.loads(said.read_text(encoding="utf-8")) if said.is_file() else {}
+        scores.update({key: found[key] for key in SCORES[name] if key in found})
     table = weights / "heads.json"
     known = json.loads(table.read_text(encoding="utf-8")) if table.is_file() else {}
     known[rung] = scores

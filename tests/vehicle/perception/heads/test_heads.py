@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -324,3 +325,18 @@ def test_the_command_says_what_it_lacks(tmp_path, capsys):
     assert "--head needs --stem" in capsys.readouterr().err
     assert command.main([str(tmp_path), "--head", "depth", "--stem", "a.safetensors"]) == 2
     assert "expected some of light_state" in capsys.readouterr().err
+
+
+def test_light_states_are_learnt_from_cuts_of_pictures_that_hold_lights(tmp_path, stem):
+    drawn_heads.write(tmp_path, 3, 1)
+    path = tmp_path / "annotations.json"
+    table = json.loads(path.read_text())
+    table["annotations"] = [a for a in table["annotations"] if a["image_id"] != 2]
+    path.write_text(json.dumps(table))
+    assert HeadPictures(tmp_path, HEADS).telling == [0, 1, 2]
+    pictures = HeadPictures(tmp_path, ("light_state",))
+    assert pictures.telling == [0, 2]
+    options = replace(OPTIONS, heads=("light_state",), width=256, height=128)
+    samples = HeadTrainer(options, stem).next_samples(pictures)
+    assert {sample.pixels.shape for sample in samples} == {(32, 64, 3)}
+    assert sum(len(sample.states) for sample in samples) >= len(samples) // 2
