@@ -393,8 +393,5 @@ class Dispatcher:
             self.onboard.start(task.task_id, split_name(model), now_ns)
             effects.append(EncodeFeatures(task, model))
             return
-        if run.entry.wants_features:
-            problem = "no onboard rung was free to encode it"
-            self._out.give_up(run.entry, problem, effects, now_ns)
         self.onboard.start(task.task_id, model, now_ns)
         effects.append(RunLocal(task, model))

@@ -114,7 +114,8 @@ class OpenTasks:
         start = self.fallback_start_ns(now_ns)
         is_time = start is not None and start <= now_ns
         wanting = [entry for entry in pending if entry.wants_local]
-        for entry in (*wanting, *(pending if is_time else ())):
+        armed = [entry for entry in pending if not entry.wants_features]
+        for entry in (*wanting, *(armed if is_time else ())):
             by_ns = entry.due_ns - LOCAL_MARGIN_NS
             model = self._onboard.fitting(now_ns, by_ns, entry.placement.rung)
             if model is not None:
@@ -127,8 +128,8 @@ class OpenTasks:
                 continue
             model = entry.placement.model
             ends_ns = now_ns + self._onboard.quantile_ns(split_name(model), 0.99, now_ns)
-            others = self.fallback_start_ns(now_ns, but=entry)
-            if others is None or ends_ns <= others:
+            start = self.fallback_start_ns(now_ns)
+            if start is None or ends_ns <= start:
                 return NextRun(entry, model, is_encoding=True)
         return None
 
@@ -157,9 +158,10 @@ class OpenTasks:
             return None
         return carried, cheapest.model
 
-    def fallback_start_ns(self, now_ns: int, but: OpenTask | None = None) -> int | None:
+    def fallback_start_ns(self, now_ns: int) -> int | None:
         """When the fallback of what is out on links must start; None if it cannot help.
 
+        What still waits for its first half was placed so that this takes the detector first.
         Planned with q99; a task for which that is too late already is tried as long as the median
         fits.
         """
@@ -173,7 +175,7 @@ class OpenTasks:
             for entry in self
             if entry.local is None
             and not entry.wants_local
-            and entry is not but
+            and not entry.wants_features
             and entry.due_ns >= fits_until
         )
         return latest_start_ns(dues, duration, LOCAL_MARGIN_NS + START_SLACK_NS) if dues else None

@@ -89,6 +89,14 @@ def test_a_first_half_waits_for_a_fallback_that_it_would_hold_up() -> None:
     assert kinds.count("onboard") >= 4 and "offloaded" not in kinds
 
 
+def test_a_fallback_that_no_longer_fits_does_not_take_the_place_of_its_own_first_half() -> None:
+    """The rung takes longer than the deadline allows: it must not start at once instead."""
+    rungs = [RungSpec("small", 0.5, 95 * MS)]
+    drive = driven(SPLIT, local_ms=95.0, rungs=rungs)
+    assert {emit.kind for _, emit in drive.emitted} == {"offloaded"}
+    assert {emit.reason for _, emit in drive.emitted} == {"as placed"}
+
+
 def test_a_first_half_that_would_end_too_late_is_not_begun() -> None:
     drive = VirtualDrive(
         Always(SPLIT), links={"rsu": FakeLink()}, pipelines=ALL, local_ms=30.0, split_ms=40.0
