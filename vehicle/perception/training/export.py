@@ -104,6 +104,27 @@ def _forget_origin(model: onnx.ModelProto) -> None:
         del constant.metadata_props[:]
 
 
+def shorten_names(path: Path) -> None:
+    """Renames what is inside a model by number: names were a tenth of a quantised one."""
+    model = onnx.load(str(path))
+    graph = model.graph
+    del graph.value_info[:]  # every runtime infers them anew
+    kept = {value.name for value in (*graph.input, *graph.output)} | {""}
+    short: dict[str, str] = {}
+
+    def renamed(name: str) -> str:
+        return name if name in kept else short.setdefault(name, f"t{len(short)}")
+
+    for constant in graph.initializer:
+        constant.name = renamed(constant.name)
+    for number, node in enumerate(graph.node):
+        node.name = f"n{number}"
+        node.input[:] = [renamed(name) for name in node.input]
+        node.output[:] = [renamed(name) for name in node.output]
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
 def _halve(model: onnx.ModelProto) -> None:
     """Stores the float constants in half precision, each behind a cast that folds at load."""
     graph = model.graph

@@ -21,7 +21,7 @@ from vehicle.perception.model import load_network
 from vehicle.perception.rungs import INPUT_SIZES, TABLE, WEIGHTS, Cell
 from vehicle.perception.training.card import Measured, write_card
 from vehicle.perception.training.evaluate import LEAST_SCORE, answers_of, evaluate
-from vehicle.perception.training.export import export_onnx
+from vehicle.perception.training.export import export_onnx, shorten_names
 from vehicle.perception.training.pictures import Pictures
 
 LATENCY_RUNS = 100
@@ -112,6 +112,7 @@ def _quantised(model: Path, pictures: Pictures, out: Path) -> None:
             f"{error.name} is not installed: pip install 'vdap[torch,cpu]'"
         ) from error
     quantise(model, pictures, out)
+    shorten_names(out)
 
 
 def _enter(path: Path, rung: str, params: int, cells: list[Measured]) -> None:
