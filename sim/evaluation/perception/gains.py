@@ -21,7 +21,9 @@ def gains(results: Sequence[Result]) -> tuple[list[str], list[Row]]:
     heights = list(results[0].by_size) if results else []
     by_cell = {(own.rung, own.size): own for own in results if own.rung and own.size}
     sizes = sorted({size for _, size in by_cell if size}, reverse=True)
-    rungs = list(dict.fromkeys(rung for rung, _ in by_cell))
+    best = {rung: max(own.ap50 or 0.0 for (name, _), own in by_cell.items() if name == rung)
+            for rung, _ in by_cell}  # fmt: skip
+    rungs = sorted(best, key=best.__getitem__)
     rows: list[Row] = []
     for large, small in itertools.pairwise(sizes):
         for rung in rungs:
