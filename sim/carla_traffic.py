@@ -7,7 +7,7 @@ import logging
 import math
 import random
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sim import carla_axes, carla_level
@@ -39,7 +39,12 @@ class CarlaTraffic:
         self.spawned: list[int] = []
 
     def drive(
-        self, wanted: int, egos: Sequence[tuple[float, float]], seed: int, choose: random.Random
+        self,
+        wanted: int,
+        egos: Sequence[tuple[float, float]],
+        seed: int,
+        choose: random.Random,
+        shares: Mapping[str, float],
     ) -> int:
         """Spawn vehicles away from the egos and give them to the Traffic Manager."""
         library = self._world.get_blueprint_library()
@@ -49,7 +54,7 @@ class CarlaTraffic:
         }
         places = {pose_of(one): one for one in self._map.get_spawn_points()}
         driven: list[int] = []
-        for name, pose in draw_vehicles(kinds, spread(list(places), egos, choose), choose):
+        for name, pose in draw_vehicles(kinds, spread(list(places), egos, choose), choose, shares):
             if len(driven) == wanted:
                 break
             blueprint = library.find(name)

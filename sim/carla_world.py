@@ -11,7 +11,7 @@ import logging
 import math
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -25,9 +25,10 @@ from sim.carla_connection import CALL_S, client_library, knock, load_town
 from sim.carla_level import Kind, pose_of, vector_of
 from sim.carla_traffic import CarlaTraffic
 from sim.engine.geometry import Pose
+from sim.engine.traffic import NIGHT_LAMPS
 from sim.engine.weather import Weather
 from sim.ground_truth import CLASSES
-from sim.road_users import EGO_BLUEPRINT, STEER_SHARE, Contacts
+from sim.road_users import EGO_BLUEPRINT, SHARES, STEER_SHARE, Contacts
 from sim.routes import plan_route
 from sim.world import Body, CameraMount, Ego, EgoState, Light, Picture, StopLine, WorldTick
 
@@ -155,6 +156,8 @@ class CarlaWorld:
         self._adopt(actor)
         self._egos[actor.id] = _EgoActor(actor, pose_of(place))
         self._listen_for_contacts(self._egos[actor.id])
+        if (sky := self.weather()).is_night:
+            self._light_up(actor, sky)
         start, s = carla_level.lane_under(self._map, self._lanes, place.location)
         line, is_loop = plan_route(self._lanes, start, s, route, self._seed)
         kind = carla_level.kind_of(actor)
@@ -219,21 +222,29 @@ class CarlaWorld:
         self._cameras.append(twins)
         return len(self._cameras) - 1
 
-    def traffic(self, vehicles: int, pedestrians: int, seed: int) -> tuple[int, int]:
+    def traffic(
+        self, vehicles: int, pedestrians: int, seed: int, shares: Mapping[str, float] = SHARES
+    ) -> tuple[int, int]:
         """Let the Traffic Manager drive others, and let pedestrians stroll."""
         choose = random.Random(f"{seed} traffic")
         egos = [(ego.start.x, ego.start.y) for ego in self._egos.values()]
-        driving = self._traffic.drive(vehicles, egos, seed, choose) if vehicles else 0
+        driving = self._traffic.drive(vehicles, egos, seed, choose, shares) if vehicles else 0
         return driving, self._traffic.walk(pedestrians, egos, choose) if pedestrians else 0
 
     def set_weather(self, weather: Weather) -> None:
-        """Change the sky; `close` brings back the server's own."""
+        """Change the sky, and the egos' low beams with it; `close` brings back the server's own."""
         if self._own_weather is None:
             self._own_weather = self._world.get_weather()
         parameters = self._world.get_weather()
         for name, value in carla_axes.weather(weather).items():
             setattr(parameters, name, value)
         self._world.set_weather(parameters)
+        for ego in self._egos.values():
+            self._light_up(ego.actor, weather)
+
+    def _light_up(self, actor: Any, weather: Weather) -> None:
+        flags = NIGHT_LAMPS if weather.is_night else 0
+        actor.set_light_state(self._carla.VehicleLightState(flags))
 
     def weather(self) -> Weather:
         """The sky as the server has it now."""

@@ -2,7 +2,7 @@
 
 import importlib.util
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,12 +18,21 @@ from sim.engine.level_inventory import CAR_TAG, level_inventory
 from sim.engine.render.assets.street import TRAFFIC_LIGHT_HEAD_SIZE, TRAFFIC_LIGHT_HEADS
 from sim.engine.simulation import Engine, SpawnCollision, UnknownBlueprint
 from sim.engine.town import build_town
+from sim.engine.traffic import NIGHT_LAMPS
 from sim.engine.traffic_lights import LightState
 from sim.engine.weather import Weather
 from sim.ground_truth import CLASSES, PEDESTRIAN, TRAFFIC_LIGHT
 from sim.inprocess_plates import Plates
 from sim.lens import Lens
-from sim.road_users import EGO_BLUEPRINT, STEER_SHARE, Contacts, class_of_tag, draw_vehicles, spread
+from sim.road_users import (
+    EGO_BLUEPRINT,
+    SHARES,
+    STEER_SHARE,
+    Contacts,
+    class_of_tag,
+    draw_vehicles,
+    spread,
+)
 from sim.routes import LaneKey, RouteLane, plan_route
 from sim.world import (
     HEAD_STEP,
@@ -119,6 +128,7 @@ class InprocessWorld:
         if actor is None:
             raise WorldError(f"no free spawn point for {vehicle_id!r}: ask for less traffic")
         self._egos[actor.id] = actor
+        self.engine.set_light_flags(actor.id, NIGHT_LAMPS if self.engine.weather.is_night else 0)
         self._contacts[actor.id] = Contacts()
         lane, s, _ = self.engine.town.lanes.nearest(actor.pose.x, actor.pose.y, actor.pose.yaw)
         line, is_loop = plan_route(
@@ -156,7 +166,9 @@ class InprocessWorld:
         self._cameras.append(_Camera(self._egos[ego.actor_id], mount, local, lens))
         return len(self._cameras) - 1
 
-    def traffic(self, vehicles: int, pedestrians: int, seed: int) -> tuple[int, int]:
+    def traffic(
+        self, vehicles: int, pedestrians: int, seed: int, shares: Mapping[str, float] = SHARES
+    ) -> tuple[int, int]:
         """Let the engine's own traffic drive and walk."""
         choose = random.Random(f"{seed} traffic")
         kinds = {
@@ -167,7 +179,7 @@ class InprocessWorld:
         egos = [(actor.pose.x, actor.pose.y) for actor in self._egos.values()]
         points = spread(self.engine.town.spawn_points, egos, choose)
         driving = 0
-        for name, pose in draw_vehicles(kinds, points, choose):
+        for name, pose in draw_vehicles(kinds, points, choose, shares):
             if driving == vehicles:
                 break
             paint = next(a for a in self.engine.blueprints[name].attributes if a.id == "color")
@@ -193,8 +205,10 @@ class InprocessWorld:
         return walking
 
     def set_weather(self, weather: Weather) -> None:
-        """Change the sky."""
+        """Change the sky; egos drive with low beams at night, as the traffic does."""
         self.engine.set_weather(weather)
+        for actor_id in self._egos:
+            self.engine.set_light_flags(actor_id, NIGHT_LAMPS if weather.is_night else 0)
 
     def weather(self) -> Weather:
         """The sky as it is now."""

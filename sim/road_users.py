@@ -53,21 +53,25 @@ def spread(
 
 
 def draw_vehicles(
-    classes: Mapping[str, str], points: Sequence[Pose], choose: random.Random
+    classes: Mapping[str, str],
+    points: Sequence[Pose],
+    choose: random.Random,
+    shares: Mapping[str, float] = SHARES,
 ) -> Iterator[tuple[str, Pose]]:
-    """A blueprint for each point: class by `SHARES`, then any blueprint of that class.
+    """A blueprint for each point: class by `shares`, then any blueprint of that class.
 
     Args:
         classes: class name by blueprint id.
         points: where to.
         choose: the random source.
+        shares: of each class among the vehicles.
     """
     names: dict[str, list[str]] = {}
     for blueprint_id in sorted(classes):
         names.setdefault(classes[blueprint_id], []).append(blueprint_id)
-    kinds = [kind for kind in SHARES if kind in names]
+    kinds = [kind for kind in shares if kind in names]
     for pose in points:
-        kind = choose.choices(kinds, [SHARES[k] for k in kinds])[0]
+        kind = choose.choices(kinds, [shares[k] for k in kinds])[0]
         yield choose.choice(names[kind]), pose
 
 

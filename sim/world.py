@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sim.calibration import Intrinsics
 from sim.engine.geometry import Pose, Vector
 from sim.engine.weather import Weather
+from sim.road_users import SHARES
 
 HEAD_STEP = 1 << 20
 LEVEL_IDS = 1 << 40  # of vehicles that are part of the level, above any actor's
@@ -184,8 +185,13 @@ class World(Protocol):
         """Attach a camera to an ego; returns its handle."""
         ...
 
-    def traffic(self, vehicles: int, pedestrians: int, seed: int) -> tuple[int, int]:
-        """Let others drive and walk; returns how many of each found room."""
+    def traffic(
+        self, vehicles: int, pedestrians: int, seed: int, shares: Mapping[str, float] = SHARES
+    ) -> tuple[int, int]:
+        """Let others drive and walk; returns how many of each found room.
+
+        Those begin near the egos that are there already. `shares` is the mix of vehicle classes.
+        """
         ...
 
     def set_weather(self, weather: Weather) -> None:

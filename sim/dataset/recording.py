@@ -23,6 +23,8 @@ WARM_UP_TICKS = 30  # until traffic has spread and moves
 STANDING = 0.3  # m/s
 MAX_STANDING = 2  # pictures of one wait at a light
 LOOK_AHEAD_M = 7.0  # the least gap to what stands in the way; grows by a second of driving
+# More of what is rare than streets have: some thousand pictures then hold hundreds of each.
+MIX = {"car": 0.5, "truck": 0.13, "bus": 0.11, "motorcycle": 0.14, "bicycle": 0.12}
 MASK_STEP = 2  # picture pixels per pixel of the stored tags, either way
 STATE_VISIBILITY = 0.5  # of a traffic light's head, below which its lamps may be the hidden part
 
@@ -143,8 +145,8 @@ def record(world: World, segment: Segment) -> Iterator[Shot]:
         WorldError: The cameras gave no picture for long.
     """
     world.set_weather(segment.sky.weather)
-    world.traffic(segment.vehicles, segment.pedestrians, segment.traffic_seed)
     driven = [_Driven(world, number, *ego) for number, ego in enumerate(segment.egos)]
+    world.traffic(segment.vehicles, segment.pedestrians, segment.traffic_seed, MIX)
     every = segment.every_ticks
     patience = WARM_UP_TICKS + 3 * every * segment.pictures  # ticks; then stuck or not
     taken, ticks = 0, 0

@@ -40,7 +40,7 @@ class PaintedWorld:
         self.mounts[len(self.mounts)] = mount
         return len(self.mounts) - 1
 
-    def traffic(self, vehicles, pedestrians, seed):
+    def traffic(self, vehicles, pedestrians, seed, shares=None):
         return vehicles, pedestrians
 
     def set_weather(self, weather):

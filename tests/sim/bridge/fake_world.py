@@ -39,7 +39,7 @@ class FakeWorld:
         self.mounts.append(mount)
         return len(self.mounts) - 1
 
-    def traffic(self, vehicles, pedestrians, seed):
+    def traffic(self, vehicles, pedestrians, seed, shares=None):
         return vehicles, pedestrians
 
     def weather(self):
