@@ -289,7 +289,7 @@ def test_the_deployed_network_takes_a_camera_picture():
 @pytest.mark.slow
 def test_training_reaches_the_objects(pictures, tmp_path):
     scores = train(
-        options(max_images=1600, evaluations=1, whole_share=0.3),
+        options(max_images=2400, evaluations=1, whole_share=0.3),
         pictures,
         pictures,
         tmp_path,

@@ -25,7 +25,8 @@ from vehicle.perception.training.pictures import Pictures
 AVERAGE_DECAY = 0.998  # of the weights that are shipped; the last 500 steps or so
 WARM_UP_STEPS = 100
 LEAST_RATE = 0.05  # share of the learning rate that the cosine ends at
-NEAR_SHARE = 0.35  # of the whole pictures at the end, shown enlarged
+NEAR_SHARE = 0.35  # of the whole pictures at the end, enlarged round a chosen object
+NEAR_FILL = (0.2, 0.95)  # of the picture's height
 # Of the samples before whole pictures are shown; the rest are cuts at any size.
 MOSAIC_SHARE = 0.3
 VIEW_SHARE = 0.25  # all of a picture in half its size
@@ -141,8 +142,9 @@ class Trainer:
         chance = random.random()
         if self.is_whole:
             # What is about to be hit fills the picture, and few recorded pictures show that.
-            scales = (1.3, 3.2) if chance < NEAR_SHARE else (0.85, 1.3)
-            return shown(index, Cut(width, height, scales))
+            if chance < NEAR_SHARE:
+                return shown(index, Cut(width, height, (0.85, 3.5), NEAR_FILL))
+            return shown(index, Cut(width, height, (0.85, 1.3)))
         if chance < MOSAIC_SHARE:
             others = random.choice(len(pictures), 3, p=pictures.shares).tolist()
             tile = Cut(width // 4, height // 4, (0.4, 1.1))
