@@ -109,12 +109,16 @@ class Backbone(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Features of a picture (B, 3, H, W), fine to coarse."""
+        return self.pyramid(x)[1:]
+
+    def pyramid(self, x: Tensor) -> list[Tensor]:
+        """The same, and before them those at stride 4."""
         x = self.stem(x)
         features = []
         for stage in self.stages:
             x = stage(x)
             features.append(x)
-        return features[1:]
+        return features
 
 
 class Neck(nn.Module):

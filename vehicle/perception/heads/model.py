@@ -1,4 +1,4 @@
-"""The heads as networks in plain torch, on the stem's finest features; only training imports it."""
+"""The heads as networks in plain torch, on features of the stem; only training imports it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from torch.nn import functional
 
 from scheduler.errors import ConfigError
 from vehicle.perception.classes import CLASSES
-from vehicle.perception.heads.results import HEADS, LIGHT_STATES, SURFACES
+from vehicle.perception.heads.results import DEEP, HEADS, LIGHT_STATES, SHALLOW, SOURCES, SURFACES
 from vehicle.perception.model import (
     STRIDES,
+    ConvBlock,
     Network,
     SeparableBlock,
     cells,
@@ -29,11 +30,16 @@ STRIDE = STRIDES[0]  # of the features that heads look at
 FINER = 2  # rows and columns of surface cells in one cell of the features, either way
 # Channels of a head, as a share of the features'. More cost time: all heads in one shall cost less
 # than two fifths of detection.
-WIDTH = {"light_state": 1 / 6, "drivable": 1 / 3, "plates": 1 / 4}
+WIDTH = {"drivable": 1 / 3, "plates": 1 / 4}
+LIGHT_WIDTH = 32
 
 
 class Head(nn.Module):
-    """Two separable blocks and a 1x1 convolution on the stem's features at stride 8."""
+    """Two separable blocks and a 1x1 convolution at stride 8.
+
+    The head of light states looks at the stem's features at stride 4: which of three lamps shines
+    is a matter of three pixels, and deeper features know that it is a light rather than which.
+    """
 
     def __init__(self, name: str, inputs: int) -> None:
         """Makes an untrained head.
@@ -49,8 +55,13 @@ class Head(nn.Module):
             "drivable": len(SURFACES) * FINER * FINER,
             "plates": 1 + 4,
         }[name]
-        width = max(8, round(inputs * WIDTH[name] / 8) * 8)
-        self.tower = nn.Sequential(SeparableBlock(inputs, width), SeparableBlock(width, width))
+        if SOURCES[name] == SHALLOW:
+            width = LIGHT_WIDTH
+            first: nn.Module = nn.Sequential(nn.PixelUnshuffle(2), ConvBlock(4 * inputs, width, 1))
+        else:
+            width = max(8, round(inputs * WIDTH[name] / 8) * 8)
+            first = SeparableBlock(inputs, width)
+        self.tower = nn.Sequential(first, SeparableBlock(width, width))
         self.last = nn.Conv2d(width, outputs, 1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -58,7 +69,7 @@ class Head(nn.Module):
         start_low(self.last, 1 if name == "plates" else 0)
 
     def forward(self, feature: Tensor) -> Tensor:
-        """(B, inputs, H / 8, W / 8) to raw numbers of each cell (B, outputs, H / 8, W / 8)."""
+        """Features of its source to raw numbers of each cell (B, outputs, H / 8, W / 8)."""
         raw: Tensor = self.last(self.tower(feature))
         return raw
 
@@ -79,31 +90,43 @@ class Trunk(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = folded(network).requires_grad_(False)
-        self.channels = network.size.neck + network.backbone.channels[0]
+        stage = network.backbone.stages[0]  # which ends at stride 4
+        assert isinstance(stage, nn.Sequential)
+        last = stage[-1]
+        assert isinstance(last, SeparableBlock)
+        shallow = last.pointwise[0]
+        assert isinstance(shallow, nn.Conv2d)
+        self.channels = {
+            DEEP: network.size.neck + network.backbone.channels[0],
+            SHALLOW: shallow.out_channels,
+        }
         with torch.no_grad():  # the conversion to 0..1 costs nothing inside the first weights
             self.network.first.weight.mul_(1.0 / 255.0)
 
-    def look(self, picture: Tensor) -> tuple[list[Tensor], Tensor]:
+    def look(self, picture: Tensor) -> tuple[list[Tensor], dict[str, Tensor]]:
         """Pictures (B, H, W, 3) uint8 BGR to the neck's features and to those that heads look at.
+
+        The latter by source: (B, channels, H / 8, W / 8) of DEEP, (B, channels, H / 4, W / 4) of
+        SHALLOW.
 
         Heads see the finest features before the neck too: what was trained to find objects keeps
         little of colours and thin lines in its neck.
         """
-        early = self.network.backbone(picture.permute(0, 3, 1, 2).float())
+        shallow, *early = self.network.backbone.pyramid(picture.permute(0, 3, 1, 2).float())
         late: list[Tensor] = self.network.neck(early)
-        return late, torch.cat([late[0], early[0]], 1)
+        return late, {DEEP: torch.cat([late[0], early[0]], 1), SHALLOW: shallow}
 
-    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """One picture (1, H, W, 3) uint8 BGR to scores, boxes and features.
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """One picture (1, H, W, 3) uint8 BGR to scores, boxes, deep and shallow features.
 
-        Scores (N, classes) and boxes (N, 4) in input pixels; features (1, channels, H / 8, W / 8).
+        Scores (N, classes) and boxes (N, 4) in input pixels; features as of `look`.
         """
-        late, feature = self.look(picture)
+        late, features = self.look(picture)
         rows = self.network.rows(late)[0]
         centres, strides = cells(picture.shape[2], picture.shape[1], picture.device)
         count = len(CLASSES)
         boxes = decode(rows[:, count:], centres, strides)
-        return rows[:, :count].sigmoid(), boxes, feature
+        return rows[:, :count].sigmoid(), boxes, features[DEEP], features[SHALLOW]
 
 
 class DeployedHead(nn.Module):
@@ -115,7 +138,7 @@ class DeployedHead(nn.Module):
         self.head = folded(head)
 
     def forward(self, feature: Tensor) -> tuple[Tensor, ...]:
-        """Features (1, channels, H / 8, W / 8) to what `OUTPUTS` names.
+        """Features of the head's source to what `OUTPUTS` names.
 
         Light states (states, H / 8, W / 8) as probabilities; surfaces (H / 4, W / 4) uint8; scores
         (M,) and boxes (M, 4) of plates in input pixels.
@@ -186,8 +209,13 @@ def load_head(path: Path) -> HeadFile:
         raise ConfigError(f"head: {path} is not a safetensors file: {error}") from error
     if said.get("head") not in HEADS or "stem" not in said:
         raise ConfigError(f"head: {path} does not say which head it is, of which stem")
-    first = state.get("tower.0.depthwise.0.weight")
-    head = Head(said["head"], 1 if first is None else len(first))
+    if SOURCES[said["head"]] == SHALLOW:
+        first = state.get("tower.0.1.0.weight")
+        inputs = 1 if first is None else first.shape[1] // 4
+    else:
+        first = state.get("tower.0.depthwise.0.weight")
+        inputs = 1 if first is None else len(first)
+    head = Head(said["head"], inputs)
     counts = {k: v for k, v in head.state_dict().items() if k.endswith("num_batches_tracked")}
     try:
         head.load_state_dict(state | counts)

@@ -15,21 +15,27 @@ from vehicle.perception.boxes import Letterbox, letterbox, nms
 from vehicle.perception.classes import CLASS_ID
 from vehicle.perception.detections import Detections
 from vehicle.perception.detector import DetectorSpec
-from vehicle.perception.heads.results import LightStates, PlateRegions, SurfaceMap
+from vehicle.perception.heads.results import (
+    DEEP,
+    SHALLOW,
+    SOURCES,
+    LightStates,
+    PlateRegions,
+    SurfaceMap,
+)
 from vehicle.perception.picture_detector import select_boxes
 from vehicle.perception.rungs import INPUT_SIZES, RUNGS, WEIGHTS
 from vehicle.perception.runtime import OnnxModel
 
 SUFFIX = ".multi.onnx"
 DETECTION = ("scores", "boxes")
-FEATURE = "feature"
 OUTPUTS = {  # of each head's model
     "light_state": ("light_state",),
     "drivable": ("drivable",),
     "plates": ("plate_scores", "plate_boxes"),
 }
 STRIDE = 8  # input pixels per cell of the features
-MAP_STRIDE = 4  # the same of the surface map
+MAP_STRIDE = 4  # the same of the surface map and of the shallow features
 LIGHT = CLASS_ID["traffic light"]
 # Least score of an answered plate. Raising it costs small plates, lowering it false boxes.
 PLATE_SCORE = 0.3
@@ -125,11 +131,11 @@ class MultiDetector:
 
     def _run(self, picture: NDArray[np.uint8], heads: Sequence[str]) -> dict[str, Floats]:
         """Raw answers by name, from one pass of the stem."""
-        names = [*DETECTION, FEATURE] if heads else [*DETECTION]
+        names = [*DETECTION, *dict.fromkeys(SOURCES[head] for head in heads)]
         raw = dict(zip(names, self._trunk.run(picture[None], names), strict=True))
         self.runs += 1
         for head in heads:
-            answers = self._models[head].run(raw[FEATURE], OUTPUTS[head])
+            answers = self._models[head].run(raw[SOURCES[head]], OUTPUTS[head])
             raw.update(zip(OUTPUTS[head], answers, strict=True))
         return raw
 
@@ -226,13 +232,16 @@ def load_multi(spec: DetectorSpec, threads: int = 1) -> MultiDetector:
         )
     width, height = spec.input_size or INPUT_SIZES[0]
     trunk = OnnxModel(path, threads, {"width": width, "height": height})
-    _check(spec, path, trunk, (*DETECTION, FEATURE))
-    shape = {"columns": width // STRIDE, "rows": height // STRIDE}
+    _check(spec, path, trunk, (*DETECTION, DEEP, SHALLOW))
+    shapes = {
+        DEEP: {"columns": width // STRIDE, "rows": height // STRIDE},
+        SHALLOW: {"fine_columns": width // MAP_STRIDE, "fine_rows": height // MAP_STRIDE},
+    }
     heads = {}
     for name, outputs in OUTPUTS.items():
         file = path.with_name(f"{path.name.removesuffix(SUFFIX)}.{name}.onnx")
         if file.is_file():
-            heads[name] = OnnxModel(file, threads, shape)
+            heads[name] = OnnxModel(file, threads, shapes[SOURCES[name]])
             _check(spec, file, heads[name], outputs)
     detector = MultiDetector(spec, trunk, heads, (width, height))
     detector.detect_heads(np.zeros((height, width, 3), np.uint8), detector.heads)

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from scheduler.errors import WireError
 
 HEADS = ("light_state", "drivable", "plates")
+# The stem's features at stride 8 (the neck's finest and those before it), and those at stride 4.
+DEEP, SHALLOW = "feature", "shallow"
+SOURCES = {"light_state": SHALLOW, "drivable": DEEP, "plates": DEEP}  # what each head looks at
 LIGHT_STATES = ("red", "yellow", "green", "off")  # a state is an index into this
 SURFACES = ("other", "drivable", "line")  # the same of a surface
 DRIVABLE, LINE = SURFACES.index("drivable"), SURFACES.index("line")

@@ -17,6 +17,7 @@ import torch
 from scheduler.errors import ConfigError, VdapError
 from vehicle.perception.heads.model import STRIDE, DeployedHead, Trunk, load_head, stem_mark
 from vehicle.perception.heads.multi import SUFFIX
+from vehicle.perception.heads.results import DEEP, SHALLOW, SOURCES
 from vehicle.perception.model import load_weights
 from vehicle.perception.rungs import INPUT_SIZES, WEIGHTS
 from vehicle.perception.training.export import write_module, write_onnx
@@ -33,11 +34,17 @@ SCORES = {  # of each head in heads.json
     "drivable": ("drivable IoU", "line IoU"),
     "plates": ("plates AP50", "plates"),
 }
-TRUNK = {"scores": ("cells", ""), "boxes": ("cells", ""), "feature": ("", "", "rows", "columns")}
+TRUNK = {
+    "scores": ("cells", ""),
+    "boxes": ("cells", ""),
+    DEEP: ("", "", "rows", "columns"),
+    SHALLOW: ("", "", "fine_rows", "fine_columns"),
+}
+SOURCE_STRIDE = {DEEP: STRIDE, SHALLOW: STRIDE // 2}
 
 
 def export_multi(stem: Path, heads: Sequence[Path], folder: Path) -> Path:
-    """Writes a rung with its features as a third answer, and a file for each head on them.
+    """Writes a rung with its features as further answers, and a file for each head on them.
 
     A head of its own file costs nothing where it is not asked: ONNX Runtime computes all of a
     graph, whatever is fetched of it.
@@ -65,11 +72,13 @@ def export_multi(stem: Path, heads: Sequence[Path], folder: Path) -> Path:
     width, height = INPUT_SIZES[0]
     path = folder / f"{stem.stem}{SUFFIX}"
     write_onnx(trunk, TRUNK, INPUT_SIZES[0], path)
-    feature = torch.zeros((1, trunk.channels, height // STRIDE, width // STRIDE))
     for head in trained:
         deployed = DeployedHead(head.name, head.head).eval()
         file = folder / f"{stem.stem}.{head.name}.onnx"
-        given = {"feature": TRUNK["feature"]}
+        source = SOURCES[head.name]
+        stride = SOURCE_STRIDE[source]
+        feature = torch.zeros((1, trunk.channels[source], height // stride, width // stride))
+        given = {source: TRUNK[source]}
         write_module(deployed, feature, given, NAMED[head.name], file)
     return path
 
@@ -87,7 +96,9 @@ def publish_heads(stem: Path, heads: Sequence[Path], weights: Path = WEIGHTS) ->
     scores: dict[str, float] = {}
     for each in heads:
         name = load_head(each).name
-        shutil.copyfile(each, weights / f"{rung}.{name}.safetensors")
+        shipped = weights / f"{rung}.{name}.safetensors"
+        if each.resolve() != shipped.resolve():
+            shutil.copyfile(each, shipped)
         said = each.parent / "heads.json"
         found = json.loads(said.read_text(encoding="utf-8")) if said.is_file() else {}
         scores.update({key: found[key] for key in SCORES[name] if key in found})

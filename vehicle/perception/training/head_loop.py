@@ -20,6 +20,7 @@ from vehicle.perception.heads.model import (
     save_head,
     stem_mark,
 )
+from vehicle.perception.heads.results import SOURCES
 from vehicle.perception.model import load_weights
 from vehicle.perception.training.head_data import HeadPictures, HeadSample, cut
 from vehicle.perception.training.head_export import export_multi
@@ -92,7 +93,7 @@ class HeadTrainer:
             if weight.ndim == 4:  # faster on CPUs
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self.heads = nn.ModuleDict(
-            {name: Head(name, self.trunk.channels) for name in options.heads}
+            {name: Head(name, self.trunk.channels[SOURCES[name]]) for name in options.heads}
         )
         self.average = copy.deepcopy(self.heads).eval()
         self.optimiser = torch.optim.AdamW(
@@ -130,11 +131,14 @@ class HeadTrainer:
         """Learns from one batch; returns the loss of each head."""
         pixels = torch.from_numpy(np.stack([sample.pixels for sample in samples]))
         with torch.no_grad():
-            feature = self.trunk.look(pixels)[1]
+            features = self.trunk.look(pixels)[1]
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate
         self.heads.train()
-        losses = {name: head_loss(name, head(feature), samples) for name, head in self._named()}
+        losses = {
+            name: head_loss(name, head(features[SOURCES[name]]), samples)
+            for name, head in self._named()
+        }
         self.optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()

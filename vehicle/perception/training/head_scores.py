@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vehicle.perception.detections import Detections
 from vehicle.perception.heads.model import DeployedHead, Head, Trunk
 from vehicle.perception.heads.multi import select_plates, states_of
-from vehicle.perception.heads.results import DRIVABLE, LINE
+from vehicle.perception.heads.results import DRIVABLE, LINE, SOURCES
 from vehicle.perception.scores.average_precision import average_precision
 from vehicle.perception.scores.matching import Truth
 from vehicle.perception.training.head_data import IGNORED, HeadPictures, HeadSample, whole
@@ -90,9 +90,9 @@ def score_heads(
     with torch.inference_mode():
         for index in indices:
             sample = whole(pictures, index, size)
-            feature = trunk.look(torch.from_numpy(sample.pixels)[None])[1]
+            features = trunk.look(torch.from_numpy(sample.pixels)[None])[1]
             for name, head in deployed.items():
-                answers = [each.numpy() for each in head(feature)]
+                answers = [each.numpy() for each in head(features[SOURCES[name]])]
                 _ADD[name](scorer, sample, *answers)
     return scorer.result()
 

@@ -26,7 +26,8 @@ from vehicle.perception.heads.model import (  # noqa: E402
     load_head,
     save_head,
 )
-from vehicle.perception.heads.multi import select_plates, states_of  # noqa: E402
+from vehicle.perception.heads.multi import OUTPUTS, select_plates, states_of  # noqa: E402
+from vehicle.perception.heads.results import DEEP, SHALLOW, SOURCES  # noqa: E402
 from vehicle.perception.model import SIZES, Network, load_weights, save_weights  # noqa: E402
 from vehicle.perception.training import __main__ as command  # noqa: E402
 from vehicle.perception.training.export import export_onnx  # noqa: E402
@@ -98,18 +99,27 @@ def test_both_runtimes_answer_alike_at_two_sizes(trained, stem):
         picture = cv2.resize(frame(), (width, height))
         got = multi._run(picture, HEADS)
         with torch.inference_mode():
-            wanted = list(trunk(torch.from_numpy(picture)[None]))
+            scores, boxes, deep, shallow = trunk(torch.from_numpy(picture)[None])
+            features = {DEEP: deep, SHALLOW: shallow}
+            wanted = {"scores": scores, "boxes": boxes, **features}
             for name in HEADS:
                 head = load_head(folder / f"{name}.safetensors").head
-                wanted += DeployedHead(name, head).eval()(wanted[2])
-        for (name, ours), theirs in zip(got.items(), [w.numpy() for w in wanted], strict=True):
+                answers = DeployedHead(name, head).eval()(features[SOURCES[name]])
+                wanted.update(zip(OUTPUTS[name], answers, strict=True))
+        assert set(got) == set(wanted)
+        for name, ours in got.items():
+            theirs = wanted[name].numpy()
             assert ours.shape == theirs.shape
             assert ours.dtype == theirs.dtype
             if name == "drivable":  # of equal logits either may win
                 assert (ours == theirs).mean() > 0.98
                 continue
             # Two roundings to half precision: before batch norm is folded in, and after.
-            least = {"boxes": 1.0, "plate_boxes": 1.0, "feature": 0.05 * np.abs(theirs).max()}
+            least = {
+                "boxes": 1.0,
+                "plate_boxes": 1.0,
+                **dict.fromkeys(features, 0.05 * np.abs(theirs).max()),
+            }
             assert np.abs(ours - theirs).max() < least.get(name, 0.01), name
 
 
