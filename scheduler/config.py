@@ -10,12 +10,12 @@ from typing import Annotated, Literal, TypeAlias, TypeVar
 from msgspec import Meta, Struct, field
 
 from scheduler.errors import ConfigError
+from scheduler.placement import Pipeline
 
 Name = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9_\-]+$")]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Port = Annotated[int, Meta(ge=1, le=65_500)]
-Pipeline = Literal["onboard", "offload", "split", "escalate"]
 Scalar: TypeAlias = str | int | float | bool | None
 Options: TypeAlias = dict[str, Scalar | list[Scalar]]
 

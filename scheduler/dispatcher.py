@@ -47,7 +47,7 @@ class Dispatcher:
         watts: Declared draw while an onboard model runs.
         pipelines: That a placement may take.
         encoders: First halves of split models that run on board.
-        doubt_above: A first look with more doubt is unsure: raising it sends fewer frames.
+        doubt_above: Bits; a first look with more doubt is unsure: raising it sends fewer frames.
         flow_ns: The worker measures motion when it is free and that takes no longer; 0 = never.
     """
 
@@ -66,7 +66,7 @@ class Dispatcher:
         watts: float = 10.0,
         pipelines: Sequence[Pipeline] = ("onboard", "offload"),
         encoders: Sequence[EncoderSpec] = (),
-        doubt_above: float = 0.5,
+        doubt_above: float = 2.0,
         flow_ns: int = 0,
     ) -> None:
         self.counters = Counters()

@@ -1,6 +1,7 @@
 """Asks the policy, with all it may look at, and checks its answer (sans-IO)."""
 
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 from scheduler.effects import Counters
 from scheduler.latency import JpegSizes, StageTimes, accuracy_loss
@@ -24,9 +25,7 @@ ENCODE_PRIOR_NS = 4_000_000  # 640x384 at q60 on one core
 LEAST_CHANCE = 0.1  # of an escalated frame to be back in time; raising it saves bytes
 UNSURE_PRIOR = 0.5  # share of first looks, before there were any
 UNSURE_RATE = 0.05  # of its mean; raising it follows the street faster, and its noise
-
-
-PIPELINES = ("onboard", "offload", "split", "escalate")
+PIPELINES: tuple[Pipeline, ...] = get_args(Pipeline)
 
 
 def escalation_gain(share: float) -> float:

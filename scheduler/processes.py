@@ -207,12 +207,17 @@ def ready() -> None:
 
 
 class Stop:
-    """Becomes true on SIGINT or SIGTERM; loops look at it."""
+    """Becomes true on SIGINT, SIGTERM or SIGHUP; loops look at it.
+
+    A terminal that closes ends what runs in it in good order; under `nohup` it goes on.
+    """
 
     def __init__(self) -> None:
         self.is_set = False
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._set)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._set)
 
     def _set(self, number: int, frame: FrameType | None) -> None:
         self.is_set = True

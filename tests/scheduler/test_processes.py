@@ -135,3 +135,14 @@ def test_help_of_a_command_says_how_to_use_it(command: str) -> None:
     done = vdap(command, "--help")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"usage: vdap {command}")
+
+
+@pytest.mark.parametrize(("handler", "expected"), [("SIG_DFL", "True"), ("SIG_IGN", "False")])
+def test_a_closed_terminal_stops_a_process_unless_it_was_told_to_go_on(handler, expected):
+    code = (
+        "import os, signal; from scheduler.processes import Stop; "
+        f"signal.signal(signal.SIGHUP, signal.{handler}); stop = Stop(); "
+        "os.kill(os.getpid(), signal.SIGHUP); print(bool(stop))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert done.stdout.strip() == expected, done.stderr

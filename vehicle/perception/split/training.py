@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from scheduler.errors import ConfigError
 from vehicle.perception.compression.distill import answer_distance
 from vehicle.perception.model import Network, folded
 from vehicle.perception.split.bottleneck import (
@@ -26,6 +25,11 @@ from vehicle.perception.split.bottleneck import (
 )
 from vehicle.perception.training.augment import Cut, augmented
 from vehicle.perception.training.pictures import Pictures
+from vehicle.perception.training.schedule import (
+    cosine_rate,
+    read_checkpoint,
+    write_checkpoint,
+)
 
 CHECKPOINT = "bottleneck.pt"
 WARM_UP_STEPS = 50
@@ -90,9 +94,9 @@ class SplitTrainer:
     @property
     def rate(self) -> float:
         """Learning rate of the next step: a short rise, then half a cosine."""
-        share = min(1.0, self.images / self.options.max_images)
-        cosine = LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * share))
-        return self.options.rate * min(1.0, (self.steps + 1) / WARM_UP_STEPS) * cosine
+        options = self.options
+        share = self.images / options.max_images
+        return cosine_rate(options.rate, share, self.steps, WARM_UP_STEPS, LEAST_RATE)
 
     def step(self, pixels: NDArray[np.uint8]) -> tuple[float, float]:
         """Learns from a batch (B, H, W, 3) uint8 BGR; returns the loss and the bits of a code."""
@@ -133,8 +137,8 @@ class SplitTrainer:
 
     def save(self, path: Path) -> None:
         """Writes all that a later run needs to go on."""
-        part = path.with_suffix(".part")
-        torch.save(
+        write_checkpoint(
+            path,
             {
                 "options": asdict(self.options),
                 "bottleneck": self.bottleneck.state_dict(),
@@ -143,9 +147,7 @@ class SplitTrainer:
                 "steps": self.steps,
                 "price": self.price,
             },
-            part,
         )
-        part.rename(path)
 
     def resume(self, path: Path) -> None:
         """Takes up a checkpoint.
@@ -153,12 +155,7 @@ class SplitTrainer:
         Raises:
             ConfigError: It was written with other options.
         """
-        state = torch.load(path, weights_only=True)
-        if state["options"] != asdict(self.options):
-            raise ConfigError(
-                f"{path} was written with other options ({state['options']}); "
-                "give the same ones or another --out"
-            )
+        state = read_checkpoint(path, asdict(self.options))
         self.bottleneck.load_state_dict(state["bottleneck"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.images, self.steps, self.price = state["images"], state["steps"], state["price"]

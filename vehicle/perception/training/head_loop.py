@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from scheduler.errors import ConfigError
 from vehicle.perception.heads.model import (
     Head,
     Trunk,
@@ -26,6 +24,12 @@ from vehicle.perception.training.head_data import HeadPictures, HeadSample, cut
 from vehicle.perception.training.head_export import export_multi
 from vehicle.perception.training.head_loss import head_loss
 from vehicle.perception.training.head_scores import score_heads
+from vehicle.perception.training.schedule import (
+    cosine_rate,
+    follow,
+    read_checkpoint,
+    write_checkpoint,
+)
 
 AVERAGE_DECAY = 0.995  # of the weights that are shipped
 WARM_UP_STEPS = 50
@@ -105,9 +109,9 @@ class HeadTrainer:
     @property
     def rate(self) -> float:
         """Learning rate of the next step: a short rise, then half a cosine."""
-        share = min(1.0, self.images / self.options.max_images)
-        cosine = LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * share))
-        return self.options.rate * min(1.0, (self.steps + 1) / WARM_UP_STEPS) * cosine
+        options = self.options
+        share = self.images / options.max_images
+        return cosine_rate(options.rate, share, self.steps, WARM_UP_STEPS, LEAST_RATE)
 
     def next_samples(self, pictures: HeadPictures) -> list[HeadSample]:
         """The next batch: shuffled anew in each round, the same whenever a run is resumed."""
@@ -144,22 +148,11 @@ class HeadTrainer:
         self.optimiser.step()
         self.images += len(samples)
         self.steps += 1
-        self._follow()
+        follow(self.average, self.heads, self.steps, AVERAGE_DECAY)
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def _named(self) -> list[tuple[str, nn.Module]]:
         return list(self.heads.items())
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Moves the averaged weights towards the new ones."""
-        decay = min(AVERAGE_DECAY, (1 + self.steps) / (20 + self.steps))
-        newest: dict[str, Tensor] = self.heads.state_dict()
-        for name, value in self.average.state_dict().items():
-            if value.dtype.is_floating_point:
-                value.lerp_(newest[name], 1 - decay)
-            else:
-                value.copy_(newest[name])
 
     def averaged(self) -> dict[str, Head]:
         """The heads as they are shipped."""
@@ -168,8 +161,8 @@ class HeadTrainer:
 
     def save(self, path: Path) -> None:
         """Writes all that a later run needs to go on as if it had not stopped."""
-        part = path.with_suffix(".part")
-        torch.save(
+        write_checkpoint(
+            path,
             {
                 "options": self._told(),
                 "heads": self.heads.state_dict(),
@@ -178,9 +171,7 @@ class HeadTrainer:
                 "images": self.images,
                 "steps": self.steps,
             },
-            part,
         )
-        part.rename(path)
 
     def resume(self, path: Path) -> None:
         """Takes up a checkpoint.
@@ -188,12 +179,7 @@ class HeadTrainer:
         Raises:
             ConfigError: It was written with other options or another stem.
         """
-        state = torch.load(path, weights_only=True)
-        if state["options"] != self._told():
-            raise ConfigError(
-                f"{path} was written with other options ({state['options']}); "
-                "give the same ones or another --out"
-            )
+        state = read_checkpoint(path, self._told())
         self.heads.load_state_dict(state["heads"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +20,12 @@ from vehicle.perception.training.export import export
 from vehicle.perception.training.history import History
 from vehicle.perception.training.loss import Target, detection_loss
 from vehicle.perception.training.pictures import Pictures
+from vehicle.perception.training.schedule import (
+    cosine_rate,
+    follow,
+    read_checkpoint,
+    write_checkpoint,
+)
 
 AVERAGE_DECAY = 0.998  # of the weights that are shipped; the last 500 steps or so
 WARM_UP_STEPS = 100
@@ -128,9 +133,9 @@ class Trainer:
     @property
     def rate(self) -> float:
         """Learning rate of the next step: a short rise, then half a cosine."""
-        share = min(1.0, self.images / self.options.max_images)
-        cosine = LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * share))
-        return self.options.rate * min(1.0, (self.steps + 1) / WARM_UP_STEPS) * cosine
+        options = self.options
+        share = self.images / options.max_images
+        return cosine_rate(options.rate, share, self.steps, WARM_UP_STEPS, LEAST_RATE)
 
     def sample(self, pictures: Pictures, index: int, random: np.random.Generator) -> Sample:
         """Picture `index` in half size: a mosaic, all of it, or a cut; at the end in full size."""
@@ -185,24 +190,13 @@ class Trainer:
         self.images += len(samples)
         self.steps += 1
         self.history.learnt(loss.score, loss.box)
-        self._follow()
+        follow(self.average, self.network, self.steps, AVERAGE_DECAY)
         return loss.score, loss.box
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Moves the averaged weights towards the new ones."""
-        decay = min(AVERAGE_DECAY, (1 + self.steps) / (20 + self.steps))
-        newest: dict[str, Tensor] = self.network.state_dict()
-        for name, value in self.average.state_dict().items():
-            if value.dtype.is_floating_point:
-                value.lerp_(newest[name], 1 - decay)
-            else:
-                value.copy_(newest[name])
 
     def save(self, path: Path) -> None:
         """Writes all that a later run needs to go on as if it had not stopped."""
-        part = path.with_suffix(".part")
-        torch.save(
+        write_checkpoint(
+            path,
             {
                 "options": asdict(self.options),
                 "network": self.network.state_dict(),
@@ -213,9 +207,7 @@ class Trainer:
                 "history": asdict(self.history),
                 "started_from": self.started_from,
             },
-            part,
         )
-        part.rename(path)
 
     def start_from(self, path: Path) -> None:
         """Begins with the weights of a .safetensors file instead of random ones.
@@ -237,12 +229,7 @@ class Trainer:
         Raises:
             ConfigError: It was written with other options.
         """
-        state = torch.load(path, weights_only=True)
-        if state["options"] != asdict(self.options):
-            raise ConfigError(
-                f"{path} was written with other options ({state['options']}); "
-                "give the same ones or another --out"
-            )
+        state = read_checkpoint(path, asdict(self.options))
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
