@@ -139,6 +139,7 @@ class Rig:
             now_ns=self.clock.ns,
             pipelines=pipelines,
             encoders=[EncoderSpec("medium", 10 * MS, 2_000)],
+            doubt_above=0.5,
             flow_ns=50 * MS if has_flow else 0,
         )
         self.services = ServiceSet(services, "ego", "front")
