@@ -17,15 +17,13 @@ from scheduler.effects import (
     Counters,
     Effect,
     Emit,
-    EncodeFeatures,
-    RunFlow,
-    RunLocal,
     Send,
     UnitReport,
 )
+from scheduler.local_work import LocalWork
 from scheduler.offloading import Offloading
 from scheduler.onboard import FLOW, EncoderSpec, Onboard, RungSpec
-from scheduler.open_tasks import NextRun, OpenTask, OpenTasks
+from scheduler.open_tasks import OpenTask, OpenTasks
 from scheduler.placement import Pipeline, Policy, split_name
 from scheduler.placer import EMIT_MARGIN_NS, Placer
 from scheduler.tasks import Task
@@ -84,10 +82,9 @@ class Dispatcher:
             pipelines=pipelines,
         )
         self._doubt_above = doubt_above
-        self._flow_ns = flow_ns
         self._open = OpenTasks(self.onboard)
         self._out = Offloading(self.uplinks, self._open, self.counters)
-        self._carried: OpenTask | None = None  # the newest since the detector was last given out
+        self.work = LocalWork(self.onboard, self._open, self._out, flow_ns)
         self._now_ns = now_ns
 
     # --- events of the vehicle -------------------------------------------------------------
@@ -106,8 +103,16 @@ class Dispatcher:
         elif not is_home:
             self._out.begin(entry, effects, now_ns)
         self._advance(effects, now_ns)
-        self._run_flow(task, effects, now_ns)
+        self.work.measure_motion(task, effects, now_ns)
         return effects
+
+    def on_pose(
+        self, x: float, y: float, heading: float, speed: float, now_ns: int
+    ) -> list[Effect]:
+        """Where the vehicle is (world, m, radians, m/s): links may learn by place."""
+        for uplink in self.uplinks.values():
+            uplink.on_pose(x, y, heading, speed, now_ns)
+        return []
 
     def on_encoded(
         self, task_id: int, size_bytes: int, duration_ns: int, now_ns: int
@@ -321,17 +326,6 @@ class Dispatcher:
         entry.wants_local = False
         self._out.begin(entry, effects, now_ns)
 
-    def _run_flow(self, task: Task, effects: list[Effect], now_ns: int) -> None:
-        """Motion is measured where the worker has nothing else to do; it may be left out."""
-        takes_ns = self.onboard.quantile_ns(FLOW, 0.99, now_ns)
-        is_idle = self.onboard.running_task is None and self.onboard.is_ready
-        if not is_idle or takes_ns > self._flow_ns:
-            return
-        start_ns = self._open.fallback_start_ns(now_ns)
-        if start_ns is None or now_ns + takes_ns <= start_ns:
-            self.onboard.start(task.task_id, FLOW, now_ns)
-            effects.append(RunFlow(task))
-
     def _correct(self, task_id: int, model: str, answer: object, effects: list[Effect]) -> None:
         """An answer came after its verdict."""
         task = self._open.closed(task_id)
@@ -345,7 +339,7 @@ class Dispatcher:
         for entry in list(self._open):
             if entry.due_ns <= now_ns or (entry.wants_local and entry.local is not None):
                 self._emit_best(entry, "deadline", effects, now_ns)
-        self._start_local(effects, now_ns)
+        self.work.start(effects, now_ns)
 
     def _emit_best(self, entry: OpenTask, why: str, effects: list[Effect], now_ns: int) -> None:
         kind: AnswerKind = "carried" if entry.local is None else "onboard"
@@ -369,29 +363,10 @@ class Dispatcher:
         elif kind == "onboard" and entry.local is not None:
             model, answer = entry.local
         if kind == "carried":
-            self._carried = entry
+            self.work.carried = entry
         is_late = now_ns > task.deadline_ns
         self.counters.on_verdict(kind, is_late)
         effects.append(
             Emit(task, entry.placement, kind, reason, unit_id, model, answer, is_late,
                  dict(entry.stages_ns), entry.size_bytes)
         )  # fmt: skip
-
-    def _start_local(self, effects: list[Effect], now_ns: int) -> None:
-        carried, self._carried = self._carried, None
-        for entry in self._open.hopeless_encodings(now_ns):
-            self._out.give_up(entry, "no time left to encode", effects, now_ns)
-        run = self._open.next_run(now_ns)
-        if run is None:
-            chosen = self._open.next_look(carried, now_ns) if carried is not None else None
-            if chosen is None:
-                return
-            run = NextRun(*chosen)
-        task, model = run.entry.task, run.model
-        if run.is_encoding:
-            run.entry.wants_features = False
-            self.onboard.start(task.task_id, split_name(model), now_ns)
-            effects.append(EncodeFeatures(task, model))
-            return
-        self.onboard.start(task.task_id, model, now_ns)
-        effects.append(RunLocal(task, model))

@@ -13,10 +13,17 @@ AnswerKind = Literal["onboard", "offloaded", "carried"]
 
 @dataclass(frozen=True, slots=True)
 class Encode:
-    """Write the task's frame as JPEG; the driver owes `on_encoded`."""
+    """Write the task's frame as JPEG; the driver owes `on_encoded`.
+
+    Attributes:
+        width: Pixels of the picture to be written; 0 = as it is.
+        height: As `width`.
+    """
 
     task: Task
     quality: int
+    width: int = 0
+    height: int = 0
 
 
 @dataclass(frozen=True, slots=True)

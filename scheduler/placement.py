@@ -28,6 +28,10 @@ class Placement:
         utility: Expected utility, in units of F1.
         reason: Why, in words that a watcher understands.
         first: The rung that looks first, of `escalate`; `model` is then the unit's.
+        width: Pixels of the picture that is sent, of `offload` and `escalate`; 0 = as it is.
+        height: As `width`.
+        hedge: What runs at once beside an `offload`, first answer wins: `local` (a rung on board)
+            or the id of a second unit, which gets a duplicate; empty for nothing.
     """
 
     place: Place
@@ -39,6 +43,9 @@ class Placement:
     is_probe: bool = False
     reason: str = ""
     first: str = ""
+    width: int = 0
+    height: int = 0
+    hedge: str = ""
 
     @property
     def label(self) -> str:
@@ -125,12 +132,16 @@ class Encoding:
         size_bytes: Expected size for this camera now.
         encode_ns: Median time to encode.
         accuracy_loss: F1 lost against the raw frame (reference perception.md 3).
+        width: Pixels of the picture that is sent; 0 = as it is.
+        height: As `width`.
     """
 
     quality: int
     size_bytes: int
     encode_ns: int
     accuracy_loss: float
+    width: int = 0
+    height: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +180,7 @@ class LinkView:
     Attributes:
         models: That look at whole pictures.
         splits: Whose second half runs there, with the accuracy through the bottleneck.
+        snr_db: Of the link, where the radio reports it.
     """
 
     unit_id: str
@@ -177,6 +189,7 @@ class LinkView:
     models: tuple[RemoteModel, ...]
     estimate: LinkEstimator  # read only: `p_in_time`, `transfer_ns`, `quiet_ns`
     splits: tuple[RemoteModel, ...] = ()
+    snr_db: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

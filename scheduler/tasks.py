@@ -15,6 +15,8 @@ class Task:
         height: Pixels of the source frame.
         stays_on_board: No pixel of it leaves the vehicle.
         heads: Further results that the camera's services ask for, from whichever model looks.
+        change: How much of the picture changed since the last frame of this camera that a model
+            looked at, 0..1; 1.0 = unknown.
     """
 
     task_id: int
@@ -29,3 +31,4 @@ class Task:
     height: int
     stays_on_board: bool = False
     heads: tuple[str, ...] = ()
+    change: float = 1.0

@@ -38,6 +38,8 @@ class Uplink:
         self.encoding: set[int] = set()  # task ids that hold a credit and are not sent yet
         self.waiting: int | None = None  # newest-frame slot: a task without a credit
         self.retry_at_ns = 0
+        self.pose: tuple[float, float, float, float] | None = None  # x, y in m, heading, speed
+        self.snr_db: float | None = None  # where the radio reports it
         self._own_window = window
         self._unit_window = window
         self._accuracies = accuracies
@@ -81,6 +83,10 @@ class Uplink:
         self.heads = dict(heads or {})
         self.estimator.heard_ns = now_ns
         self._next_ping_ns = now_ns
+
+    def on_pose(self, x: float, y: float, heading: float, speed: float, now_ns: int) -> None:
+        """Where the vehicle is (world, m, radians, m/s); what an estimator may learn by place."""
+        self.pose = (x, y, heading, speed)
 
     def on_report(self, flight: Flight, credits: int, service_ns: int) -> None:
         """A unit's answer updates its credits and the time that its model takes."""

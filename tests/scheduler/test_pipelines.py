@@ -276,7 +276,7 @@ def test_flow_runs_when_the_worker_is_idle_and_never_holds_a_fallback_up() -> No
 
 def test_flow_that_takes_longer_than_it_may_is_left_out() -> None:
     drive = VirtualDrive(load_policy("always_offload", {}), has_flow=True)
-    drive.dispatcher._flow_ns = 1 * MS  # it takes two
+    drive.dispatcher.work.flow_ns = 1 * MS  # it takes two
     drive.frames(10)
     drive.run(3_000.0)
     assert not [e for _, e in drive.effects if isinstance(e, RunFlow)]
