@@ -210,6 +210,13 @@ class Security(Section, frozen=True):
     insecure_loopback: bool = False  # no CURVE on 127.0.0.1 (debugging only)
 
 
+class Replay(Section, frozen=True):
+    """A recorded run that is driven again; `vdap run --compare` fills it."""
+
+    origin_ns: int  # of the recording, by its vehicles' clock: the instant that it begins from
+    start: str  # file that the launcher writes when everybody is ready: when that instant is
+
+
 class Config(Section, frozen=True):
     """A drive."""
 
@@ -225,7 +232,8 @@ class Config(Section, frozen=True):
     link: Link | None = None
     record: Record = Record()
     security: Security = Security()
-    # Filled by the launcher when it resolves ports; a user leaves them alone.
+    # Filled by the launcher; a user leaves them alone.
+    replay: Replay | None = None
     ipc_folder: str | None = None
     source_folder: str | None = None  # of the YAML: paths and module:Class are looked up there
 

@@ -16,11 +16,13 @@ from scheduler.telemetry import Publisher
 from vehicle.camera.base import Camera
 from vehicle.camera.bridge import BridgeFeed
 from vehicle.camera.registry import load_camera
+from vehicle.camera.replay_feed import ReplayFeed
 from vehicle.data.recorder import Recorder
 from vehicle.encoder import Encoder
 from vehicle.feedback import FeedbackSender
 from vehicle.offload import Addresses, OffloadLink
 from vehicle.outlet import Outlet
+from vehicle.parts import Feed
 from vehicle.perception.abilities import Wanted
 from vehicle.perception.detector import DetectorSpec
 from vehicle.perception.worker import Worker
@@ -131,8 +133,14 @@ class Assembly:
         has_bridge = any(camera.source == "bridge" for camera in self.vehicle.cameras)
         return self.config.world is not None and has_bridge
 
-    def feed(self) -> BridgeFeed | None:
-        """Poses and route; None where no world is simulated."""
+    def feed(self) -> Feed | None:
+        """Poses and route; None where nobody tells of them."""
+        sources = [camera.source.partition(":") for camera in self.vehicle.cameras]
+        recorded = [path for name, _, path in sources if name == "replay"]
+        if self.config.replay is not None and recorded:
+            replayed = ReplayFeed(self.config, self.vehicle, self.config.path(recorded[0]))
+            self._closing.append(replayed.close)
+            return replayed
         if not self.is_simulated:
             return None
         feed = BridgeFeed(self.config, self.vehicle, self.context)

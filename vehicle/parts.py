@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+import zmq
 from numpy.typing import NDArray
 
 from scheduler import messages
@@ -45,3 +47,17 @@ class Surroundings(Protocol):
     pose: messages.Pose | None
     pose_stamp_ns: int
     route: tuple[tuple[float, float], ...]
+
+
+class Feed(Surroundings, Protocol):
+    """Where poses and route come from."""
+
+    malformed: int
+
+    def pollable(self) -> zmq.Socket[bytes] | int:
+        """Readable when there is something new."""
+        ...
+
+    def read(self, now_ns: int) -> Sequence[tuple[str, messages.Pose | messages.Site]]:
+        """Everything new, oldest first, with its topic."""
+        ...

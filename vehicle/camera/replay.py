@@ -11,7 +11,9 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from scheduler.errors import SourceError, WireError
+from scheduler.config import Config
+from scheduler.errors import ConfigError, SourceError, WireError
+from scheduler.replay_start import ReplayStart
 from vehicle.camera.base import Frame, Setup, TickGaps
 from vehicle.camera.slot import NewestSlot
 from vehicle.data.run_file import Image
@@ -19,6 +21,42 @@ from vehicle.data.run_reader import images, log_of
 from vehicle.perception.jpeg import decode_jpeg
 
 log = logging.getLogger(__name__)
+
+LOOK_S = 0.02  # between looks for the file that tells when a replay begins
+
+
+class Pace:
+    """When what was recorded at an instant is due now.
+
+    Args:
+        config: With a `replay` section the recording begins at its origin, at the instant that
+            its file will tell; else at its first picture, as soon as `begin` is called.
+        first_ns: When the first picture was taken.
+    """
+
+    def __init__(self, config: Config, first_ns: int) -> None:
+        replay = config.replay
+        self._origin_ns = first_ns if replay is None else replay.origin_ns
+        self._start = None if replay is None else ReplayStart(config.path(replay.start))
+        self._begin_ns: int | None = None
+
+    def begin(self, now_ns: int) -> None:
+        """Begin now, unless a file tells when."""
+        if self._start is None:
+            self._begin_ns = now_ns
+
+    def wait(self, stop: threading.Event) -> bool:
+        """Wait until the beginning is known; False when stopped before."""
+        while self._start is not None and self._begin_ns is None:
+            self._begin_ns = self._start.ns()
+            if self._begin_ns is None and stop.wait(LOOK_S):
+                return False
+        return True
+
+    def due_ns(self, recorded_ns: int) -> int:
+        """On this machine's clock, once the beginning is known."""
+        assert self._begin_ns is not None
+        return self._begin_ns + recorded_ns - self._origin_ns
 
 
 class ReplayCamera:
@@ -37,8 +75,7 @@ class ReplayCamera:
         first = next(self._images(), None)
         if first is None:
             raise SourceError(f"{self._path} holds no picture of a camera {self._camera_id!r}")
-        self._first_ns = first[0].stamp_ns
-        self._start_ns = 0
+        self._pace = Pace(setup.config, first[0].stamp_ns)
         self._gaps = TickGaps()
         self._slot: NewestSlot[tuple[Image, NDArray[np.uint8]]] = NewestSlot()
         self._stop = threading.Event()
@@ -46,7 +83,7 @@ class ReplayCamera:
 
     def open(self, now_ns: int) -> None:
         """Start to read; the first picture is due now."""
-        self._start_ns = now_ns
+        self._pace.begin(now_ns)
         self._thread = threading.Thread(target=self._read_log, name=f"replay {self._camera_id}")
         self._thread.daemon = True
         self._thread.start()
@@ -67,7 +104,7 @@ class ReplayCamera:
             camera_id=self._camera_id,
             tick=header.tick,
             sim_ns=header.sim_ns,
-            stamp_ns=self._start_ns + header.stamp_ns - self._first_ns,
+            stamp_ns=self._pace.due_ns(header.stamp_ns),
             image=image,
             intrinsics=header.intrinsics,
             distortion=tuple(header.distortion),
@@ -87,13 +124,15 @@ class ReplayCamera:
 
     def _read_log(self) -> None:
         try:
+            if not self._pace.wait(self._stop):
+                return
             for header, jpeg in self._images():
                 image = decode_jpeg(jpeg, header.width, header.height)
-                due_ns = self._start_ns + header.stamp_ns - self._first_ns
+                due_ns = self._pace.due_ns(header.stamp_ns)
                 if self._stop.wait(max(0, due_ns - time.monotonic_ns()) / 1e9):
                     return
                 self._slot.put((header, image))
-        except (SourceError, WireError) as error:
+        except (ConfigError, SourceError, WireError) as error:
             log.error("camera %s: %s", self._camera_id, error)
         finally:
             self.is_finished = True
