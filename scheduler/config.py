@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct, field
 
+from scheduler import paths
 from scheduler.errors import ConfigError
 from scheduler.placement import Pipeline
 
@@ -22,6 +23,9 @@ Options: TypeAlias = dict[str, Scalar | list[Scalar]]
 
 # Processes that have keys of their own: no vehicle or roadside unit may bear such a name.
 SITE_PROCESSES = ("bridge", "link", "launcher", "dashboard")
+
+
+CLOUD_MAST = (0.0, 0.0, 25.0)  # m; a macro cell (TR 38.901 UMa) over the middle of the town
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -113,6 +117,7 @@ class Vehicle(Section, frozen=True):
     policy: Policy = Policy()
     deadline_ms: Annotated[float, Meta(ge=20, le=5000)] = 100.0
     window: Annotated[int, Meta(ge=1, le=8)] = 2  # requests in flight per link
+    max_links: Annotated[int, Meta(ge=1, le=16)] = 3  # open at once; of more, only the best are
     qualities: list[Annotated[int, Meta(ge=5, le=95)]] = field(default_factory=lambda: [80, 60, 40])
     # JPEG qualities an offload may use, best first
     compute: Compute = Compute()
@@ -145,22 +150,37 @@ class Unit(Section, frozen=True):
     """One roadside unit, or several by rule (`along`): ids get 1, 2, ... appended."""
 
     id: Name = "rsu"
-    at: tuple[float, float, float] | None = None  # world, m
+    kind: Literal["roadside", "cloud"] = "roadside"  # a cloud is far away and never out of range
+    at: tuple[float, float, float] | None = None  # world, m; of a cloud: the mast of its cell
     along: AlongRoute | None = None
+    radios: Annotated[list[Name], Meta(max_length=4)] = []
+    # names of `link.radios` that lead to it, each a path of its own; none: the link's own model
+    range_m: Positive | None = None  # of its radio; default: learned while driving
     detectors: list[Detector] = field(default_factory=lambda: [Detector(id="large")])
     threads: Annotated[int, Meta(ge=1, le=64)] = 1  # of its inference worker
     credits: Annotated[int, Meta(ge=1, le=8)] = 2  # requests in flight per vehicle
     bind: Bind = Bind()
 
+    @property
+    def place(self) -> tuple[float, float, float] | None:
+        """Where its antenna is, as far as the file says; of a cloud the mast that reaches it."""
+        return CLOUD_MAST if self.at is None and self.kind == "cloud" else self.at
 
-class Link(Section, frozen=True):
-    """The emulated radio between vehicles and units."""
+
+class Radio(Section, frozen=True):
+    """One kind of radio between vehicles and units."""
 
     model: str = "urban_80211p"  # a channel: short name, entry point or module:Class
     trace: str | None = None  # a CSV to replay instead of the model
     outage: Literal["hold", "drop"] = "drop"  # cellular keeps packets; out of 802.11p range loses
     queue_kib: Positive = 64.0  # per direction, all connections of a pair together
     options: Options = {}  # of the channel: tx_power_dbm, share, ...
+
+
+class Link(Radio, frozen=True):
+    """The emulated radio between vehicles and units, and further ones by name."""
+
+    radios: dict[Name, Radio] = {}  # that units name in their own `radios`
     bind: Bind = Bind()
 
 
@@ -244,6 +264,23 @@ class Config(Section, frozen=True):
     def unit(self, unit_id: str) -> Unit:
         """The roadside unit of this id (after `expand`)."""
         return _by_id(self.roadside_units, unit_id, "roadside_units")
+
+    def radio(self, link_id: str) -> Radio:
+        """What carries a link (see `paths`): the unit's named radio, else the link section's own.
+
+        Raises:
+            ConfigError: the config has no link, or no such unit or radio.
+        """
+        if self.link is None:
+            raise ConfigError("expected a `link` section: nothing reaches a vehicle past it")
+        unit = self.unit(paths.unit_of(link_id))
+        if not unit.radios:
+            return self.link
+        name = paths.radio_of(link_id) or unit.radios[0]
+        if name not in self.link.radios:
+            known = ", ".join(self.link.radios) or "none"
+            raise ConfigError(f"expected {name!r} among link.radios, which has {known}")
+        return self.link.radios[name]
 
     def path(self, name: str) -> Path:
         """A path of the file: absolute, relative to the file's folder, or to where we run."""

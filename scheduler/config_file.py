@@ -178,12 +178,24 @@ def _check(config: Config, origin: str) -> None:
     for index, unit in enumerate(config.roadside_units):
         if unit.at and unit.along:
             raise ConfigError(f"{origin}: roadside_units[{index}]: give `at` or `along`, not both")
+        _check_radios(config, unit, f"{origin}: roadside_units[{index}]")
     if config.roadside_units and config.link is None:
         raise ConfigError(
             f"{origin}: roadside units need a `link` section: nothing reaches a vehicle past it"
         )
     if config.security.insecure_loopback:
         _check_loopback(config, origin)
+
+
+def _check_radios(config: Config, unit: Unit, where: str) -> None:
+    """A unit's radios are those of the link section, each once."""
+    known = config.link.radios if config.link is not None else {}
+    for name in unit.radios:
+        if name not in known:
+            named = ", ".join(known) or "none"
+            raise ConfigError(f"{where}.radios: {name!r} is not among link.radios: {named}")
+    if len(set(unit.radios)) < len(unit.radios):
+        raise ConfigError(f"{where}.radios: the same radio twice is one path, not two")
 
 
 def _check_ids(config: Config, origin: str) -> None:

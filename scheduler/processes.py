@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from scheduler import config_file
+from scheduler import config_file, paths
 from scheduler.config import SITE_PROCESSES, Bind, Config
 from scheduler.errors import ConfigError, VdapError
 
@@ -84,8 +84,13 @@ def by_name(name: str) -> Process:
 
 
 def pairs(config: Config) -> list[tuple[str, str]]:
-    """(vehicle id, unit id) of every emulated link, in the order of their ports."""
-    return [(v.id, u.id) for v in config.vehicles for u in config.roadside_units]
+    """(vehicle id, link id) of every emulated link, in the order of their ports; see `paths`."""
+    return [
+        (vehicle.id, link_id)
+        for vehicle in config.vehicles
+        for unit in config.roadside_units
+        for link_id in paths.link_ids(unit.id, unit.radios)
+    ]
 
 
 def _instance(config: Config, process: str, instance_id: str) -> tuple[int, Bind]:
@@ -107,7 +112,7 @@ def _instance(config: Config, process: str, instance_id: str) -> tuple[int, Bind
 
 
 def port_of(config: Config, process: str, instance_id: str, socket: str) -> int:
-    """The TCP port of one socket of one instance; a link's instance is `VEHICLE.UNIT`."""
+    """The TCP port of one socket of one instance; a link's instance is `VEHICLE.LINK`."""
     row = by_name(process)
     index, bind = _instance(config, process, instance_id)
     base = row.base_port + 10 * index
@@ -122,7 +127,7 @@ def address(
     """The ZeroMQ address of one socket: unix on one host, TCP where a host is given.
 
     Args:
-        instance_id: A vehicle's or unit's id, `VEHICLE.UNIT` for a link, else empty.
+        instance_id: A vehicle's or unit's id, `VEHICLE.LINK` for a link, else empty.
         is_bind: The address to listen at; else the one to connect to.
     """
     row = by_name(process)
@@ -131,7 +136,8 @@ def address(
     if is_local:
         if config.ipc_folder is None:
             raise ConfigError("unix sockets need a resolved config: `ipc_folder` is not set")
-        name = "-".join(part for part in (process, instance_id, socket) if part)
+        parts = (process, paths.file_name(instance_id), socket)
+        name = "-".join(part for part in parts if part)
         return f"ipc://{config.ipc_folder}/{name}"
     host = bind.host or "127.0.0.1"
     if not is_bind and bind.connect is not None:

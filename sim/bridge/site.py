@@ -30,8 +30,8 @@ def site_of(config: Config, world: World, tracks: Mapping[str, Track]) -> Site:
 
 def unit_position(unit: Unit, tracks: Mapping[str, Track]) -> Metres3:
     """Where a roadside unit's antenna is: at a point, or beside an ego's route."""
-    if unit.at is not None:
-        return unit.at
+    if unit.place is not None:
+        return unit.place
     if unit.along is None:
         raise ConfigError(
             f"roadside_units: {unit.id!r} has no place: give `at: [x, y, z]` in metres, "

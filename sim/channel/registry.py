@@ -3,7 +3,7 @@
 from typing import cast
 
 from scheduler import plugins
-from scheduler.config import Link
+from scheduler.config import Radio
 from scheduler.errors import ConfigError
 from sim.channel.base import Channel
 
@@ -11,17 +11,17 @@ ENTRY_POINT_GROUP = "vdap.channels"
 BUILT_IN = {"urban_80211p": "sim.channel.urban_80211p:Urban80211p"}
 
 
-def load(link: Link, *, seed: int, vehicle_id: str, unit_id: str) -> Channel:
+def load(radio: Radio, *, seed: int, vehicle_id: str, unit_id: str) -> Channel:
     """The channel of one pair.
 
     Raises:
         ConfigError: unknown name, a class that cannot be imported, or wrong options.
     """
-    build = plugins.find("channel", ENTRY_POINT_GROUP, BUILT_IN, link.model)
+    build = plugins.find("channel", ENTRY_POINT_GROUP, BUILT_IN, radio.model)
     try:
-        channel = build(link.options, seed=seed, vehicle_id=vehicle_id, unit_id=unit_id)
+        channel = build(radio.options, seed=seed, vehicle_id=vehicle_id, unit_id=unit_id)
     except (TypeError, ValueError, KeyError) as error:
-        raise ConfigError(f"link.options of {link.model!r}: {error}") from None
+        raise ConfigError(f"link.options of {radio.model!r}: {error}") from None
     if not callable(getattr(channel, "row", None)):
-        raise ConfigError(f"link.model {link.model!r}: expected an object with `row`, it has none")
+        raise ConfigError(f"link.model {radio.model!r}: expected an object with `row`, it has none")
     return cast(Channel, channel)

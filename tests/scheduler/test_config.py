@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler import config_file
+from scheduler import config_file, processes
 from scheduler.config import Config
 from scheduler.errors import ConfigError
 
@@ -136,3 +136,43 @@ def test_what_is_dumped_loads_the_same(seed: int, duration: float, name: str) ->
     import yaml
 
     assert config_file.decode(yaml.safe_load(config_file.dump(config)), "there") == config
+
+
+TWO_RADIOS = """
+world: {}
+link:
+  model: urban_80211p
+  radios:
+    5g: {model: nr_uu, outage: hold}
+    11p: {}
+    cell: {trace: lte.csv}
+roadside_units:
+  - {id: near, at: [0, 0, 5], radios: [5g, 11p]}
+  - {id: far, kind: cloud, radios: [cell]}
+  - {id: plain, at: [9, 9, 5]}
+"""
+
+
+def test_each_radio_of_a_unit_is_a_link_of_its_own(tmp_path: Path) -> None:
+    config = load(tmp_path, TWO_RADIOS)
+    vehicle = config.vehicles[0].id
+    links = ["near/5g", "near/11p", "far", "plain"]
+    assert processes.pairs(config) == [(vehicle, link) for link in links]
+    radios = [config.radio(link) for link in links]
+    assert [radio.model for radio in radios] == ["nr_uu"] + ["urban_80211p"] * 3
+    assert [radio.trace for radio in radios] == [None, None, "lte.csv", None]
+    assert [radio.outage for radio in radios] == ["hold", "drop", "drop", "drop"]
+    assert [unit.place for unit in config.roadside_units] == [
+        (0, 0, 5), (0, 0, 25), (9, 9, 5),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("radios", "said"),
+    [("[5g, wifi]", "'wifi' is not among link.radios: 5g, 11p, cell"), ("[5g, 5g]", "twice")],
+)
+def test_a_unit_names_radios_that_there_are_each_once(
+    tmp_path: Path, radios: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load(tmp_path, TWO_RADIOS.replace("[5g, 11p]", radios))
