@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from scheduler.messages import Metres3, Site
+from sim.channel.link_model import Row
 
 
 class Mover(NamedTuple):
@@ -47,6 +48,14 @@ class LinkState:
     def is_outage(self) -> bool:
         """Whether nothing reaches the unit."""
         return self.up_bps <= 0.0
+
+    def row_up(self, start_ns: int) -> Row:
+        """What vehicle to unit carries from `start_ns` on."""
+        return Row(start_ns, round(self.up_bps), round(self.up_delay_ms * 1e6), self.up_loss)
+
+    def row_dn(self, start_ns: int) -> Row:
+        """What unit to vehicle carries from `start_ns` on."""
+        return Row(start_ns, round(self.dn_bps), round(self.dn_delay_ms * 1e6), self.dn_loss)
 
 
 UNKNOWN = LinkState(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, state="unknown")  # before any pose is known

@@ -14,6 +14,7 @@ from types import TracebackType
 from scheduler.errors import ConfigError
 from scheduler.messages import Metres3, Site
 from sim.channel.base import LinkState, Mover
+from sim.channel.link_model import NS_PER_S, Row
 
 COLUMNS = ("t_s", "up_bps", "up_delay_ms", "up_loss", "dn_bps", "dn_delay_ms", "dn_loss")
 ONLY_ROW_S = 0.1  # length of the last row where there is no row before it
@@ -41,6 +42,12 @@ class Trace:
     def row(self, t_s: float, vehicle: Mover, unit: Metres3, site: Site) -> LinkState:
         """As `at`; `Channel.row`."""
         return self.at(t_s)
+
+    def directions(self) -> tuple[list[Row], list[Row]]:
+        """The rows up and down, for `sim.channel.link_model`; a looping link repeats them."""
+        starts_ns = [round(t_s * NS_PER_S) for t_s in self._times]
+        pairs = list(zip(starts_ns, self._states, strict=True))
+        return [state.row_up(at) for at, state in pairs], [state.row_dn(at) for at, state in pairs]
 
     def outage_share(self) -> float:
         """Share of the trace's time without a link."""
