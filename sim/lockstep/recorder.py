@@ -1,0 +1,85 @@
+"""Keeps a virtual vehicle's verdicts, and makes their rows when the drive is over."""
+
+from __future__ import annotations
+
+from scheduler.effects import Correct, Effect, Emit, Send
+from scheduler.tasks import Task
+from sim.lockstep.loop import Loop
+from sim.lockstep.outcome import VerdictRow
+from sim.lockstep.scenario import VehicleSpec
+
+
+class Recorder:
+    """Of one vehicle that sees no pictures: its answers are empty."""
+
+    def __init__(self, loop: Loop, spec: VehicleSpec) -> None:
+        self._loop = loop
+        self._spec = spec
+        self._emitted: list[tuple[Emit, int, int]] = []  # what, when, newest look
+        self._looked_ns: dict[str, int] = {}  # by camera
+
+    def answer_on_board(self, task: Task, model: str) -> object:
+        """What an onboard model says of the frame."""
+        return model
+
+    def answer_of(self, sent: Send) -> object:
+        """What a unit says of the frame that was sent."""
+        return sent.model
+
+    def doubt(self, answer: object) -> float:
+        """How unsure a first look is, in bits."""
+        return 0.0
+
+    def emit(self, effect: Emit) -> None:
+        """A verdict leaves now."""
+        task = effect.task
+        if effect.answer is not None:
+            self._look(task)
+        looked_ns = self._looked_ns.setdefault(task.camera_id, task.stamp_ns)
+        self._emitted.append((effect, self._loop.now_ns, looked_ns))
+
+    def correct(self, effect: Effect) -> None:
+        """An answer came after its verdict."""
+        if isinstance(effect, Correct):
+            self._look(effect.task)
+
+    def rows(self) -> list[VerdictRow]:
+        """All verdicts, in order of emission."""
+        return [_row(*emitted) for emitted in self._emitted]
+
+    def _look(self, task: Task) -> None:
+        known_ns = self._looked_ns.get(task.camera_id, 0)
+        self._looked_ns[task.camera_id] = max(task.stamp_ns, known_ns)
+
+
+def _row(effect: Emit, emitted_ns: int, looked_ns: int) -> VerdictRow:
+    task, placement = effect.task, effect.placement
+    sends = placement.place in ("offload", "escalate")
+    return VerdictRow(
+        task.vehicle_id,
+        task.camera_id,
+        task.tick,
+        task.stamp_ns,
+        emitted_ns,
+        emitted_ns,
+        task.deadline_ns,
+        effect.kind,
+        placement.label,
+        placement.place,
+        placement.unit_id,
+        placement.model,
+        effect.unit_id,
+        effect.model,
+        placement.quality,
+        (placement.width or task.width) if sends else 0,
+        (placement.height or task.height) if sends else 0,
+        effect.size_bytes,
+        effect.is_late,
+        round(placement.utility, 6),
+        round(placement.p_in_time, 6),
+        placement.is_probe,
+        effect.reason,
+        placement.reason,
+        looked_ns,
+        dict(effect.stages_ns),
+    )

@@ -1,0 +1,162 @@
+"""What is driven in virtual time: vehicles, roadside units, the links between them, a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from scheduler.errors import ConfigError
+from scheduler.placement import Pipeline
+from sim.channel.trace import Trace
+from sim.lockstep.stages import NOTHING, StageProfile
+
+ENCODE = StageProfile(3_000_000, 5_000_000)  # 640x384 at q60 on one core
+CAPTURE = StageProfile(1_000_000, 2_000_000)
+TIMER_LAG = StageProfile(150_000, 1_000_000)
+
+Option = str | int | float | bool | None | list[str | int | float | bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class OnboardModel:
+    """A detector on board.
+
+    Attributes:
+        accuracy: Expected F1 alone, as the policy is told.
+        time: From the job given to its answer, on the vehicle's declared compute.
+        first_half: Of a model in two halves: time of the first; None where it has none.
+        feature_bytes: What that first half sends.
+    """
+
+    model: str
+    accuracy: float
+    time: StageProfile
+    first_half: StageProfile | None = None
+    feature_bytes: int = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class UnitModel:
+    """A detector at a roadside unit; `second_half`: of features, None where it takes pictures."""
+
+    model: str
+    accuracy: float
+    infer: StageProfile
+    decode: StageProfile = NOTHING
+    second_half: StageProfile | None = None
+    split_accuracy: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSpec:
+    """A camera: frames of a rate, from a phase that is drawn where it is None."""
+
+    id: str = "front"
+    width: int = 640
+    height: int = 384
+    rate_hz: float = 10.0
+    phase_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSpec:
+    """A vehicle's way to a unit.
+
+    Attributes:
+        unit_id: Where it ends.
+        trace: What it carries; virtual time 0 is its first row.
+        id: The vehicle's name for it; the unit's id where empty (with two radios they differ).
+        outage: What a long outage does to connections.
+        queue_kib: Of each direction's queue.
+    """
+
+    unit_id: str
+    trace: Trace
+    id: str = ""
+    outage: Literal["hold", "drop"] = "drop"
+    queue_kib: float = 64.0
+
+    @property
+    def name(self) -> str:
+        """As the vehicle calls it."""
+        return self.id or self.unit_id
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleSpec:
+    """A vehicle as its section of the configuration says, with the times of its stages.
+
+    Attributes:
+        policy: Short name, entry point or `module:Class`.
+        encode: Time to write a JPEG.
+        capture: From the picture taken to the vehicle that has it.
+        timer_lag: How late a timer fires.
+        drive: Name of the scenario's drive that it sees; empty = no pictures.
+    """
+
+    id: str
+    links: tuple[LinkSpec, ...] = ()
+    onboard: tuple[OnboardModel, ...] = ()
+    policy: str = "deadline"
+    options: Mapping[str, Option] = field(default_factory=dict)
+    cameras: tuple[CameraSpec, ...] = (CameraSpec(),)
+    deadline_ms: float = 100.0
+    window: int = 2
+    qualities: tuple[int, ...] = (80, 60, 40)
+    pipelines: tuple[Pipeline, ...] = ("onboard", "offload")
+    doubt_above: float = 2.0
+    stays_on_board: bool = False
+    watts: float = 10.0
+    encode: StageProfile = ENCODE
+    capture: StageProfile = CAPTURE
+    timer_lag: StageProfile = TIMER_LAG
+    service: str = "object_detection"
+    drive: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSpec:
+    """A roadside unit: one inference worker, serial."""
+
+    id: str
+    models: tuple[UnitModel, ...]
+    credits: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A whole drive.
+
+    Attributes:
+        duration_s: Frames are taken for this long.
+        lead_s: Links are opened this long before the first frame.
+    """
+
+    vehicles: tuple[VehicleSpec, ...]
+    units: tuple[UnitSpec, ...] = ()
+    seed: int = 1
+    duration_s: float = 60.0
+    lead_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Checks that ids are unique and links end somewhere.
+
+        Raises:
+            ConfigError: They are not, or do not.
+        """
+        units = [unit.id for unit in self.units]
+        vehicles = [vehicle.id for vehicle in self.vehicles]
+        for what, ids in (("unit", units), ("vehicle", vehicles)):
+            if len(set(ids)) != len(ids):
+                raise ConfigError(f"scenario: expected each {what} id once, got {', '.join(ids)}")
+        for vehicle in self.vehicles:
+            names = [link.name for link in vehicle.links]
+            if len(set(names)) != len(names):
+                raise ConfigError(f"scenario: {vehicle.id} has two links {', '.join(names)}")
+            for link in vehicle.links:
+                if link.unit_id not in units:
+                    known = ", ".join(units) or "none"
+                    raise ConfigError(
+                        f"scenario: {vehicle.id} has a link to {link.unit_id!r}, units: {known}"
+                    )

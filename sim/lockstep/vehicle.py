@@ -1,0 +1,282 @@
+"""A vehicle in virtual time: the deployed dispatcher and policy, and stages that have durations.
+
+What `vehicle.driver` does in real time with sockets, a worker process and an encoder's thread,
+event by event, is done here in the loop of virtual time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from scheduler.dispatcher import Dispatcher
+from scheduler.effects import (
+    Cancel,
+    Effect,
+    Emit,
+    Encode,
+    EncodeFeatures,
+    Ping,
+    Reopen,
+    RunFlow,
+    RunLocal,
+    Send,
+    UnitReport,
+)
+from scheduler.messages import VERSION
+from scheduler.offload_messages import Request
+from scheduler.onboard import EncoderSpec, RungSpec
+from scheduler.placement import split_name
+from scheduler.policies import load_policy
+from scheduler.tasks import Task
+from sim.lockstep.encoder import VirtualEncoder
+from sim.lockstep.link import VirtualLink
+from sim.lockstep.loop import Loop
+from sim.lockstep.outcome import VehicleTotals
+from sim.lockstep.recorder import Recorder
+from sim.lockstep.scenario import CameraSpec, UnitModel, VehicleSpec
+from sim.lockstep.sizes import FrameSizes
+from sim.lockstep.stages import Stage, StageProfile
+
+NS_PER_S = 1_000_000_000
+US = 1000  # ns
+
+
+def expected_ns(typical_ns: int) -> int:
+    """A rung's first guess, as `vehicle.expectations` makes it of a trial at start."""
+    return round(typical_ns * 1.3) + 3_000_000
+
+
+def deployed_dispatcher(
+    spec: VehicleSpec, models: Sequence[UnitModel], now_ns: int = 0
+) -> Dispatcher:
+    """The dispatcher as `vehicle.app` builds it; `models` are those of all units.
+
+    Raises:
+        ConfigError: No such policy, or options that it refuses.
+    """
+    accuracies = {m.model: m.accuracy for m in models}
+    accuracies |= {split_name(m.model): m.split_accuracy for m in models if m.second_half}
+    return Dispatcher(
+        load_policy(spec.policy, spec.options),
+        [RungSpec(m.model, m.accuracy, expected_ns(m.time.q50_ns)) for m in spec.onboard],
+        [link.name for link in spec.links],
+        accuracies=accuracies,
+        now_ns=now_ns,
+        window=spec.window,
+        qualities=spec.qualities,
+        frame_interval_ns=round(NS_PER_S / max(camera.rate_hz for camera in spec.cameras)),
+        watts=spec.watts,
+        pipelines=spec.pipelines,
+        encoders=[
+            EncoderSpec(m.model, expected_ns(m.first_half.q50_ns), m.feature_bytes)
+            for m in spec.onboard
+            if m.first_half is not None
+        ],
+        doubt_above=spec.doubt_above,
+    )
+
+
+class VirtualVehicle:
+    """One vehicle; `links` by the name that its dispatcher knows."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        spec: VehicleSpec,
+        dispatcher: Dispatcher,
+        links: Sequence[VirtualLink],
+        seed: int,
+    ) -> None:
+        self.spec = spec
+        self.dispatcher = dispatcher
+        self.totals = VehicleTotals(dispatcher.counters)
+        self.recorder = Recorder(loop, spec)
+        self._loop = loop
+        self._purpose = f"{seed}/{spec.id}"
+        self._links = {link.name: link for link in links}
+        for link in links:
+            link.on_welcome, link.on_pong = self._on_welcome, self._on_pong
+            link.on_answer = self._on_answer
+        self._encode = VirtualEncoder(
+            loop, self._stage(spec.encode, "encode"), self._jpeg_bytes, self._on_encoded
+        )
+        self._capture = self._stage(spec.capture, "capture")
+        self._timer_lag = self._stage(spec.timer_lag, "timer")
+        self._rungs = {m.model: self._stage(m.time, m.model) for m in spec.onboard}
+        self._halves = {
+            m.model: (self._stage(m.first_half, split_name(m.model)), m.feature_bytes)
+            for m in spec.onboard
+            if m.first_half is not None
+        }
+        self._sizes = {c.id: FrameSizes(f"{self._purpose}/{c.id}/sizes") for c in spec.cameras}
+        self._payloads: dict[int, int] = {}  # bytes of what is about to be sent, by task
+        self._sent: dict[int, Send] = {}  # by seq
+        self._timer_ns = 1 << 62  # when the earliest timer that was set fires
+        self._next_task = 1
+
+    def _stage(self, profile: StageProfile, purpose: str) -> Stage:
+        return Stage(profile, f"{self._purpose}/{purpose}")
+
+    # --- what happens ------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """The worker is ready; links are opened."""
+        self._carry_out(self.dispatcher.on_worker(True, self._loop.now_ns))
+        for link in self._links.values():
+            link.reopen()
+
+    def take(self, camera: CameraSpec, tick: int, stamp_ns: int) -> None:
+        """A picture was taken now; the vehicle has it a little later."""
+        self._loop.at(stamp_ns + self._capture.draw(), self._on_frame, camera, tick, stamp_ns)
+
+    def shutdown(self) -> None:
+        """Every open task gets its verdict now."""
+        self._carry_out(self.dispatcher.shutdown(self._loop.now_ns))
+        for link in self._links.values():
+            self.totals.up_bytes += link.up_bytes
+            self.totals.dn_bytes += link.dn_bytes
+        self.totals.joules = self.totals.local_ns / NS_PER_S * self.spec.watts
+
+    def _on_frame(self, camera: CameraSpec, tick: int, stamp_ns: int) -> None:
+        self._sizes[camera.id].step()
+        spec = self.spec
+        task = Task(
+            self._next_task,
+            spec.id,
+            camera.id,
+            tick,
+            stamp_ns,
+            spec.service,
+            stamp_ns,
+            stamp_ns + round(spec.deadline_ms * 1e6),
+            camera.width,
+            camera.height,
+            spec.stays_on_board,
+        )
+        self._next_task += 1
+        self._carry_out(self.dispatcher.on_frame(task, self._loop.now_ns))
+
+    def _on_timer(self, due_ns: int) -> None:
+        if self._timer_ns != due_ns:
+            return  # an earlier one was set since
+        self._timer_ns = 1 << 62
+        now_ns = self._loop.now_ns
+        next_ns = self.dispatcher.next_timer_ns()
+        if next_ns is None or next_ns > now_ns:
+            self._set_timer()
+            return
+        self._carry_out(self.dispatcher.on_timer(now_ns, next_ns))
+
+    def _set_timer(self) -> None:
+        due_ns = self.dispatcher.next_timer_ns()
+        if due_ns is None or due_ns >= self._timer_ns:
+            return  # the one that is set asks again
+        self._timer_ns = due_ns
+        fires_ns = max(due_ns, self._loop.now_ns) + self._timer_lag.draw()
+        self._loop.at(fires_ns, self._on_timer, due_ns)
+
+    def _on_encoded(self, task_id: int, size_bytes: int, duration_ns: int) -> None:
+        self._payloads[task_id] = size_bytes
+        now_ns = self._loop.now_ns
+        self._carry_out(self.dispatcher.on_encoded(task_id, size_bytes, duration_ns, now_ns))
+        del self._payloads[task_id]
+
+    def _on_features(self, task: Task, model: str, size_bytes: int, duration_ns: int) -> None:
+        self._payloads[task.task_id] = size_bytes
+        self.totals.local_ns += duration_ns
+        effects = self.dispatcher.on_features(
+            task.task_id, model, size_bytes, duration_ns, self._loop.now_ns
+        )
+        self._carry_out(effects)
+        del self._payloads[task.task_id]
+
+    def _on_looked(self, task: Task, model: str, duration_ns: int) -> None:
+        self.totals.local_ns += duration_ns
+        answer = self.recorder.answer_on_board(task, model)
+        doubt = self.recorder.doubt(answer)
+        now_ns = self._loop.now_ns
+        self._carry_out(
+            self.dispatcher.on_local_done(task.task_id, model, answer, duration_ns, now_ns, doubt)
+        )
+
+    def _on_welcome(self, link: VirtualLink) -> None:
+        unit, now_ns = link.unit, self._loop.now_ns
+        self._carry_out(
+            self.dispatcher.on_welcome(
+                link.name, unit.spec.credits, unit.models(), now_ns, unit.splits()
+            )
+        )
+
+    def _on_pong(self, link: VirtualLink, number: int) -> None:
+        self._carry_out(self.dispatcher.on_pong(link.name, number, self._loop.now_ns))
+
+    def _on_answer(self, link: VirtualLink, seq: int, report: UnitReport) -> None:
+        now_ns = self._loop.now_ns
+        sent = self._sent.pop(seq, None)
+        if report.status == "ok" and sent is not None:
+            answer = self.recorder.answer_of(sent)
+            effects = self.dispatcher.on_result(link.name, seq, report, answer, now_ns)
+        else:
+            effects = self.dispatcher.on_reject(link.name, seq, report, now_ns)
+        self._carry_out(effects)
+
+    # --- what is to be done --------------------------------------------------------------------
+
+    def _carry_out(self, effects: list[Effect]) -> None:
+        if effects:
+            queue = deque(effects)
+            while queue:
+                more = self._do(queue.popleft())
+                if more:
+                    queue.extend(more)
+        self._set_timer()
+
+    def _do(self, effect: Effect) -> list[Effect] | None:
+        if isinstance(effect, Emit):
+            self.recorder.emit(effect)
+        elif isinstance(effect, Encode):
+            self._encode.encode(effect)
+        elif isinstance(effect, Send):
+            return self._send(effect)
+        elif isinstance(effect, RunLocal):
+            duration_ns = self._rungs[effect.model].draw()
+            ends_ns = self._loop.now_ns + duration_ns
+            self._loop.at(ends_ns, self._on_looked, effect.task, effect.model, duration_ns)
+        elif isinstance(effect, Ping):
+            self._links[effect.unit_id].ping(effect.number)
+        elif isinstance(effect, Cancel):
+            self._encode.cancel(effect.task.task_id)
+        elif isinstance(effect, Reopen):
+            self._links[effect.unit_id].reopen()
+        elif isinstance(effect, EncodeFeatures):
+            stage, size_bytes = self._halves[effect.model]
+            duration_ns = stage.draw()
+            ends_ns = self._loop.now_ns + duration_ns
+            arguments = (effect.task, effect.model, size_bytes, duration_ns)
+            self._loop.at(ends_ns, self._on_features, *arguments)
+        elif isinstance(effect, RunFlow):  # no pixels: there is nothing to measure motion in
+            return self.dispatcher.on_flow_done(0, self._loop.now_ns)
+        else:
+            self.recorder.correct(effect)
+        return None
+
+    def _send(self, effect: Send) -> list[Effect]:
+        task, now_ns = effect.task, self._loop.now_ns
+        link = self._links[effect.unit_id]
+        size_bytes = self._payloads[task.task_id]
+        request = Request(
+            VERSION, task.vehicle_id, link.session, effect.seq, task.camera_id, task.tick,
+            task.sim_ns, task.service, effect.model, max(0, now_ns - task.stamp_ns) // US,
+            max(0, effect.budget_ns) // US, task.width, task.height, 1.0, size_bytes, 0,
+            effect.payload_kind, list(effect.heads),
+        )  # fmt: skip
+        is_sent = link.send(request, size_bytes)
+        if is_sent:
+            self._sent[effect.seq] = effect
+        return self.dispatcher.on_sent(effect, is_sent, now_ns)
+
+    def _jpeg_bytes(self, job: Encode) -> int:
+        task = job.task
+        pixels = (job.width or task.width) * (job.height or task.height)
+        return self._sizes[task.camera_id].jpeg_bytes(job.quality, pixels)
