@@ -7,8 +7,8 @@ from pathlib import Path
 import zmq
 from rich.console import Console
 
-from scheduler import messages, processes, telemetry, transport
-from scheduler.clock import NS_PER_S, Clock
+from scheduler import messages, processes, replay_start, telemetry, transport
+from scheduler.clock import NS_PER_MS, NS_PER_S, Clock
 from scheduler.errors import VdapError
 from sim.launcher.commands import child_of
 from sim.launcher.listener import Listener
@@ -25,6 +25,7 @@ ENDED_S = 6.0  # for all, after a drive that ended by itself: records are writte
 READY_S = 90.0  # the first start compiles the renderer
 SILENT_S = 5.0  # a part without the bridge ends when frames have stopped for this long
 POLL_S = 0.1
+REPLAY_AHEAD_NS = 500 * NS_PER_MS  # in which all who replay a run read when it begins
 
 
 class DriveError(VdapError):
@@ -97,6 +98,10 @@ class Drive:
                     begun.append(child)
             if not self._are_ready(begun):
                 return
+        replay = self._plan.config.replay
+        if replay is not None:
+            begin_ns = self._clock.now_ns() + REPLAY_AHEAD_NS
+            replay_start.tell(self._plan.config.path(replay.start), begin_ns)
 
     def _are_ready(self, begun: list[Child]) -> bool:
         """Wait for a phase; False when the drive is over before it began."""

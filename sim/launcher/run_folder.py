@@ -32,12 +32,17 @@ def create(config: Config, root: Path) -> Path:
         except FileExistsError:
             number += 1
             folder = root / f"{stamp}-{config.name}-{number}"
-    (folder / "logs").mkdir()
+    fill(folder, config)
+    _point(root / "latest", folder.name)
+    return folder
+
+
+def fill(folder: Path, config: Config) -> None:
+    """Write into an empty folder what a drive begins with."""
+    (folder / "logs").mkdir(parents=True)
     (folder / "config.yaml").write_text(config_file.dump(config), encoding="utf-8")
     environment = json.dumps(describe(config), indent=2) + "\n"
     (folder / "environment.json").write_text(environment, encoding="utf-8")
-    _point(root / "latest", folder.name)
-    return folder
 
 
 def _point(link: Path, target: str) -> None:
