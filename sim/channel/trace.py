@@ -1,15 +1,19 @@
 """Link traces as CSV: replayed in place of a radio model, and written by every run.
 
 Columns `t_s,up_bps,up_delay_ms,up_loss,dn_bps,dn_delay_ms,dn_loss`: a row holds from its `t_s`
-(seconds, increasing, from 0) to the next; lines that begin with # are comments. A trace that is
-shorter than the drive begins anew.
+(seconds, increasing, from 0) to the next; lines that begin with # are comments, and a comment
+`# outage: hold` or `# outage: drop` says what becomes of packets while the rate is 0. A trace that
+is shorter than the drive begins anew.
 """
 
 import bisect
 import csv
+import itertools
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from scheduler.errors import ConfigError
 from scheduler.messages import Metres3, Site
@@ -17,11 +21,18 @@ from sim.channel.base import LinkState, Mover
 from sim.channel.link_model import NS_PER_S, Row
 
 COLUMNS = ("t_s", "up_bps", "up_delay_ms", "up_loss", "dn_bps", "dn_delay_ms", "dn_loss")
+OUTAGE = "outage:"
 ONLY_ROW_S = 0.1  # length of the last row where there is no row before it
 
 
 class Trace:
-    """A replayed link; a `Channel` that looks at nothing but the time."""
+    """A replayed link; a `Channel` that looks at nothing but the time.
+
+    Attributes:
+        length_s: From the first row to the end of the last.
+        outage: What becomes of packets in an outage; None where the file does not say.
+        comments: Its comment lines, without the #.
+    """
 
     def __init__(self, path: Path) -> None:
         """Reads a trace.
@@ -29,10 +40,32 @@ class Trace:
         Raises:
             ConfigError: no such file, or a line that is not a row of a trace.
         """
-        times, self._states = _read(path)
+        self._set(*_read(path))
+
+    @classmethod
+    def of(cls, times_s: Sequence[float], states: Sequence[LinkState]) -> "Trace":
+        """A trace that is in no file; times as in the first column of one.
+
+        Raises:
+            ConfigError: no row, or times that do not increase from 0.
+        """
+        if not times_s or times_s[0] != 0.0 or len(times_s) != len(states):
+            raise ConfigError("trace: expected a row for each time, from 0 on")
+        if any(after <= before for before, after in itertools.pairwise(times_s)):
+            raise ConfigError("trace: times must increase")
+        made = cls.__new__(cls)
+        made._set(list(times_s), list(states))
+        return made
+
+    def _set(self, times: list[float], states: list[LinkState]) -> None:
         step = times[-1] - times[-2] if len(times) > 1 else ONLY_ROW_S
-        self._times = times
+        self._times, self._states = times, states
         self.length_s = times[-1] + step
+
+    @property
+    def rows(self) -> list[tuple[float, LinkState]]:
+        """(start in seconds, state) in order."""
+        return list(zip(self._times, self._states, strict=True))
 
     def at(self, t_s: float) -> LinkState:
         """What holds at `t_s` seconds after the start."""
@@ -56,14 +89,29 @@ class Trace:
         return sum(end - start for start, end, state in spans if state.is_outage) / self.length_s
 
 
-def _read(path: Path) -> tuple[list[float], list[LinkState]]:
-    times: list[float] = []
-    states: list[LinkState] = []
+def _lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"link.trace: expected a CSV at {path}: {reason}") from None
+
+
+def _outage(path: Path, comments: list[str]) -> Literal["hold", "drop"] | None:
+    found: Literal["hold", "drop"] | None = None
+    for comment in comments:
+        if not comment.startswith(OUTAGE):
+            continue
+        mode = comment.removeprefix(OUTAGE).strip()
+        if mode not in ("hold", "drop"):
+            raise ConfigError(f"link.trace: {path}: expected outage: hold or drop, got {mode!r}")
+        found = "hold" if mode == "hold" else "drop"
+    return found
+
+
+def _rows(path: Path, lines: list[str]) -> tuple[list[float], list[LinkState]]:
+    times: list[float] = []
+    states: list[LinkState] = []
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith(("#", COLUMNS[0])):
             continue
