@@ -117,11 +117,16 @@ class VehicleSpec:
 
 @dataclass(frozen=True, slots=True)
 class UnitSpec:
-    """A roadside unit: one inference worker, serial."""
+    """A roadside unit: one inference worker, serial.
+
+    Attributes:
+        taken: (from, until) in ns, in order: then the worker is busy with what others asked.
+    """
 
     id: str
     models: tuple[UnitModel, ...]
     credits: int = 2
+    taken: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+
 from roadside_unit.admission import Admission, Offer, Refused
 from scheduler.effects import UnitReport
 from scheduler.offload_messages import Request
@@ -34,6 +36,7 @@ class VirtualUnit:
         self._sessions: dict[str, tuple[int, VirtualLink]] = {}
         self._ways: dict[tuple[str, int], VirtualLink] = {}  # (vehicle, seq) -> its link
         self._is_busy = False
+        self._taken_from = [start_ns for start_ns, _ in spec.taken]
 
     def _add(
         self, work: str, decode_ns: int, model: UnitModel, seed: int, typical: dict[str, int]
@@ -84,6 +87,10 @@ class VirtualUnit:
         if self._is_busy:
             return
         now_ns = self._loop.now_ns
+        if (until_ns := self._taken_until(now_ns)) > now_ns:
+            self._is_busy = True
+            self._loop.at(until_ns, self._go_on)
+            return
         offer, refused = self.admission.take(now_ns)
         self._refuse(refused, now_ns)
         if offer is None:
@@ -93,6 +100,15 @@ class VirtualUnit:
         decode_ns = self._decode[work].draw()
         infer_ns = self._infer[work].draw()
         self._loop.at(now_ns + decode_ns + infer_ns, self._done, offer, decode_ns, infer_ns)
+
+    def _taken_until(self, now_ns: int) -> int:
+        """When the worker is done with what others asked; not after now where it is ours."""
+        index = bisect.bisect_right(self._taken_from, now_ns) - 1
+        return self.spec.taken[index][1] if index >= 0 else 0
+
+    def _go_on(self) -> None:
+        self._is_busy = False
+        self._work()
 
     def _done(self, offer: Offer, decode_ns: int, infer_ns: int) -> None:
         now_ns = self._loop.now_ns
