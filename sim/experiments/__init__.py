@@ -1,0 +1,1 @@
+"""Studies in virtual time: policies against each other and an oracle (`vdap experiment`)."""

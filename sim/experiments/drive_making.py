@@ -1,0 +1,194 @@
+"""Makes the drives that studies replay: our own town in this process, seen by every detector.
+
+`python -m sim.experiments.drive_making` writes `configs/drives/*.npz` anew, for example after the
+shipped weights have changed. Nothing runs in real time, so the drives are the same on any machine
+within the renderer's tolerance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.config import Camera, Config, Vehicle
+from scheduler.errors import ConfigError
+from scheduler.messages import Pose
+from scheduler.processes import entry
+from sim.bridge.cameras import mount_of
+from sim.bridge.drive import Drive
+from sim.evaluation.detect.drives import DriveFrame
+from sim.evaluation.detect.making import store, table_of
+from sim.evaluation.detect.measure import Bench, Wish
+from sim.experiments.drives import FOLDER, LUMA, LUMA_SIZE
+from sim.ground_truth import GroundTruth, TruthBox
+from sim.inprocess_world import InprocessWorld
+from sim.world import CameraMount
+
+WISH = Wish(
+    rungs=("small.int8", "medium"),
+    sizes=((640, 384), (320, 192)),
+    qualities=("raw", "80", "60", "40"),
+    score_threshold=0.25,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is driven.
+
+    Attributes:
+        rate_hz: Of camera and world.
+        from_s: Simulated time at which the recording begins.
+        speed: m/s that the ego's own driver aims for.
+    """
+
+    name: str
+    spawn_index: int
+    from_s: float
+    duration_s: float
+    rate_hz: float = 15.0
+    town: str = "VdapTown01"
+    vehicles: int = 20
+    pedestrians: int = 10
+    seed: int = 1
+    speed: float = 9.0
+
+
+RECIPES = (
+    Recipe("town", spawn_index=54, from_s=0.0, duration_s=40.0),
+    Recipe("red_light", spawn_index=10, from_s=20.0, duration_s=20.0),
+)
+
+
+@dataclass(slots=True)
+class TownDrive:
+    """A `Drive` that happens while it is read.
+
+    Attributes:
+        luma: The small grey picture of each frame that was drawn so far.
+    """
+
+    recipe: Recipe
+    kind: str = "world"
+    name: str = ""
+    count: int = 0
+    files: list[Path] = field(default_factory=list)
+    vehicles: list[str] = field(default_factory=lambda: ["ego"])
+    cameras: list[str] = field(default_factory=lambda: ["front"])
+    luma: list[NDArray[np.uint8]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Names it by its recipe and what decides its pictures."""
+        told = hashlib.sha256(msgspec.json.encode(self.recipe)).hexdigest()[:8]
+        self.name = f"{self.recipe.name}-{told}"
+        self.count = round(self.recipe.duration_s * self.recipe.rate_hz)
+
+    def frames(self, start: int = 0) -> Iterator[DriveFrame]:
+        """Drives, and gives the frames from the `start`-th on."""
+        recipe, delta_s = self.recipe, 1.0 / self.recipe.rate_hz
+        world = InprocessWorld(town=recipe.town, seed=recipe.seed, fixed_delta_s=delta_s)
+        vehicle = Vehicle(spawn_index=recipe.spawn_index, speed=recipe.speed)
+        drive = Drive(world, [vehicle], delta_s, obeys_feedback=False)
+        world.traffic(recipe.vehicles, recipe.pedestrians, recipe.seed)
+        ego = drive.egos[vehicle.id].ego
+        mount = mount_of(Config(), Camera(), delta_s)
+        camera = world.attach_camera(ego, mount)
+        truth = GroundTruth(mount.intrinsics, ego.actor_id)
+        self.luma.clear()
+        before = round(recipe.from_s * recipe.rate_hz)
+        for number in range(before + self.count):
+            seen = world.tick()
+            drive.on_tick(seen, seen.sim_ns)
+            if number < before:
+                continue
+            picture = world.picture(camera)
+            assert picture is not None  # it makes one in every tick
+            boxes = truth.boxes(picture, seen.bodies)
+            self.luma.append(_luma(picture.bgr))
+            if number - before >= start:
+                pose = drive.pose(vehicle.id, seen, 0)
+                yield _frame(picture.bgr, mount, pose, tuple(boxes))
+        world.close()
+
+
+def _luma(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.resize(grey, LUMA_SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _frame(
+    bgr: NDArray[np.uint8], mount: CameraMount, pose: Pose, boxes: tuple[TruthBox, ...]
+) -> DriveFrame:
+    k, at = mount.intrinsics, mount.camera_from_vehicle
+    return DriveFrame(
+        pose.vehicle_id,
+        "front",
+        pose.tick,
+        pose.sim_ns,
+        pose.sim_ns,
+        bgr,
+        (k.fx, k.fy, k.cx, k.cy),
+        (at.x, at.y, at.z, at.roll, at.pitch, at.yaw),
+        (*pose.position, *pose.rotation),
+        pose.speed,
+        pose.yaw_rate,
+        boxes,
+    )
+
+
+def make(recipe: Recipe, folder: Path) -> Path:
+    """Drives a recipe and writes its file; a file that holds just this is left alone."""
+    cv2.setNumThreads(1)
+    drive = TownDrive(recipe)
+    out = folder / f"{recipe.name}.npz"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def tell(done: int) -> None:
+        if done % 50 == 0:
+            sys.stderr.write(f"{recipe.name}: {done} of {drive.count} frames\n")
+
+    stored = store(drive, WISH, Bench(WISH), out, drive.count, tell)
+    if drive.luma:
+        _append(out, {LUMA: np.stack(drive.luma)})
+    from rich.console import Console
+
+    Console(highlight=False).print(table_of(stored))
+    return out
+
+
+def _append(path: Path, more: dict[str, Any]) -> None:
+    with np.load(path, allow_pickle=False) as file:
+        held = {name: file[name] for name in file.files}
+    part = path.with_name(path.name + ".new.npz")
+    np.savez_compressed(part, **held, **more)
+    part.replace(path)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="sim.experiments.drive_making", description=__doc__)
+    names = [recipe.name for recipe in RECIPES]
+    parser.add_argument("names", nargs="*", help=f"default: all of {', '.join(names)}")
+    parser.add_argument("--out", type=Path, default=FOLDER)
+    flags = parser.parse_args(argv)
+    if unknown := set(flags.names) - set(names):
+        raise ConfigError(f"drives: expected {', '.join(names)}, got {', '.join(unknown)}")
+    for recipe in RECIPES:
+        if not flags.names or recipe.name in flags.names:
+            path = make(recipe, flags.out)
+            sys.stdout.write(f"{path}: {path.stat().st_size / 1e6:.2f} MB\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(entry(main))
