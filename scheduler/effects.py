@@ -46,6 +46,8 @@ class Send:
         budget_ns: From complete receipt at the unit to the answer handed to its socket.
         payload_kind: A JPEG, or what `EncodeFeatures` made.
         heads: Further results that the unit's model shall bring.
+        width: Pixels of the encoded picture; 0 = those of the frame.
+        height: As `width`.
     """
 
     task: Task
@@ -55,6 +57,8 @@ class Send:
     budget_ns: int
     payload_kind: PayloadKind = "jpeg"
     heads: tuple[str, ...] = ()
+    width: int = 0
+    height: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,20 @@ class Reopen:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """Open both sockets of this link, which was closed, with a new session."""
+
+    unit_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Say good-bye on this link and close its sockets: nothing is in flight there."""
+
+    unit_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Send a ping of this number to this unit."""
 
@@ -129,13 +147,18 @@ class Ping:
 
 
 Effect: TypeAlias = (
-    Encode | EncodeFeatures | Send | RunLocal | RunFlow | Cancel | Emit | Correct | Reopen | Ping
-)
+    Encode | EncodeFeatures | Send | RunLocal | RunFlow | Cancel | Emit | Correct
+    | Reopen | Open | Close | Ping
+)  # fmt: skip
 
 
 @dataclass(slots=True)
 class OffloadCounters:
-    """Every sent request ends in exactly one of the other five."""
+    """Every sent request ends in exactly one of `ok`, `late`, `rejected` and `lost`.
+
+    The duplicate of a hedged placement is a request of its own; `spare` are those among `ok` and
+    `late` whose task the other copy had answered.
+    """
 
     sent: int = 0
     ok: int = 0
@@ -143,6 +166,10 @@ class OffloadCounters:
     rejected: int = 0
     lost: int = 0
     reopened: int = 0
+    hedged: int = 0  # duplicates among `sent`
+    spare: int = 0
+    opened: int = 0  # links, by handover
+    closed: int = 0
 
 
 @dataclass(slots=True)
@@ -160,6 +187,9 @@ class Counters:
     local_faults: int = 0
     first_looks: int = 0  # of `escalate`
     escalated: int = 0  # of these the unsure ones for which a unit was asked
+    hedged: int = 0  # offloads beside which something else ran at once
+    local_ns: int = 0  # that models ran on board
+    sent_bytes: int = 0  # of pictures and features
     offload: OffloadCounters = field(default_factory=OffloadCounters)
 
     def on_verdict(self, kind: AnswerKind, is_late: bool) -> None:
@@ -169,6 +199,27 @@ class Counters:
         self.onboard += kind == "onboard"
         self.offloaded += kind == "offloaded"
         self.carried += kind == "carried"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitLoad:
+    """What a unit's beacon says of it, whoever asked what of it; durations in nanoseconds.
+
+    Attributes:
+        wait_ns: Mean wait of the requests that it answered since the beacon before.
+        busy_share: Of its inference, over the same time, 0..1.
+        models: What each whole model takes of late.
+        splits: What each second half takes.
+        position: x, y of the antenna in the world, metres; None where the unit does not know it.
+    """
+
+    queue_length: int
+    wait_ns: int
+    busy_share: float
+    credits: int
+    models: Mapping[str, int] = field(default_factory=dict)
+    splits: Mapping[str, int] = field(default_factory=dict)
+    position: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,15 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, field
 
-from scheduler.messages import U63, Message, Micros, Name, Side, Text
+from scheduler.messages import U63, Message, Metres3, Micros, Name, Share, Side, Text
 
 ResultStatus = Literal["ok", "reject", "late", "bad"]
 MOST_HEADS = 8  # further results beside one answer
 MOST_HEAD_BYTES = 65_536  # of one head's result
 HeadBytes = Annotated[int, Meta(ge=0, le=MOST_HEAD_BYTES)]
+MOST_MODELS = 64  # that a unit tells the load of
+Loads = Annotated[dict[Name, Micros], Meta(max_length=MOST_MODELS)]
+PathName = Annotated[str, Meta(max_length=32, pattern=r"^[A-Za-z0-9_\-]*$")]
 
 
 class Hello(Message, frozen=True):
@@ -23,6 +26,8 @@ class Hello(Message, frozen=True):
     vehicle_id: Name
     session: U63  # random per opened link; results of another session are alien
     channel: Literal["control", "frames"]
+    path: PathName = ""  # the radio, where several lead here: each path has a session of its own
+    wants_beacons: bool = False
 
 
 class Welcome(Message, frozen=True):
@@ -114,6 +119,23 @@ class Pong(Message, frozen=True):
     session: U63
     number: U63
     queue_length: U63
+
+
+class Beacon(Message, frozen=True):
+    """Unit to vehicle on control, 4 Hz, to sessions that asked for it: how busy the unit is."""
+
+    kind: ClassVar[bytes] = b"BEACON"
+    version: int
+    unit_id: Name
+    session: U63
+    number: U63  # counts up; one that is overtaken is not believed
+    queue_length: U63  # requests that wait or are in work
+    busy_share: Share  # of its inference, since the beacon before
+    wait_us: Micros  # mean wait of the requests answered since then
+    credits: Annotated[int, Meta(ge=0, le=64)]
+    models: Loads  # what each takes of late; 0 = not known
+    splits: Loads
+    position: Metres3 | None = None  # of the antenna, world; where the unit knows it
 
 
 class Bye(Message, frozen=True):
