@@ -95,6 +95,27 @@ class Site(Message, frozen=True):
     routes: dict[str, list[tuple[float, float]]]  # per ego, every few metres
 
 
+class Obstacle(Struct, frozen=True, array_like=True):
+    """A vehicle that may stand between two antennas: a box in the world, metres."""
+
+    actor_id: int
+    position: Metres3  # the middle of its box
+    yaw: float  # radians, counter-clockwise from east
+    extent: Metres3  # half length, half width, half height
+
+
+class Traffic(Message, frozen=True):
+    """Bridge to link, with every pose; topic `traffic`: who may stand in the radio's way.
+
+    It is true knowledge of the world: no vehicle subscribes to it.
+    """
+
+    kind: ClassVar[bytes] = b"TRAFFIC"
+    version: int
+    sim_ns: U63
+    obstacles: list[Obstacle]
+
+
 class WorldStatus(Message, frozen=True):
     """Bridge to everybody, every second; topic `world`."""
 

@@ -35,6 +35,7 @@ TOPICS = (
     Topic("frame", messages.Frame, "bridge", 10.0, True),
     Topic("pose", messages.Pose, "bridge", 10.0, True),
     Topic("site", messages.Site, "bridge", 1.0, True),
+    Topic("traffic", messages.Traffic, "bridge", 10.0, False),
     Topic("world", messages.WorldStatus, "bridge", 1.0, True),
     Topic("verdict", messages.Verdict, "vehicle", 10.0, True),
     Topic("link", messages.LinkStatus, "vehicle", 10.0, True),

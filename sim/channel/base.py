@@ -1,9 +1,10 @@
 """The seam of the radio: what a channel is told, and the row that it answers with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from scheduler.messages import Metres3, Site
+from scheduler.messages import Metres3, Obstacle, Site
 from sim.channel.link_model import Row
 
 
@@ -77,3 +78,21 @@ class Channel(Protocol):
             site: What stands between them.
         """
         ...
+
+
+@runtime_checkable
+class SeesTraffic(Protocol):
+    """What a channel also has that wants to know which vehicles are on the road."""
+
+    def see(self, traffic: Sequence[Obstacle]) -> None:
+        """Who is there from now on; called before `row` whenever it is known anew."""
+        ...
+
+
+def outage_of(channel: object, wish: Literal["hold", "drop"] | None) -> Literal["hold", "drop"]:
+    """What happens to packets in an outage: as the config wishes, else as the channel is.
+
+    A channel or trace says so in an attribute `outage`; one that has none drops.
+    """
+    own: Literal["hold", "drop"] | None = getattr(channel, "outage", None)
+    return wish or own or "drop"

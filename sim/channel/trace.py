@@ -40,10 +40,18 @@ class Trace:
         Raises:
             ConfigError: no such file, or a line that is not a row of a trace.
         """
-        self._set(*_read(path))
+        lines = _lines(path)
+        self.comments = [line.lstrip("#").strip() for line in lines if line.startswith("#")]
+        self.outage = _outage(path, self.comments)
+        self._set(*_rows(path, lines))
 
     @classmethod
-    def of(cls, times_s: Sequence[float], states: Sequence[LinkState]) -> "Trace":
+    def of(
+        cls,
+        times_s: Sequence[float],
+        states: Sequence[LinkState],
+        outage: Literal["hold", "drop"] | None = None,
+    ) -> "Trace":
         """A trace that is in no file; times as in the first column of one.
 
         Raises:
@@ -54,6 +62,7 @@ class Trace:
         if any(after <= before for before, after in itertools.pairwise(times_s)):
             raise ConfigError("trace: times must increase")
         made = cls.__new__(cls)
+        made.comments, made.outage = [], outage
         made._set(list(times_s), list(states))
         return made
 

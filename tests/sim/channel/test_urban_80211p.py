@@ -7,9 +7,10 @@ import pytest
 from scheduler.config import Link
 from scheduler.errors import ConfigError
 from scheduler.messages import VERSION, Site
-from sim.channel import propagation, registry
+from sim.channel import obstacles, propagation, registry
 from sim.channel.base import Mover
-from sim.channel.urban_80211p import Urban80211p, outage_snr_db
+from sim.channel.radio_80211p import outage_snr_db
+from sim.channel.urban_80211p import Urban80211p
 from sim.engine.geometry import ray_span
 from sim.engine.town import build_town
 
@@ -33,20 +34,20 @@ def at(x, y, vx=10.0):
 def test_link_budget_round_a_corner(state, distance, snr_db):
     noise = propagation.noise_dbm(10e6, 9.0)
     assert noise == pytest.approx(-95.0)
-    loss = propagation.path_loss_db(state, distance, 5.9)
+    loss = propagation.urban_db(state, distance, 5.9)
     assert 23 + 6 - loss - noise == pytest.approx(snr_db, abs=0.5)
 
 
 def test_path_loss_in_sight_is_tr_37885_s():
-    assert propagation.path_loss_db("LOS", 100, 5.9) == pytest.approx(
+    assert propagation.urban_db("LOS", 100, 5.9) == pytest.approx(
         38.77 + 16.7 * 2 + 18.2 * math.log10(5.9)
     )
 
 
 def test_blocker_costs_nothing_below_both_antennas():
-    assert propagation.blocking_db(100, 1.7, 5.0, 1.6) == (0.0, 0.0)
-    assert propagation.blocking_db(100, 1.5, 5.0, 1.6) == (5.0, 4.0)
-    assert propagation.blocking_db(100, 1.5, 1.5, 1.6) == (9.0, 4.5)
+    assert obstacles.blocking_db(100, 1.7, 5.0, 1.6) == (0.0, 0.0)
+    assert obstacles.blocking_db(100, 1.5, 5.0, 1.6) == (5.0, 4.0)
+    assert obstacles.blocking_db(100, 1.5, 1.5, 1.6) == (9.0, 4.5)
 
 
 def test_building_between_makes_it_non_line_of_sight():
@@ -56,15 +57,15 @@ def test_building_between_makes_it_non_line_of_sight():
 
 
 def test_segment_that_passes_a_footprint_is_free():
-    houses = propagation.Buildings(CORNER.buildings)
+    houses = obstacles.Buildings(CORNER.buildings)
     assert houses.block((0.0, 0.0), (400.0, 400.0))  # through two corners
     assert not houses.block((0.0, 0.0), (400.0, 0.0))
     assert not houses.block((400.0, 0.0), (400.0, 400.0))
-    assert not propagation.Buildings([]).block((0.0, 0.0), (1.0, 1.0))
+    assert not obstacles.Buildings([]).block((0.0, 0.0), (1.0, 1.0))
 
 
 def test_building_that_the_antenna_is_on_does_not_hide_it():
-    houses = propagation.Buildings(
+    houses = obstacles.Buildings(
         [*CORNER.buildings, [(400, 10), (400, 300), (500, 300), (500, 10)]]
     )
     assert not houses.block((5.0, 0.0), (100.0, 15.0))
@@ -120,7 +121,7 @@ def test_line_of_sight_lasts_for_tens_of_metres():
 
 def test_share_in_sight_is_tr_37885_s():
     states = [channel(seed).row(0, at(100.0, 0.0), UNIT, OPEN).state for seed in range(600)]
-    expected = propagation.line_of_sight_probability(math.dist((100, 0, 1.5), UNIT))
+    expected = propagation.urban_sight(math.dist((100, 0, 1.5), UNIT))
     assert states.count("LOS") / 600 == pytest.approx(expected, abs=0.06)
 
 
@@ -160,7 +161,7 @@ def test_what_blocks_in_town_is_what_stands_between():
     """The radio's flat footprints against the engine's boxes, between points on and by streets."""
     town, choose = build_town(), random.Random(4)
     footprints = [[(x, y) for x, y in b.footprint.tolist()] for b in town.buildings]
-    buildings, boxes = propagation.Buildings(footprints), [b.box() for b in town.buildings]
+    buildings, boxes = obstacles.Buildings(footprints), [b.box() for b in town.buildings]
     lanes = [lane for lane in town.lanes.lanes.values() if lane.kind == "driving"]
 
     def somewhere(offset):
