@@ -24,7 +24,8 @@ from scheduler.local_work import LocalWork
 from scheduler.offloading import Offloading
 from scheduler.onboard import FLOW, EncoderSpec, Onboard, RungSpec
 from scheduler.open_tasks import OpenTask, OpenTasks
-from scheduler.placement import Pipeline, Policy, split_name
+from scheduler.pictures import Pictures
+from scheduler.placement import Pipeline, Policy, Size, split_name
 from scheduler.placer import EMIT_MARGIN_NS, Placer
 from scheduler.tasks import Task
 from scheduler.uplink import Uplink
@@ -40,6 +41,8 @@ class Dispatcher:
         accuracies: Expected F1 of each remote model.
         window: Requests in flight per link; more hides round trips and adds age.
         qualities: JPEG qualities that a placement may use, best first.
+        resolutions: Widths and heights that a frame may be sent at; empty = as it is.
+        shrunk: Expected F1 of remote models by the size of the picture that is sent.
         frame_interval_ns: Between frames of one camera.
         carry_accuracy: Expected F1 of tracks moved without a model; below every rung's.
         watts: Declared draw while an onboard model runs.
@@ -59,6 +62,8 @@ class Dispatcher:
         now_ns: int,
         window: int = 2,
         qualities: Sequence[int] = (80, 60, 40),
+        resolutions: Sequence[Size] = (),
+        shrunk: Mapping[str, Mapping[Size, float]] | None = None,
         frame_interval_ns: int = 100_000_000,
         carry_accuracy: float = 0.2,
         watts: float = 10.0,
@@ -70,12 +75,14 @@ class Dispatcher:
         self.counters = Counters()
         self.onboard = Onboard(rungs, encoders)
         self.uplinks = {unit: Uplink(unit, window, accuracies, now_ns) for unit in units}
+        for uplink in self.uplinks.values():
+            uplink.shrunk = shrunk or {}
         self.placer = Placer(
             policy,
             self.onboard,
             self.uplinks,
             self.counters,
-            qualities=tuple(qualities),
+            Pictures(qualities, resolutions),
             frame_interval_ns=frame_interval_ns,
             carry_accuracy=carry_accuracy,
             watts=watts,
@@ -101,6 +108,9 @@ class Dispatcher:
         if placement.place == "carry":
             self._emit(entry, "carried", "as placed", effects, now_ns)
         elif not is_home:
+            if placement.hedge == "local":
+                entry.runs_beside = True
+                self.counters.hedged += 1
             self._out.begin(entry, effects, now_ns)
         self._advance(effects, now_ns)
         self.work.measure_motion(task, effects, now_ns)
@@ -132,6 +142,7 @@ class Dispatcher:
         """A model's first half is done (`size_bytes` 0: it failed)."""
         effects: list[Effect] = []
         self.onboard.stop()
+        self.counters.local_ns += duration_ns
         if size_bytes:
             self.onboard.measure(split_name(model), duration_ns, now_ns)
             self.onboard.measure_size(model, size_bytes)
@@ -153,6 +164,13 @@ class Dispatcher:
     def on_sent(self, effect: Send, is_sent: bool, now_ns: int) -> list[Effect]:
         """Whether the transport took the request."""
         effects: list[Effect] = []
+        entry = self._open.get(effect.task.task_id)
+        if is_sent and entry is not None:
+            size_bytes, placement = entry.size_bytes, entry.placement
+            self.counters.sent_bytes += size_bytes
+            self.placer.outcomes.on_sent(
+                effect.seq, effect.task, placement, effect.unit_id, size_bytes, now_ns
+            )
         self._out.on_sent(effect, is_sent, effects, now_ns)
         self._advance(effects, now_ns)
         return effects
@@ -170,14 +188,13 @@ class Dispatcher:
         effects: list[Effect] = []
         self.onboard.stop()
         self.onboard.measure(model, duration_ns, now_ns)
-        entry = self._open.get(task_id)
-        if entry is None:
-            self._correct(task_id, model, answer, effects)
-        else:
+        self.counters.local_ns += duration_ns
+        entry = self._looked(task_id, model, "", answer, effects)
+        if entry is not None:
             entry.local = (model, answer)
             entry.stages_ns["local"] = duration_ns
             if entry.wants_local:
-                self._on_look(entry, doubt, effects, now_ns)
+                self._on_first_look(entry, doubt, effects, now_ns)
         self._advance(effects, now_ns)
         return effects
 
@@ -236,10 +253,10 @@ class Dispatcher:
         if answered is None:
             return effects
         flight, stages_ns = answered
-        entry = self._open.get(flight.task_id)
+        entry = self._looked(flight.task_id, flight.model, unit_id, answer, effects)
+        self.placer.outcomes.on_answer(seq, report.at_unit_ns, entry is not None, now_ns)
         if entry is None:
             self.counters.offload.late += 1
-            self._correct(flight.task_id, flight.model, answer, effects)
         else:
             uplink.on_report(flight, report.credits, report.decode_ns + report.infer_ns)
             entry.stages_ns |= stages_ns
@@ -258,6 +275,7 @@ class Dispatcher:
         if answered is None:
             return effects
         flight = answered[0]
+        self.placer.outcomes.on_answer(seq, report.at_unit_ns, False, now_ns)
         if report.status == "late":
             self.counters.offload.late += 1
         else:
@@ -305,7 +323,9 @@ class Dispatcher:
 
     # --- the stages of a pipeline ----------------------------------------------------------
 
-    def _on_look(self, entry: OpenTask, doubt: float, effects: list[Effect], now_ns: int) -> None:
+    def _on_first_look(
+        self, entry: OpenTask, doubt: float, effects: list[Effect], now_ns: int
+    ) -> None:
         """The onboard answer that a task waited for: its verdict, unless a first look is unsure."""
         if entry.placement.place != "escalate" or entry.problem:
             self._emit(entry, "onboard", entry.problem or "as placed", effects, now_ns)
@@ -326,11 +346,17 @@ class Dispatcher:
         entry.wants_local = False
         self._out.begin(entry, effects, now_ns)
 
-    def _correct(self, task_id: int, model: str, answer: object, effects: list[Effect]) -> None:
-        """An answer came after its verdict."""
-        task = self._open.closed(task_id)
+    def _looked(
+        self, task_id: int, model: str, unit_id: str, answer: object, effects: list[Effect]
+    ) -> OpenTask | None:
+        """A model answered for a task; one that has its verdict already corrects the tracks."""
+        entry = self._open.get(task_id)
+        task = entry.task if entry is not None else self._open.closed(task_id)
         if task is not None:
-            effects.append(Correct(task, model, answer))
+            self.placer.on_look(task, model, unit_id)
+            if entry is None:
+                effects.append(Correct(task, model, answer))
+        return entry
 
     # --- verdicts and the fallback ---------------------------------------------------------
 

@@ -31,7 +31,9 @@ class Offloading:
             if placement.place == "split":
                 entry.wants_features = True  # as soon as the onboard detector is free
             else:
-                effects.append(Encode(entry.task, placement.quality))
+                effects.append(
+                    Encode(entry.task, placement.quality, placement.width, placement.height)
+                )
         else:
             if uplink.waiting is not None:
                 problem = f"{placement.unit_id}: a newer frame took its place"
@@ -90,6 +92,8 @@ class Offloading:
                 uplink.estimator.service_budget_ns(size_bytes, entry.due_ns, now_ns),
                 "features" if is_split else "jpeg",
                 () if is_split else uplink.heads_of(model, entry.task.heads),
+                entry.placement.width,
+                entry.placement.height,
             )
         )
 

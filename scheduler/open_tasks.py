@@ -19,6 +19,7 @@ class OpenTask:
         arrived_ns: When it was placed.
         due_ns: When the timer emits the best answer there is.
         wants_local: Placed on board, or its offload is over.
+        runs_beside: A rung shall look at once, beside the offload; see `Placement.hedge`.
         wants_features: Holds a credit and waits for the onboard detector to run its first half.
         problem: Why it is not answered as placed; empty while it may be.
         local: (model, answer) of an onboard run.
@@ -36,6 +37,7 @@ class OpenTask:
     local: tuple[str, object] | None = None
     wants_features: bool = False
     doubt: float | None = None
+    runs_beside: bool = False
 
     @property
     def is_out(self) -> bool:
@@ -113,7 +115,7 @@ class OpenTasks:
         pending.sort(key=lambda entry: -entry.task.deadline_ns)
         start = self.fallback_start_ns(now_ns)
         is_time = start is not None and start <= now_ns
-        wanting = [entry for entry in pending if entry.wants_local]
+        wanting = [entry for entry in pending if entry.wants_local or entry.runs_beside]
         armed = [entry for entry in pending if not entry.wants_features]
         for entry in (*wanting, *(armed if is_time else ())):
             by_ns = entry.due_ns - LOCAL_MARGIN_NS

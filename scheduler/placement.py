@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
 
 from scheduler.link import LinkEstimator, LinkState, normal_cdf
 from scheduler.tasks import Task
 
 Pipeline = Literal["onboard", "offload", "split", "escalate"]
 Place = Literal["onboard", "offload", "split", "escalate", "carry"]
+Size = tuple[int, int]  # width and height, pixels
 Z99 = 2.326  # standard deviations from the median to the 99th percentile
 
 
@@ -51,17 +52,20 @@ class Placement:
     def label(self) -> str:
         """Short form for tables.
 
-        `onboard/small`, `rsu1/large@q60`, `rsu1/medium+split`, `small>rsu1/large@q60`, `carry`.
+        `onboard/small`, `rsu1/large@q60`, `rsu1/large@q60 320x192`, `rsu1/medium+split`,
+        `small>rsu1/large@q60`, `carry`; a hedge follows a plus: `rsu1/large@q60 +local`.
         """
+        size = f" {self.width}x{self.height}" if self.width else ""
+        hedge = f" +{self.hedge}" if self.hedge else ""
         match self.place:
             case "onboard":
                 return f"onboard/{self.model}"
             case "offload":
-                return f"{self.unit_id}/{self.model}@q{self.quality}"
+                return f"{self.unit_id}/{self.model}@q{self.quality}{size}{hedge}"
             case "split":
                 return f"{self.unit_id}/{split_name(self.model)}"
             case "escalate":
-                return f"{self.first}>{self.unit_id}/{self.model}@q{self.quality}"
+                return f"{self.first}>{self.unit_id}/{self.model}@q{self.quality}{size}"
             case _:
                 return self.place
 
@@ -116,15 +120,6 @@ def fitting(rungs: Sequence[Rung], available_ns: int) -> Rung | None:
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteModel:
-    """A detector that a unit serves: expected F1 alone, and its decode and inference time."""
-
-    model: str
-    accuracy: float
-    service_ns: int
-
-
-@dataclass(frozen=True, slots=True)
 class Encoding:
     """One way to write the frame as JPEG.
 
@@ -142,6 +137,27 @@ class Encoding:
     accuracy_loss: float
     width: int = 0
     height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteModel:
+    """A detector that a unit serves.
+
+    Attributes:
+        accuracy: Expected F1 alone, of the frame as it is.
+        service_ns: Decoding and inference.
+        accuracy_at: Expected F1 of frames sent smaller, by width and height of what is sent.
+    """
+
+    model: str
+    accuracy: float
+    service_ns: int
+    accuracy_at: Mapping[Size, float] = field(default_factory=dict)
+
+    def accuracy_of(self, encoding: Encoding) -> float:
+        """Expected F1 of a frame that is sent so."""
+        size = (encoding.width, encoding.height)
+        return self.accuracy_at.get(size, self.accuracy) - encoding.accuracy_loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +197,7 @@ class LinkView:
         models: That look at whole pictures.
         splits: Whose second half runs there, with the accuracy through the bottleneck.
         snr_db: Of the link, where the radio reports it.
+        in_flight: Requests that hold a credit.
     """
 
     unit_id: str
@@ -190,6 +207,7 @@ class LinkView:
     estimate: LinkEstimator  # read only: `p_in_time`, `transfer_ns`, `quiet_ns`
     splits: tuple[RemoteModel, ...] = ()
     snr_db: float | None = None
+    in_flight: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +218,8 @@ class View:
         busy_until_ns: When the onboard detector is expected to be free.
         rungs: Onboard detectors, least accurate first.
         encodings: Best quality first; none where pixels may not leave the vehicle.
-        carry_accuracy: Expected F1 of moving the tracks without a model.
+        carry_accuracy: Expected F1 of moving the tracks to now without a model, by what the last
+            look was worth, its age and how much of the picture has changed since.
         frame_interval_ns: Time between this camera's frames.
         previous: The placement of the camera's last frame.
         emit_margin_ns: A verdict leaves this long before its deadline.
@@ -209,6 +228,8 @@ class View:
         pipelines: Those that this task may take.
         features: First halves that run here; none where `split` is not allowed.
         escalation: None where `escalate` is not allowed.
+        spent_joules: By models on board since the start.
+        sent_bytes: Of pictures and features since the start.
     """
 
     now_ns: int
@@ -225,6 +246,8 @@ class View:
     pipelines: frozenset[Pipeline] = frozenset(("onboard", "offload"))
     features: tuple[Features, ...] = ()
     escalation: Escalation | None = None
+    spent_joules: float = 0.0
+    sent_bytes: int = 0
 
     def fitting_rung(self, deadline_ns: int, not_before_ns: int) -> Rung | None:
         """The most accurate rung that, started then, ends before the deadline; see `fitting`."""
@@ -234,6 +257,27 @@ class View:
     def usable_links(self) -> list[LinkView]:
         """Links that are up and have a credit, in order of declaration."""
         return [link for link in self.links if link.state == "up" and link.credits_free > 0]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a frame that was sent.
+
+    Attributes:
+        unit_id: Of the link that it took.
+        size_bytes: Of the payload.
+        latency_ns: From sending to the answer; None when there was none within the lease.
+        at_unit_ns: From complete receipt to the answer, of that.
+        is_in_time: Whether it became the verdict.
+    """
+
+    task: Task
+    placement: Placement
+    unit_id: str
+    size_bytes: int
+    latency_ns: int | None
+    at_unit_ns: int
+    is_in_time: bool
 
 
 class Policy(Protocol):
@@ -246,6 +290,15 @@ class Policy(Protocol):
 
     def place(self, task: Task, view: View) -> Placement:
         """Where this frame is computed."""
+        ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A policy that learns from what became of the frames that it sent."""
+
+    def on_outcome(self, outcome: Outcome) -> None:
+        """A request ended."""
         ...
 
 

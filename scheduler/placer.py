@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
+from scheduler.carrying import Look, Looks
 from scheduler.effects import Counters
-from scheduler.latency import JpegSizes, StageTimes, accuracy_loss
 from scheduler.onboard import Onboard
+from scheduler.outcomes import Outcomes
+from scheduler.pictures import Pictures
 from scheduler.placement import (
-    Encoding,
     Escalation,
+    Learner,
     LinkView,
+    Outcome,
     Pipeline,
     Placement,
     Policy,
@@ -21,11 +24,11 @@ from scheduler.uplink import Uplink
 EMIT_MARGIN_NS = 4_000_000  # a timer fires late by up to 1-2 ms on a busy machine, and publishing
 LOCAL_MARGIN_NS = 2_000_000  # between an onboard answer and the emission
 START_SLACK_NS = 2_000_000  # the fallback's timer may fire this late and its run still fit
-ENCODE_PRIOR_NS = 4_000_000  # 640x384 at q60 on one core
 LEAST_CHANCE = 0.1  # of an escalated frame to be back in time; raising it saves bytes
 UNSURE_PRIOR = 0.5  # share of first looks, before there were any
 UNSURE_RATE = 0.05  # of its mean; raising it follows the street faster, and its noise
 PIPELINES: tuple[Pipeline, ...] = get_args(Pipeline)
+WITH_PIXELS: frozenset[Pipeline] = frozenset(("offload", "escalate"))
 
 
 def escalation_gain(share: float) -> float:
@@ -46,29 +49,30 @@ class Placer:
         onboard: Onboard,
         uplinks: Mapping[str, Uplink],
         counters: Counters,
+        pictures: Pictures,
         *,
-        qualities: Sequence[int],
         frame_interval_ns: int,
         carry_accuracy: float,
         watts: float,
         pipelines: Sequence[Pipeline] = ("onboard", "offload"),
     ) -> None:
         self.policy = policy
+        self.outcomes = Outcomes(self._tell if isinstance(policy, Learner) else None)
         self._onboard = onboard
         self._uplinks = uplinks
         self._counters = counters
-        self._qualities = qualities
+        self._pictures = pictures
         self._frame_interval_ns = frame_interval_ns
-        self._carry_accuracy = carry_accuracy
+        self._looks = Looks(carry_accuracy)
         self._watts = watts
         self._pipelines = frozenset(pipelines)
+        self._pipelines_of_guarded = self._pipelines - WITH_PIXELS
         self._unsure_share = UNSURE_PRIOR
-        self._sizes: dict[str, JpegSizes] = {}
-        self._encode = StageTimes(ENCODE_PRIOR_NS)
         self._previous: dict[str, Placement] = {}
 
     def place(self, task: Task, now_ns: int) -> Placement:
         """The policy's placement, or the best onboard one with the reason why not its own."""
+        self.outcomes.expire(now_ns)
         view = self.view(task, now_ns)
         try:
             placement = self.policy.place(task, view)
@@ -87,9 +91,18 @@ class Placer:
         self, task: Task, placement: Placement, size_bytes: int, duration_ns: int, now_ns: int
     ) -> None:
         """What encoding a frame took, for the next prediction."""
-        self._encode.add(duration_ns, now_ns)
-        sizes = self._sizes.setdefault(task.camera_id, JpegSizes())
-        sizes.add(placement.quality, task.width * task.height, size_bytes)
+        size = (placement.width, placement.height)
+        self._pictures.on_encoded(task, placement.quality, size, size_bytes, duration_ns, now_ns)
+
+    def on_look(self, task: Task, model: str, unit_id: str = "") -> None:
+        """A model answered for a frame, on board or at a unit; for what carrying is then worth."""
+        if unit_id:
+            uplink = self._uplinks[unit_id]
+            known = [m.accuracy for m in (*uplink.models, *uplink.splits) if m.model == model]
+        else:
+            known = [spec.accuracy for spec in self._onboard.specs if spec.model == model]
+        if known:
+            self._looks.add(task.camera_id, Look(task.stamp_ns, known[0]))
 
     def on_first_look(self, is_unsure: bool) -> None:
         """What an onboard rung thought of a frame that might be escalated."""
@@ -102,36 +115,31 @@ class Placer:
 
         A small chance is enough: an answer is in hand, and what is sent tells of the link.
         """
-        sizes = self._sizes.setdefault(task.camera_id, JpegSizes())
-        size_bytes = sizes.expected_bytes(placement.quality, task.width * task.height)
-        encode_ns = self._encode.quantile_ns(0.5, now_ns)
+        size = (placement.width, placement.height)
+        encoding = self._pictures.of(task, placement.quality, size, now_ns)
         service_ns = [m.service_ns for m in uplink.models if m.model == placement.model]
-        remaining_ns = due_ns - now_ns - encode_ns - sum(service_ns)
-        return uplink.estimator.p_in_time(size_bytes, remaining_ns, now_ns) >= LEAST_CHANCE
+        remaining_ns = due_ns - now_ns - encoding.encode_ns - sum(service_ns)
+        p = uplink.estimator.p_in_time(encoding.size_bytes, remaining_ns, now_ns)
+        return p >= LEAST_CHANCE
 
     def allowed(self, task: Task) -> frozenset[Pipeline]:
         """The pipelines that this task may take."""
-        with_pixels: frozenset[Pipeline] = frozenset(("offload", "escalate"))
-        return self._pipelines - with_pixels if task.stays_on_board else self._pipelines
+        return self._pipelines_of_guarded if task.stays_on_board else self._pipelines
 
     def view(self, task: Task, now_ns: int) -> View:
         """What the policy sees for this task."""
-        pixels = task.width * task.height
-        sizes = self._sizes.setdefault(task.camera_id, JpegSizes())
-        encode_ns = self._encode.quantile_ns(0.5, now_ns)
         allowed = self.allowed(task)
         share = self._unsure_share
-        sends_pixels = bool(allowed & {"offload", "escalate"})
+        is_sending = len(allowed) > ("onboard" in allowed)
+        sends_pixels = "offload" in allowed or "escalate" in allowed
+        counters = self._counters
         return View(
             now_ns=now_ns,
             busy_until_ns=max(now_ns, self._onboard.busy_until_ns),
             rungs=self._onboard.rungs(now_ns),
-            links=self._links(now_ns) if allowed - {"onboard"} else (),
-            encodings=tuple(
-                Encoding(q, sizes.expected_bytes(q, pixels), encode_ns, accuracy_loss(q))
-                for q in (self._qualities if sends_pixels else ())
-            ),
-            carry_accuracy=self._carry_accuracy,
+            links=self._links(now_ns) if is_sending else (),
+            encodings=self._pictures.encodings(task, now_ns) if sends_pixels else (),
+            carry_accuracy=self._looks.worth(task.camera_id, task.stamp_ns, task.change),
             frame_interval_ns=self._frame_interval_ns,
             emit_margin_ns=EMIT_MARGIN_NS,
             margin_ns=EMIT_MARGIN_NS + LOCAL_MARGIN_NS,
@@ -140,20 +148,34 @@ class Placer:
             pipelines=allowed,
             features=self._onboard.features(now_ns) if "split" in allowed else (),
             escalation=Escalation(share, escalation_gain(share)) if "escalate" in allowed else None,
+            spent_joules=self._watts * counters.local_ns / 1e9,
+            sent_bytes=counters.sent_bytes,
         )
 
     def _links(self, now_ns: int) -> tuple[LinkView, ...]:
         return tuple(
-            LinkView(
-                uplink.unit_id,
-                uplink.state(now_ns),
-                uplink.credits_free,
-                uplink.models,
-                uplink.estimator,
-                uplink.splits,
-            )
-            for uplink in self._uplinks.values()
+            [
+                LinkView(
+                    uplink.unit_id,
+                    uplink.state(now_ns),
+                    uplink.credits_free,
+                    uplink.models,
+                    uplink.estimator,
+                    uplink.splits,
+                    uplink.snr_db,
+                    len(uplink.flights) + len(uplink.encoding),
+                )
+                for uplink in self._uplinks.values()
+            ]
         )
+
+    def _tell(self, outcome: Outcome) -> None:
+        """The policy learns; one that cannot is counted and stops nothing."""
+        try:
+            assert isinstance(self.policy, Learner)
+            self.policy.on_outcome(outcome)
+        except Exception:  # noqa: BLE001 - as `place`
+            self._counters.policy_faults += 1
 
     def _objection(self, placement: Placement, task: Task) -> str:
         place = placement.place
@@ -171,6 +193,15 @@ class Placer:
             return f"policy chose {placement.label!r}, which is no rung of this vehicle"
         if place == "split" and placement.model not in self._onboard.encoders:
             return f"policy chose {placement.label!r}, whose first half is not on this vehicle"
+        return self._objection_to_hedge(placement) if placement.hedge else ""
+
+    def _objection_to_hedge(self, placement: Placement) -> str:
+        if placement.place != "offload":
+            return f"policy chose {placement.label!r}, expected a hedge beside an offload alone"
+        other = placement.hedge
+        if other != "local" and (other not in self._uplinks or other == placement.unit_id):
+            known = ", ".join(("local", *self._uplinks))
+            return f"policy chose the hedge {other!r}, expected another one of {known}"
         return ""
 
     def _objection_to_unit(self, placement: Placement) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scheduler.link import LinkEstimator, LinkState
-from scheduler.placement import RemoteModel, split_name
+from scheduler.placement import RemoteModel, Size, split_name
 
 MIN_LEASE_NS = 400_000_000
 PING_INTERVAL_NS = 100_000_000  # of silence; 64 B at 10 Hz is 11 kbit/s with headers
@@ -40,6 +40,7 @@ class Uplink:
         self.retry_at_ns = 0
         self.pose: tuple[float, float, float, float] | None = None  # x, y in m, heading, speed
         self.snr_db: float | None = None  # where the radio reports it
+        self.shrunk: Mapping[str, Mapping[Size, float]] = {}  # F1 of pictures sent smaller
         self._own_window = window
         self._unit_window = window
         self._accuracies = accuracies
@@ -71,7 +72,12 @@ class Uplink:
         """The unit admitted us and says what it serves: (model, typical inference in ns)."""
         self._unit_window = credits
         self.models = tuple(
-            RemoteModel(name, self._accuracies[name], infer_ns or EXPECTED_SERVICE_NS)
+            RemoteModel(
+                name,
+                self._accuracies[name],
+                infer_ns or EXPECTED_SERVICE_NS,
+                self.shrunk.get(name, {}),
+            )
             for name, infer_ns in models
             if name in self._accuracies
         )

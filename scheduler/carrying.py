@@ -1,0 +1,62 @@
+"""What the last look at a camera's picture is still worth when tracks are carried to now (sans-IO).
+
+A picture in which nothing changed needs no new look: what was found in it still holds (trigger
+frames and the active cache of Chen et al., Glimpse, SenSys 2015). One that changed is worth what
+tracks without a model are, whatever was known before.
+"""
+
+import math
+from dataclasses import dataclass
+
+CHANGE_REF = 0.05  # of the picture: as much as makes an old look worth no more than bare tracks
+STILL_TAU_NS = 60_000_000_000  # of a look at a still scene; more looks at red lights less often
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A model's answer for a frame.
+
+    Attributes:
+        stamp_ns: When the picture was taken.
+        accuracy: Expected F1 of the model on the picture as it saw it.
+    """
+
+    stamp_ns: int
+    accuracy: float
+
+
+def carried_worth(look: Look | None, stamp_ns: int, change: float, bare: float) -> float:
+    """Expected F1 of tracks carried to a frame.
+
+    The look's own F1, less with its age, and weighed against that of bare tracks by how much of
+    the picture has changed since it.
+
+    Args:
+        look: The newest at this camera; None before the first.
+        stamp_ns: Of the frame.
+        change: Of the picture since the look, 0..1; 1.0 = unknown.
+        bare: Expected F1 of tracks in a scene that moves as usual.
+    """
+    if look is None or change >= CHANGE_REF:
+        return bare
+    kept = look.accuracy * math.exp((look.stamp_ns - stamp_ns) / STILL_TAU_NS)
+    share = max(0.0, change) / CHANGE_REF
+    return max(bare, kept + share * (bare - kept))
+
+
+class Looks:
+    """The newest look at each camera's pictures."""
+
+    def __init__(self, bare: float) -> None:
+        self._bare = bare
+        self._newest: dict[str, Look] = {}
+
+    def add(self, camera_id: str, look: Look) -> None:
+        """A model answered; a look at an older picture than the newest changes nothing."""
+        known = self._newest.get(camera_id)
+        if known is None or look.stamp_ns >= known.stamp_ns:
+            self._newest[camera_id] = look
+
+    def worth(self, camera_id: str, stamp_ns: int, change: float) -> float:
+        """Expected F1 of carrying; see `carried_worth`."""
+        return carried_worth(self._newest.get(camera_id), stamp_ns, change, self._bare)
