@@ -15,6 +15,7 @@ from scheduler.placement import Pipeline
 
 Name = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9_\-]+$")]
 Positive = Annotated[float, Meta(gt=0)]
+ImageSide = Annotated[int, Meta(ge=64, le=1920)]  # pixels
 NotNegative = Annotated[float, Meta(ge=0)]
 Port = Annotated[int, Meta(ge=1, le=65_500)]
 Scalar: TypeAlias = str | int | float | bool | None
@@ -89,6 +90,14 @@ class Compute(Section, frozen=True):
     watts: Positive = 10.0  # declared draw while a model runs
 
 
+class DeadlineRule(Section, frozen=True):
+    """When a verdict is due after its picture was taken."""
+
+    mode: Literal["fixed", "speed"] = "fixed"
+    # fixed: deadline_ms; speed: 400 ms up to 10 m/s, 10 ms less for each further m/s, while the
+    # speed is known, else deadline_ms
+
+
 class Detector(Section, frozen=True):
     """One detector that a vehicle or unit can run."""
 
@@ -116,10 +125,13 @@ class Vehicle(Section, frozen=True):
     )
     policy: Policy = Policy()
     deadline_ms: Annotated[float, Meta(ge=20, le=5000)] = 100.0
+    deadline: DeadlineRule = DeadlineRule()
     window: Annotated[int, Meta(ge=1, le=8)] = 2  # requests in flight per link
     max_links: Annotated[int, Meta(ge=1, le=16)] = 3  # open at once; of more, only the best are
     qualities: list[Annotated[int, Meta(ge=5, le=95)]] = field(default_factory=lambda: [80, 60, 40])
     # JPEG qualities an offload may use, best first
+    resolutions: list[tuple[ImageSide, ImageSide]] = []
+    # width and height that an offload may send a frame at, its proportions kept; [] = as it is
     compute: Compute = Compute()
     detectors: list[Detector] = field(default_factory=lambda: [Detector(id="small")])
     pipelines: Annotated[list[Pipeline], Meta(min_length=1)] = field(
@@ -172,7 +184,8 @@ class Radio(Section, frozen=True):
 
     model: str = "urban_80211p"  # a channel: short name, entry point or module:Class
     trace: str | None = None  # a CSV to replay instead of the model
-    outage: Literal["hold", "drop"] = "drop"  # cellular keeps packets; out of 802.11p range loses
+    outage: Literal["hold", "drop"] | None = None  # what is sent then waits, or is lost; default:
+    # as the trace or channel says (cellular networks hold, 802.11p drops), else drop
     queue_kib: Positive = 64.0  # per direction, all connections of a pair together
     options: Options = {}  # of the channel: tx_power_dbm, share, ...
 

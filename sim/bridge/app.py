@@ -20,6 +20,7 @@ from sim.bridge.drive import Drive
 from sim.bridge.pace import Pace
 from sim.bridge.site import site_of
 from sim.bridge.sockets import BridgeSockets
+from sim.bridge.traffic import traffic_of
 from sim.truth_file import TruthWriter
 from sim.world import World, WorldTick
 
@@ -144,6 +145,8 @@ class Bridge:
             self._frames.send(self._world, camera, seen)
         times.append(self._clock.now_ns())
         self._drive.on_tick(seen, times[-1])
+        if self._config.link is not None:
+            self._sockets.publisher.publish(traffic_of(seen))
         for name in self._drive.egos:
             age_us = (self._clock.now_ns() - ticked_ns) // 1000
             self._sockets.publisher.publish(self._drive.pose(name, seen, age_us), name)

@@ -136,6 +136,7 @@ def test_drive_is_heard_and_written(tmp_path, name):
     written = {(f.vehicle_id, f.camera_id, f.tick) for f in truth}
     assert len(written) == 20 * 4
     assert heard <= written
+    assert bridge.messages(messages.Traffic)  # there is a link: it needs to know who is in the way
     assert len(heard) > 0.3 * len(written)  # a subscriber misses what was sent before it came
     frame, payload = frames[-1]
     assert (frame.width, frame.height) == (WIDTH, HEIGHT)
