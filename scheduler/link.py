@@ -1,29 +1,35 @@
 """What a vehicle knows of its link to one unit: rate, round trip, backlog, stall (sans-IO).
 
-The estimator of reference network.md 3.4: a Kalman filter over the log of the rate, because its
-variance is calibrated (its mean ties with an EWMA), RFC 6298 for the round trip, and the bytes in
-flight as the queue detector. Times are integer nanoseconds on the vehicle's clock; probabilities
-use Python floats and `math` so that they repeat on any machine.
+The estimator of reference network.md 3.4: a Kalman filter over the log of the rate, the round trip
+of pings, and the bytes in flight as the queue detector. What it promises is compared with what
+came, and corrected (`calibration`); a radio map, where one is given, warns of places. Times are
+integer nanoseconds on the vehicle's clock; probabilities use Python floats and `math` so that they
+repeat on any machine.
 """
 
 import math
-from collections import deque
 from typing import Literal
+
+from scheduler.calibration import IsotonicMap, Reliability
+from scheduler.in_flight import InFlight, Sent, bits_of
+from scheduler.radio_map import Pose, RadioMap
+from scheduler.rate import LogRate
+from scheduler.round_trip import RoundTrip
 
 LinkState = Literal["connecting", "up", "down"]
 
-BITS_PER_BYTE = 8.4  # 8, plus TCP/IP and CURVE headers
-MESSAGE_BITS = 3_360.0  # headers and acknowledgements of one message, whatever its size
-PROCESS_NOISE = 0.5**2  # nat^2 per second of the log-rate's random walk
-MEASUREMENT_NOISE = 0.25**2  # nat^2 of one service-time sample
-MAX_VARIANCE = 1.5**2  # nat^2: what is known before anything was measured
-FIRST_RATE_BPS = 4e6  # median of urban 802.11p and LTE uplinks (network.md 2.5)
-RTT_WINDOW_NS = 10_000_000_000  # of the minimum filter
-OVERUSE_NS = 12_500_000.0  # GCC's threshold for queueing that is not ours
-OVERUSE_FOR_NS = 100_000_000
+PING_BITS = 1_600.0  # of a ping with its headers
+LEAST_SERVICE_NS = 1_000_000
 QUEUE_DECAY_NS = 1_500_000_000.0  # a unit's report of its queue is old news after this
 STALL_NS = 300_000_000  # nothing heard this long with something in flight
 REPLIES_TO_TRUST = 3  # pongs in a row that give a link back to the scheduler
+UNIT_RATE = 0.1  # of the mean of what a unit takes, beyond what was expected
+PATIENCE = 3.0  # deviations for which an owed answer does not yet speak against the link
+STUCK_NS = 100_000_000  # beyond what the rate explains: the place is bad
+MAP_VARIANCE = 0.8**2 * 10.0  # nat^2 of a pseudo-measurement from the radio map
+MAP_EVERY_NS = 100_000_000
+RTT_WEIGHT = 1.2  # of ln(round trip / RTT_PIVOT_NS) beside the map's log-odds (network.md 3.7)
+RTT_PIVOT_NS = 40e6
 
 
 def normal_cdf(z: float) -> float:
@@ -34,116 +40,193 @@ def normal_cdf(z: float) -> float:
 class LinkEstimator:
     """State of one link. Every method that takes `now_ns` may be called in time order only."""
 
-    def __init__(self, now_ns: int) -> None:
+    def __init__(self, now_ns: int, radio_map: RadioMap | None = None) -> None:
         self.state: LinkState = "connecting"
-        self.log_rate = math.log(FIRST_RATE_BPS)
-        self.variance = MAX_VARIANCE
-        self.residual = 0.35  # running mean of |innovation|, as a standard deviation
-        self.srtt_ns = 20e6
-        self.rttvar_ns = 10e6
+        self.rate = LogRate(now_ns)
+        self.round_trip = RoundTrip()
+        self.raw = Reliability()  # of the log-normal prediction at sending
+        self.promised = Reliability()  # of what placements said
+        self.correction = IsotonicMap()
+        self.radio_map = radio_map
         self.queue_ns = 5e6
+        self.opened_ns = self.heard_ns = self.result_ns = now_ns
         self._queue_stamp_ns = now_ns
-        self._drift_ns = now_ns
-        self._rtts: deque[tuple[int, int]] = deque()
-        self._has_rtt = False
-        self._in_flight: dict[int, tuple[int, int]] = {}  # seq -> (send instant, bytes)
-        self._pings: dict[int, int] = {}
-        self._last_done_ns = 0
+        self._unit_error = 5e6  # deviation of the time at the unit from what was expected
+        self._in_flight = InFlight()
+        self._last_done_ns = 0.0
         self._replies = 0
-        self._cross_ns = 0.0
-        self._overuse_since_ns: int | None = None
-        self.opened_ns = now_ns
-        self.heard_ns = now_ns
-        self.result_ns = now_ns
+        self._is_fine = True  # the last fate that is known
+        self._pose: Pose | None = None
+        self._pose_ns = now_ns
+        self._leaned_ns = now_ns
+        # What holds for every size, computed once for an instant; see `_look`.
+        self._looked_ns = -1
+        self._spread = 1.0
+        self._overhead_ns = 0.0
+        self._time_error = 0.0
+        self._ahead: list[tuple[int, float]] = []  # (sent, bits from there on), oldest first
+        self._log_cap = math.inf
+        self._p_clear = 1.0
 
-    @property
-    def rtt_min_ns(self) -> int:
-        """Least round trip of the last ten seconds."""
-        return min((rtt for _, rtt in self._rtts), default=int(self.srtt_ns))
+    # --- what is known ---------------------------------------------------------------------
 
     @property
     def bytes_in_flight(self) -> int:
-        """Sent and not yet answered: the backlog that we ourselves made."""
-        return sum(size for _, size in self._in_flight.values())
+        """Sent and not yet answered."""
+        return self._in_flight.bytes
+
+    @property
+    def log_rate(self) -> float:
+        """Mean of ln(bits a second)."""
+        return self.rate.mean
 
     @property
     def rate_bps(self) -> float:
         """Median of the estimated rate."""
-        return math.exp(self.log_rate)
+        return math.exp(self.rate.mean)
 
     @property
     def spread(self) -> float:
-        """Standard deviation of the log rate one frame ahead."""
-        return math.sqrt(self.variance + max(0.15, self.residual) ** 2)
+        """Standard deviation of the log rate one frame ahead, as of the last look or measure."""
+        return self.rate.spread(self._looked_ns)
+
+    @property
+    def rtt_min_ns(self) -> int:
+        """Least round trip of the last ten seconds."""
+        return self.round_trip.least_ns
+
+    @property
+    def srtt_ns(self) -> float:
+        """Smoothed round trip of RFC 6298."""
+        return self.round_trip.srtt_ns
+
+    @property
+    def rttvar_ns(self) -> float:
+        """Its mean deviation."""
+        return self.round_trip.rttvar_ns
 
     def rate_quantile_bps(self, z: float) -> float:
         """The rate `z` standard deviations from its median (z = -0.84 is p20)."""
-        return math.exp(self.log_rate + z * self.spread)
+        return math.exp(self.rate.mean + z * self.spread)
+
+    # --- events ----------------------------------------------------------------------------
 
     def on_open(self, now_ns: int) -> None:
         """New sockets: everything in flight is gone, the rate is less certain."""
+        was_up = self.state == "up"
+        lost = self._in_flight.clear()
+        for sent in lost:
+            self._fail(sent)
+        if self.round_trip.clear() and self._pose is not None and not lost:
+            self._learn_fate(self._pose, True, was_up)
         self.state = "connecting"
-        self._in_flight.clear()
-        self._pings.clear()
         self._replies = 0
-        self.variance = min(MAX_VARIANCE, self.variance + 1.0)
+        self.rate.shift(0.0, 1.0, now_ns)
         self.opened_ns = self.heard_ns = now_ns
-        self._overuse_since_ns = None
+        self._looked_ns = -1
+
+    def on_pose(self, x: float, y: float, heading: float, speed: float, now_ns: int) -> None:
+        """Where the vehicle is (world, metres, radians, m/s); only a radio map listens."""
+        if self.radio_map is None:
+            return
+        self._pose, self._pose_ns = Pose(x, y, heading, speed), now_ns
+        self._looked_ns = -1
+        if now_ns - self._leaned_ns < MAP_EVERY_NS or not self.radio_map.rate_errors.is_better:
+            return
+        self._leaned_ns = now_ns
+        known = self.radio_map.at(self._pose.ahead(0.1))
+        if known.rate_weight >= 1.0:
+            self.rate.lean(known.log_rate, MAP_VARIANCE, now_ns)
 
     def on_ping(self, number: int, now_ns: int) -> None:
         """A ping left."""
-        self._pings[number] = now_ns
-        if len(self._pings) > 64:
-            del self._pings[min(self._pings)]
+        self.round_trip.on_ping(number, not self._in_flight, now_ns)
+        self._looked_ns = -1
 
     def on_pong(self, number: int, now_ns: int, *, is_admitted: bool = True) -> None:
         """A ping came back; the link goes up after some in a row once the unit admitted us."""
-        sent_ns = self._pings.pop(number, None)
-        if sent_ns is None:
+        is_clean = not self._in_flight
+        rtt_ns = self.round_trip.on_pong(number, now_ns)
+        if rtt_ns is None:
             return
-        self._heard(now_ns)
-        self._sample_rtt(now_ns - sent_ns, now_ns)
-        self._pings = {n: t for n, t in self._pings.items() if t > sent_ns}
+        self.heard_ns = now_ns
+        self._looked_ns = -1
+        if is_clean and self._pose is not None:
+            is_bad = rtt_ns > self.round_trip.typical_ns + STUCK_NS
+            self._learn_fate(self._pose, is_bad, self._is_fine)
+        if self.round_trip.is_overused(now_ns):
+            self.rate.shift(math.log(0.85), 0.0, now_ns)  # GCC's beta
         self._replies += 1
         if is_admitted and self._replies >= REPLIES_TO_TRUST and self.state == "connecting":
             self.state = "up"
 
-    def on_sent(self, seq: int, size_bytes: int, now_ns: int) -> None:
-        """A request left."""
-        self._in_flight[seq] = (now_ns, size_bytes)
+    def on_sent(
+        self,
+        seq: int,
+        size_bytes: int,
+        now_ns: int,
+        due_ns: int = 0,
+        service_ns: int = 0,
+        p_placed: float = -1.0,
+    ) -> None:
+        """A request left.
 
-    def on_answer(self, seq: int, at_unit_ns: int, queue_ns: int, now_ns: int) -> int:
+        Args:
+            due_ns: When its answer must be here; 0 = nobody compares the promise with what comes.
+            service_ns: What the unit is expected to take for it, without the queue.
+            p_placed: What the placement promised; below 0: nothing.
+        """
+        sent = Sent(now_ns, size_bytes, due_ns, service_ns, p_placed)
+        if due_ns:
+            sent.p_raw = self._p_raw(size_bytes, due_ns - now_ns - service_ns, now_ns, 0)
+        sent.expected_ns = self.transfer_ns(size_bytes) + self.round_trip.typical_ns
+        sent.pose, sent.was_fine = self._pose, self._is_fine
+        self._in_flight.add(seq, sent)
+        self._looked_ns = -1
+
+    def on_answer(
+        self, seq: int, at_unit_ns: int, queue_ns: int, now_ns: int, *, is_ok: bool = True
+    ) -> int:
         """A request was answered.
 
         Args:
             at_unit_ns: From complete receipt to the answer, as the unit measured it.
             queue_ns: The waiting part of it.
+            is_ok: It brought detections; else the unit refused it.
 
         Returns:
             Time on the link, both directions (0 when the request is not known).
         """
-        sent = self._in_flight.pop(seq, None)
+        sent = self._in_flight.unanswered(seq)
         if sent is None:
             return 0
-        sent_ns, size = sent
-        self._heard(now_ns)
-        self.result_ns = now_ns
-        self.queue_ns, self._queue_stamp_ns = float(queue_ns), now_ns
-        on_link_ns = max(0, now_ns - sent_ns - at_unit_ns)
-        arrived_ns = now_ns - at_unit_ns
-        start_ns = max(sent_ns, self._last_done_ns - self.rtt_min_ns)
-        service_ns = max(1_000_000, arrived_ns - self.rtt_min_ns - start_ns)
-        self._last_done_ns = arrived_ns
-        self._measure((size * BITS_PER_BYTE + MESSAGE_BITS) * 1e9 / service_ns, now_ns)
-        self._watch_cross_traffic(on_link_ns - service_ns - self.rtt_min_ns, now_ns)
+        self.heard_ns = self.result_ns = now_ns
+        self._looked_ns = -1
+        self._hear_unit(sent, at_unit_ns, queue_ns, now_ns, is_ok)
+        on_link_ns = max(0, now_ns - sent.at_ns - at_unit_ns)
+        self._in_flight.answer(sent, on_link_ns)
+        self._judge(sent, is_ok and now_ns <= sent.due_ns)
+        if sent.pose is not None:
+            self._learn_fate(sent.pose, on_link_ns > sent.expected_ns + STUCK_NS, sent.was_fine)
+        self._measure_answered(now_ns)
         return on_link_ns
 
     def on_expired(self, seq: int, now_ns: int) -> None:
         """A lease ran out: the request is lost, the link is worse than thought."""
-        if self._in_flight.pop(seq, None) is not None:
-            self._drift(now_ns)
-            self.log_rate -= 1.0
-            self.variance = min(MAX_VARIANCE, self.variance + 0.25)
+        sent = self._in_flight.drop(seq)
+        if sent is None:
+            return
+        self._fail(sent)
+        self.rate.shift(-1.0, 0.25, now_ns)
+        self._looked_ns = -1
+        self._measure_answered(now_ns)
+
+    def on_load(self, queue_ns: float, now_ns: int) -> None:
+        """A beacon told how long a request would wait at the unit."""
+        self.queue_ns, self._queue_stamp_ns = queue_ns, now_ns
+        self._looked_ns = -1
+
+    # --- stalls ----------------------------------------------------------------------------
 
     def is_stalled(self, now_ns: int) -> bool:
         """Whether sockets must be reopened: something is owed and nothing was heard."""
@@ -151,47 +234,49 @@ class LinkEstimator:
 
     def stall_ns(self) -> int:
         """The instant at which the link counts as stalled, if nothing is heard before."""
-        owed = [sent for sent, _ in self._in_flight.values()] + list(self._pings.values())
-        if not owed:
+        owed_ns = self.round_trip.owed_since_ns()
+        oldest = self._in_flight.oldest()
+        if oldest is not None:
+            owed_ns = oldest.at_ns if owed_ns is None else min(owed_ns, oldest.at_ns)
+        if owed_ns is None:
             return 2**62
         patience = STALL_NS
-        if self._has_rtt:
+        if self.round_trip.is_known:
             patience = max(patience, int(4 * self.srtt_ns + 4 * self.rttvar_ns))
         if self.state == "connecting":
             patience = max(patience, 1_000_000_000)  # a handshake takes six round trips
-        return max(self.heard_ns, min(owed)) + patience
+        return max(self.heard_ns, owed_ns) + patience
 
     def quiet_ns(self, now_ns: int) -> int:
         """Time since the last result."""
         return now_ns - self.result_ns
 
+    # --- predictions -----------------------------------------------------------------------
+
     def overhead_ns(self, now_ns: int) -> float:
-        """Round trip with its spread, and what is left of the unit's reported queue."""
-        age = max(0, now_ns - self._queue_stamp_ns)
-        queue = self.queue_ns * math.exp(-age / QUEUE_DECAY_NS)
-        return self.rtt_min_ns + 2.0 * self.rttvar_ns + queue
+        """The round trip and what is left of the unit's reported queue."""
+        if now_ns != self._looked_ns:
+            self._look(now_ns)
+        return self._overhead_ns
 
     def transfer_ns(self, size_bytes: int, z: float = 0.0) -> float:
         """Time for the backlog and `size_bytes`, at the rate `z` deviations *below* its median."""
-        bits = (self.bytes_in_flight + size_bytes) * BITS_PER_BYTE + MESSAGE_BITS
+        bits = self._in_flight.bits + bits_of(size_bytes)
         return bits / self.rate_quantile_bps(-z) * 1e9
 
-    def p_in_time(self, size_bytes: int, remaining_ns: float, now_ns: int) -> float:
-        """Probability that a frame of this size crosses within `remaining_ns`.
+    def p_in_time(
+        self, size_bytes: int, remaining_ns: float, now_ns: int, before_ns: int = 0
+    ) -> float:
+        """Probability that a frame of this size is answered within `remaining_ns`.
 
-        `remaining_ns` is the time to the deadline less encoding, service and margin; the round
-        trip and the unit's queue are taken off here. ln R is normal with mean `log_rate` and the
-        one-step-ahead variance (network.md 6.2).
+        As such predictions have come true on this link (`correction`).
+
+        Args:
+            remaining_ns: The time to the deadline less encoding, service and margin; the round
+                trip and the unit's queue are taken off here.
+            before_ns: Time until the frame leaves: what is ahead of it goes on meanwhile.
         """
-        available = remaining_ns - self.overhead_ns(now_ns)
-        if self.state != "up" or available <= 0.0:
-            return 0.0
-        elapsed = max(0, now_ns - self._drift_ns) / 1e9
-        variance = min(MAX_VARIANCE, self.variance + PROCESS_NOISE * elapsed)
-        spread = math.sqrt(variance + max(0.15, self.residual) ** 2)
-        bits = (self.bytes_in_flight + size_bytes) * BITS_PER_BYTE + MESSAGE_BITS
-        needed = math.log(bits / (available / 1e9))
-        return normal_cdf((self.log_rate - needed) / spread)
+        return self.correction(self._p_raw(size_bytes, remaining_ns, now_ns, before_ns))
 
     def service_budget_ns(self, size_bytes: int, due_ns: int, sent_ns: int) -> int:
         """What the unit may take: the time left, less predicted uplink (q80) and downlink."""
@@ -199,41 +284,121 @@ class LinkEstimator:
         downlink_ns = self.rtt_min_ns // 2 + int(self.rttvar_ns)
         return max(0, due_ns - sent_ns - uplink_ns - downlink_ns)
 
-    def _heard(self, now_ns: int) -> None:
-        self.heard_ns = now_ns
+    def bad_within(self, seconds: float, now_ns: int) -> float:
+        """Probability that the link breaks on the way ahead; 0 where no trusted map says so."""
+        if self.radio_map is None or self._pose is None or not self.radio_map.is_trusted:
+            return 0.0
+        pose = self._pose.ahead(max(0, now_ns - self._pose_ns) / 1e9)
+        return self._with_round_trip(self.radio_map.within(pose, seconds), now_ns)
 
-    def _sample_rtt(self, rtt_ns: int, now_ns: int) -> None:
-        self._rtts.append((now_ns, rtt_ns))
-        while self._rtts and now_ns - self._rtts[0][0] > RTT_WINDOW_NS:
-            self._rtts.popleft()
-        if not self._has_rtt:
-            self.srtt_ns, self.rttvar_ns, self._has_rtt = float(rtt_ns), rtt_ns / 2.0, True
+    # --- inside ----------------------------------------------------------------------------
+
+    def _p_raw(self, size_bytes: int, remaining_ns: float, now_ns: int, before_ns: int) -> float:
+        """P(in time) of a log-normal rate, given that what is owed has not come yet.
+
+        With the requests ahead sent at s_k, the frame is through in time at a constant rate R iff
+        R >= max over k of (bits from k on) / (limit - s_k): the backlog at its true size.
+        """
+        if now_ns != self._looked_ns:
+            self._look(now_ns)
+        available_ns = remaining_ns - self._overhead_ns
+        if self.state != "up" or available_ns <= 0.0:
+            return 0.0
+        bits = bits_of(size_bytes)
+        needed = bits / available_ns
+        for sent_ns, ahead in self._ahead:
+            needed = max(needed, (ahead + bits) / (available_ns + before_ns + now_ns - sent_ns))
+        error = self._time_error / available_ns
+        scale = 1.0 / (math.sqrt(self._spread * self._spread + error * error) * math.sqrt(2.0))
+        z = (self.rate.mean - math.log(needed * 1e9)) * scale
+        p = 0.5 * math.erfc(-z)
+        if self._log_cap != math.inf:
+            below = 0.5 * math.erfc((self.rate.mean - self._log_cap) * scale)
+            p = (p - 1.0 + below) / below if p + below > 1.0 else 0.0
+        return p * self._p_clear
+
+    def _look(self, now_ns: int) -> None:
+        """Compute what does not depend on the size of the frame."""
+        self._looked_ns = now_ns
+        self._spread = self.rate.spread(now_ns)
+        age_ns = max(0, now_ns - self._queue_stamp_ns)
+        queue_ns = self.queue_ns * math.exp(-age_ns / QUEUE_DECAY_NS)
+        trip = self.round_trip
+        self._overhead_ns = trip.typical_ns + queue_ns
+        self._time_error = math.hypot(trip.jitter_ns, self._unit_error)
+        self._ahead = self._in_flight.ahead() if self._in_flight.bytes else []
+        self._log_cap = math.inf
+        hold_ns = trip.typical_ns + PATIENCE * trip.jitter_ns
+        owed_ns = trip.owed_since_ns()
+        if owed_ns is not None:
+            bits = PING_BITS + self._in_flight.bits
+            self._cap(bits, now_ns - owed_ns - hold_ns)
+        oldest = self._in_flight.oldest()
+        if oldest is not None:
+            unit_ns = oldest.unit_ns + queue_ns + PATIENCE * self._unit_error
+            self._cap(oldest.bits, now_ns - oldest.at_ns - hold_ns - unit_ns)
+        self._p_clear = 1.0 - self._p_bad(now_ns)
+
+    def _cap(self, bits: float, within_ns: float) -> None:
+        """So many bits are not through after so long: the rate is below that."""
+        if within_ns > 0.0:
+            self._log_cap = min(self._log_cap, math.log(bits / within_ns * 1e9))
+
+    def _p_bad(self, now_ns: int) -> float:
+        """How much likelier than usual this place breaks the link, by a trusted map."""
+        if self.radio_map is None or self._pose is None or not self.radio_map.is_trusted:
+            return 0.0
+        pose = self._pose.ahead(max(0, now_ns - self._pose_ns) / 1e9)
+        return self._with_round_trip(self.radio_map.within(pose, 0.2), now_ns)
+
+    def _with_round_trip(self, p_map: float, now_ns: int) -> float:
+        """Place and round trip together (network.md 3.7)."""
+        p_map = min(0.98, max(0.02, p_map))
+        owed_ns = self.round_trip.owed_since_ns()
+        trip_ns = max(self.round_trip.typical_ns, now_ns - owed_ns if owed_ns is not None else 0)
+        log_odds = math.log(p_map / (1.0 - p_map))
+        log_odds += RTT_WEIGHT * math.log(trip_ns / RTT_PIVOT_NS)
+        return 1.0 / (1.0 + math.exp(-log_odds))
+
+    def _hear_unit(
+        self, sent: Sent, at_unit_ns: int, queue_ns: int, now_ns: int, is_ok: bool
+    ) -> None:
+        if is_ok and sent.unit_ns:
+            age_ns = max(0, now_ns - self._queue_stamp_ns)
+            expected = sent.unit_ns + self.queue_ns * math.exp(-age_ns / QUEUE_DECAY_NS)
+            error = 1.25 * abs(at_unit_ns - expected)
+            self._unit_error += UNIT_RATE * (error - self._unit_error)
+        self.queue_ns, self._queue_stamp_ns = float(queue_ns), now_ns
+
+    def _measure_answered(self, now_ns: int) -> None:
+        """Take the rate from what was answered, in the order in which it was sent."""
+        while (sent := self._in_flight.take_answered()) is not None:
+            trip_ns = self.round_trip.typical_ns
+            done_ns = sent.at_ns + sent.took_ns - trip_ns  # when its last bit had left
+            start_ns = max(float(sent.at_ns), self._last_done_ns)
+            self._last_done_ns = max(self._last_done_ns, done_ns)
+            service_ns = max(LEAST_SERVICE_NS, done_ns - start_ns)
+            noise = (self.round_trip.jitter_ns / service_ns) ** 2
+            log_rate = math.log(sent.bits * 1e9 / service_ns)
+            self.rate.measure(log_rate, noise, now_ns)
+            if sent.pose is not None and self.radio_map is not None:
+                self.radio_map.learn_rate(sent.pose, log_rate)
+
+    def _fail(self, sent: Sent) -> None:
+        self._judge(sent, False)
+        if sent.pose is not None:
+            self._learn_fate(sent.pose, True, sent.was_fine)
+
+    def _judge(self, sent: Sent, is_in_time: bool) -> None:
+        """Compare a promise with what came of it."""
+        if not sent.due_ns:
             return
-        self.rttvar_ns += 0.25 * (abs(self.srtt_ns - rtt_ns) - self.rttvar_ns)  # RFC 6298
-        self.srtt_ns += 0.125 * (rtt_ns - self.srtt_ns)
+        self.raw.add(sent.p_raw, is_in_time)
+        self.correction.add(sent.p_raw, is_in_time)
+        if sent.p_placed >= 0.0:
+            self.promised.add(sent.p_placed, is_in_time)
 
-    def _drift(self, now_ns: int) -> None:
-        elapsed = max(0, now_ns - self._drift_ns) / 1e9
-        self.variance = min(MAX_VARIANCE, self.variance + PROCESS_NOISE * elapsed)
-        self._drift_ns = now_ns
-
-    def _measure(self, rate_bps: float, now_ns: int) -> None:
-        self._drift(now_ns)
-        innovation = math.log(max(rate_bps, 1.0)) - self.log_rate
-        is_surprise = abs(innovation) > 3.0 * math.sqrt(self.variance + MEASUREMENT_NOISE)
-        gain = self.variance / (self.variance + MEASUREMENT_NOISE)
-        self.log_rate += gain * innovation
-        self.variance *= 1.0 - gain
-        self.residual += 0.05 * (1.25 * abs(innovation) - self.residual)
-        if is_surprise:
-            self.variance = min(MAX_VARIANCE, self.variance + 0.25)
-
-    def _watch_cross_traffic(self, excess_ns: float, now_ns: int) -> None:
-        self._cross_ns += 0.1 * (excess_ns - self._cross_ns)
-        if self._cross_ns <= OVERUSE_NS:
-            self._overuse_since_ns = None
-        elif self._overuse_since_ns is None:
-            self._overuse_since_ns = now_ns
-        elif now_ns - self._overuse_since_ns >= OVERUSE_FOR_NS:
-            self.log_rate -= math.log(1.0 / 0.85)
-            self._overuse_since_ns = now_ns
+    def _learn_fate(self, pose: Pose, is_bad: bool, was_fine: bool) -> None:
+        self._is_fine = not is_bad
+        if self.radio_map is not None:
+            self.radio_map.learn_fate(pose, is_bad, was_fine)

@@ -7,6 +7,7 @@ returns it (reference network.md 3.2).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from scheduler.effects import UnitLoad
 from scheduler.link import LinkEstimator, LinkState
 from scheduler.placement import RemoteModel, Size, split_name
 
@@ -23,6 +24,8 @@ class Flight:
     model: str
     lease_until_ns: int
     is_split: bool = False
+    deadline_ns: int = 0
+    is_hedged: bool = False  # another copy of it went over another link
 
 
 class Uplink:
@@ -38,6 +41,9 @@ class Uplink:
         self.encoding: set[int] = set()  # task ids that hold a credit and are not sent yet
         self.waiting: int | None = None  # newest-frame slot: a task without a credit
         self.retry_at_ns = 0
+        self.is_open = True  # its sockets are
+        self.is_leaving = False  # it takes nothing new, and closes when nothing is in flight
+        self.load = UnitLoad(0, 0, 0.0, window)  # as its last beacon said
         self.pose: tuple[float, float, float, float] | None = None  # x, y in m, heading, speed
         self.snr_db: float | None = None  # where the radio reports it
         self.shrunk: Mapping[str, Mapping[Size, float]] = {}  # F1 of pictures sent smaller
@@ -48,8 +54,29 @@ class Uplink:
         self._ping_number = 0
 
     def state(self, now_ns: int) -> LinkState:
-        """Of the link; `down` also while the unit has asked to be left alone."""
-        return "down" if now_ns < self.retry_at_ns else self.estimator.state
+        """Of the link; `down` also while it is closed or the unit has asked to be left alone."""
+        if now_ns < self.retry_at_ns or self.is_leaving or not self.is_open:
+            return "down"
+        return self.estimator.state
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is in flight, or is being encoded for it."""
+        return bool(self.flights or self.encoding)
+
+    def carries(self, task_id: int) -> bool:
+        """Whether a task may still be answered over this link."""
+        return task_id in self.encoding or any(
+            flight.task_id == task_id for flight in self.flights.values()
+        )
+
+    def offers(self, model: str) -> bool:
+        """Whether the unit looks at whole pictures with this model."""
+        return any(remote.model == model for remote in self.models)
+
+    def bad_within(self, seconds: float, now_ns: int) -> float:
+        """Probability that the link breaks in the seconds ahead, as far as places tell."""
+        return self.estimator.bad_within(seconds, now_ns)
 
     @property
     def credits_free(self) -> int:
@@ -93,6 +120,28 @@ class Uplink:
     def on_pose(self, x: float, y: float, heading: float, speed: float, now_ns: int) -> None:
         """Where the vehicle is (world, m, radians, m/s); what an estimator may learn by place."""
         self.pose = (x, y, heading, speed)
+        self.estimator.on_pose(x, y, heading, speed, now_ns)
+
+    def service_ns(self, model: str, is_split: bool) -> int:
+        """What the unit's model takes of late; 0 where it is not offered."""
+        for offered in self.splits if is_split else self.models:
+            if offered.model == model:
+                return offered.service_ns
+        return 0
+
+    def on_beacon(self, load: UnitLoad, now_ns: int) -> None:
+        """The unit says how busy it is, which is fresher than its last answer to us."""
+        self.load = load
+        if not self.models and not self.splits:
+            return  # not admitted yet
+        self._unit_window = load.credits
+        self.estimator.on_load(float(load.wait_ns), now_ns)
+        for model, service_ns in load.models.items():
+            if service_ns:
+                self.models = _measured(self.models, model, service_ns)
+        for model, service_ns in load.splits.items():
+            if service_ns:
+                self.splits = _measured(self.splits, model, service_ns)
 
     def on_report(self, flight: Flight, credits: int, service_ns: int) -> None:
         """A unit's answer updates its credits and the time that its model takes."""
@@ -152,6 +201,8 @@ class Uplink:
 
     def next_timer_ns(self) -> int:
         """The earliest of ping, lease and stall."""
+        if not self.is_open:
+            return 2**62
         leases = (flight.lease_until_ns for flight in self.flights.values())
         return min(self.ping_due_ns(), self.estimator.stall_ns(), *leases, 2**62)
 

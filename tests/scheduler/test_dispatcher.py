@@ -350,7 +350,7 @@ def test_a_timer_that_fires_early_does_not_falsify_the_round_trip() -> None:
     now = due - 8 * MS  # a busy machine's driver aims earlier
     effects = drive.dispatcher.on_timer(now, due)
     (ping,) = [e for e in effects if isinstance(e, Ping)]
-    estimator._has_rtt = False
+    estimator.round_trip.is_known = False
     drive.dispatcher.on_pong("rsu", ping.number, now + 2 * MS)
     assert estimator.srtt_ns == 2 * MS
     timer = drive.dispatcher.next_timer_ns()
