@@ -20,6 +20,8 @@ from scheduler.effects import (
     Send,
     UnitReport,
 )
+from scheduler.handover import Handover
+from scheduler.link_events import LinkEvents
 from scheduler.local_work import LocalWork
 from scheduler.offloading import Offloading
 from scheduler.onboard import FLOW, EncoderSpec, Onboard, RungSpec
@@ -31,7 +33,7 @@ from scheduler.tasks import Task
 from scheduler.uplink import Uplink
 
 
-class Dispatcher:
+class Dispatcher(LinkEvents):
     """All open tasks of one vehicle.
 
     Args:
@@ -50,6 +52,8 @@ class Dispatcher:
         encoders: First halves of split models that run on board.
         doubt_above: Bits; a first look with more doubt is unsure: raising it sends fewer frames.
         flow_ns: The worker measures motion when it is free and that takes no longer; 0 = never.
+        handover: Chooses the links that are open; None = all are. The driver opens at the start
+            those that `uplinks` then calls open.
     """
 
     def __init__(
@@ -71,10 +75,13 @@ class Dispatcher:
         encoders: Sequence[EncoderSpec] = (),
         doubt_above: float = 2.0,
         flow_ns: int = 0,
+        handover: Handover | None = None,
     ) -> None:
         self.counters = Counters()
         self.onboard = Onboard(rungs, encoders)
-        self.uplinks = {unit: Uplink(unit, window, accuracies, now_ns) for unit in units}
+        super().__init__(
+            {unit: Uplink(unit, window, accuracies, now_ns) for unit in units}, handover, now_ns
+        )
         for uplink in self.uplinks.values():
             uplink.shrunk = shrunk or {}
         self.placer = Placer(
@@ -90,7 +97,7 @@ class Dispatcher:
         )
         self._doubt_above = doubt_above
         self._open = OpenTasks(self.onboard)
-        self._out = Offloading(self.uplinks, self._open, self.counters)
+        self._out = Offloading(self.uplinks, self._open, self.counters, handover)
         self.work = LocalWork(self.onboard, self._open, self._out, flow_ns)
         self._now_ns = now_ns
 
@@ -115,14 +122,6 @@ class Dispatcher:
         self._advance(effects, now_ns)
         self.work.measure_motion(task, effects, now_ns)
         return effects
-
-    def on_pose(
-        self, x: float, y: float, heading: float, speed: float, now_ns: int
-    ) -> list[Effect]:
-        """Where the vehicle is (world, m, radians, m/s): links may learn by place."""
-        for uplink in self.uplinks.values():
-            uplink.on_pose(x, y, heading, speed, now_ns)
-        return []
 
     def on_encoded(
         self, task_id: int, size_bytes: int, duration_ns: int, now_ns: int
@@ -222,27 +221,6 @@ class Dispatcher:
 
     # --- events of the links ---------------------------------------------------------------
 
-    def on_welcome(
-        self,
-        unit_id: str,
-        credits: int,
-        models: Sequence[tuple[str, int]],
-        now_ns: int,
-        splits: Sequence[tuple[str, int]] = (),
-        heads: Mapping[str, Sequence[str]] | None = None,
-    ) -> list[Effect]:
-        """A unit admitted the session; `models` holds (name, typical inference in ns).
-
-        `splits` are the models whose second half runs there, `heads` the further results of each.
-        """
-        self.uplinks[unit_id].on_welcome(credits, models, now_ns, splits, heads)
-        return self.on_timer(now_ns)
-
-    def on_pong(self, unit_id: str, number: int, now_ns: int) -> list[Effect]:
-        """A ping came back."""
-        self.uplinks[unit_id].on_pong(number, now_ns)
-        return self.on_timer(now_ns)
-
     def on_result(
         self, unit_id: str, seq: int, report: UnitReport, answer: object, now_ns: int
     ) -> list[Effect]:
@@ -253,6 +231,11 @@ class Dispatcher:
         if answered is None:
             return effects
         flight, stages_ns = answered
+        self.heard(uplink)
+        if self._out.is_spare(flight, now_ns):
+            is_in_time = now_ns <= flight.deadline_ns
+            self.placer.outcomes.on_answer(seq, report.at_unit_ns, is_in_time, now_ns)
+            return self._refilled(uplink, now_ns)
         entry = self._looked(flight.task_id, flight.model, unit_id, answer, effects)
         self.placer.outcomes.on_answer(seq, report.at_unit_ns, entry is not None, now_ns)
         if entry is None:
@@ -282,6 +265,12 @@ class Dispatcher:
             self.counters.offload.rejected += 1
         uplink.retry_at_ns = max(uplink.retry_at_ns, now_ns + report.retry_after_ns)
         self._out.send_home(flight.task_id, f"{unit_id}: {report.status} {report.reason}".strip())
+        self._out.refill(uplink, effects, now_ns)
+        self._advance(effects, now_ns)
+        return effects
+
+    def _refilled(self, uplink: Uplink, now_ns: int) -> list[Effect]:
+        effects: list[Effect] = []
         self._out.refill(uplink, effects, now_ns)
         self._advance(effects, now_ns)
         return effects

@@ -48,6 +48,7 @@ class Send:
         heads: Further results that the unit's model shall bring.
         width: Pixels of the encoded picture; 0 = those of the frame.
         height: As `width`.
+        is_hedged: Another copy of this request goes over another link.
     """
 
     task: Task
@@ -59,6 +60,7 @@ class Send:
     heads: tuple[str, ...] = ()
     width: int = 0
     height: int = 0
+    is_hedged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
