@@ -20,9 +20,9 @@ class VirtualEncoder:
         loop: Loop,
         stage: Stage,
         size_of: Callable[[Encode], int],
-        done: Callable[[int, int, int], None],
+        done: Callable[[Encode, int, int], None],
     ) -> None:
-        """`done` is told of task id, bytes and duration in ns."""
+        """`done` is told of the job, bytes and duration in ns."""
         self._loop, self._stage, self._size, self._done = loop, stage, size_of, done
         self._jobs: deque[Encode] = deque()
         self._cancelled: set[int] = set()
@@ -55,4 +55,4 @@ class VirtualEncoder:
     def _end(self, job: Encode, size_bytes: int, duration_ns: int) -> None:
         self._is_busy = False
         self._next()
-        self._done(job.task.task_id, size_bytes, duration_ns)
+        self._done(job, size_bytes, duration_ns)

@@ -111,6 +111,10 @@ class VirtualLink:
         if connection == self._connection:
             self._connect(wait_ns)
 
+    def cut(self) -> None:
+        """A long outage that nobody could foresee ends the connection."""
+        self._connect(RECONNECT_NS)
+
     def _reset(self, connection: int) -> None:
         """A long outage ended this connection."""
         if connection == self._connection:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from scheduler.effects import AnswerKind, Counters
+from scheduler.messages import Verdict
+from vehicle.perception.scores.streaming import Counts
 
 
 class VerdictRow(msgspec.Struct, frozen=True):
@@ -92,12 +94,25 @@ class UnitTotals:
 
 @dataclass(slots=True)
 class Outcome:
-    """A drive's result; rows are in order of emission, vehicle by vehicle."""
+    """A drive's result; rows are in order of emission, vehicle by vehicle.
+
+    Attributes:
+        scores: Streaming F1's counts by vehicle and camera, where a drive tells the truth.
+        published: What each vehicle that saw a drive would have published, by camera.
+        events: Of virtual time that were carried out.
+    """
 
     verdicts: list[VerdictRow] = field(default_factory=list)
     vehicles: dict[str, VehicleTotals] = field(default_factory=dict)
     units: dict[str, UnitTotals] = field(default_factory=dict)
+    scores: dict[tuple[str, str], Counts] = field(default_factory=dict)
+    published: dict[str, dict[str, list[Verdict]]] = field(default_factory=dict)
     events: int = 0
+
+    @property
+    def streaming_f1(self) -> float | None:
+        """Over all vehicles and cameras; None where nothing is known to be seen."""
+        return sum(self.scores.values(), Counts()).f1
 
     def lines(self) -> Iterator[bytes]:
         """Each verdict as a line of JSON; the same scenario gives the same bytes."""

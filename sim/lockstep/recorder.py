@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from scheduler.effects import Correct, Effect, Emit, Send
+from scheduler.effects import Correct, Effect, Emit, Encode, Send
 from scheduler.tasks import Task
 from sim.lockstep.loop import Loop
 from sim.lockstep.outcome import VerdictRow
 from sim.lockstep.scenario import VehicleSpec
+from sim.lockstep.sizes import FrameSizes
 
 
 class Recorder:
     """Of one vehicle that sees no pictures: its answers are empty."""
 
-    def __init__(self, loop: Loop, spec: VehicleSpec) -> None:
+    def __init__(self, loop: Loop, spec: VehicleSpec, seed: int = 0) -> None:
         self._loop = loop
         self._spec = spec
         self._emitted: list[tuple[Emit, int, int]] = []  # what, when, newest look
         self._looked_ns: dict[str, int] = {}  # by camera
+        purpose = f"{seed}/{spec.id}"
+        self._sizes = {c.id: FrameSizes(f"{purpose}/{c.id}/sizes") for c in spec.cameras}
 
     def answer_on_board(self, task: Task, model: str) -> object:
         """What an onboard model says of the frame."""
@@ -25,6 +28,23 @@ class Recorder:
     def answer_of(self, sent: Send) -> object:
         """What a unit says of the frame that was sent."""
         return sent.model
+
+    def frame(self, camera_id: str) -> None:
+        """A picture was taken."""
+        self._sizes[camera_id].step()
+
+    def encoding(self, job: Encode) -> None:
+        """A JPEG of the frame is begun."""
+
+    def jpeg_bytes(self, job: Encode) -> int:
+        """What the frame takes as this JPEG."""
+        task = job.task
+        pixels = (job.width or task.width) * (job.height or task.height)
+        return self._sizes[task.camera_id].jpeg_bytes(job.quality, pixels)
+
+    def payload_bytes(self, task: Task, model: str, otherwise: int) -> int:
+        """What a model's first half makes of the frame."""
+        return otherwise
 
     def doubt(self, answer: object) -> float:
         """How unsure a first look is, in bits."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from scheduler.errors import ConfigError
-from scheduler.placement import Pipeline
+from scheduler.placement import Pipeline, Size
 from sim.channel.trace import Trace
 from sim.lockstep.stages import NOTHING, StageProfile
 
@@ -16,6 +16,31 @@ CAPTURE = StageProfile(1_000_000, 2_000_000)
 TIMER_LAG = StageProfile(150_000, 1_000_000)
 
 Option = str | int | float | bool | None | list[str | int | float | bool | None]
+
+
+class PoseAt(NamedTuple):
+    """Where a vehicle is, `t_ns` after the first frame: world metres, radians, m/s."""
+
+    t_ns: int
+    x: float
+    y: float
+    heading: float
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Which answers of a recorded drive are a model's.
+
+    Attributes:
+        rung: Its name in the drive's file.
+        size: Of its input, pixels.
+        threshold: Least score of a box.
+    """
+
+    rung: str
+    size: Size
+    threshold: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +52,7 @@ class OnboardModel:
         time: From the job given to its answer, on the vehicle's declared compute.
         first_half: Of a model in two halves: time of the first; None where it has none.
         feature_bytes: What that first half sends.
+        look: Its answers, where the vehicle sees a drive.
     """
 
     model: str
@@ -34,11 +60,20 @@ class OnboardModel:
     time: StageProfile
     first_half: StageProfile | None = None
     feature_bytes: int = 2_000
+    look: Look | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UnitModel:
-    """A detector at a roadside unit; `second_half`: of features, None where it takes pictures."""
+    """A detector at a roadside unit.
+
+    Attributes:
+        accuracy: Expected F1 alone, as the policy is told.
+        second_half: Time for features; None where it takes pictures alone.
+        split_accuracy: Expected F1 of both halves.
+        shrunk: Expected F1 by the size of a picture that is sent smaller.
+        look: Its answers, where a vehicle sees a drive.
+    """
 
     model: str
     accuracy: float
@@ -46,6 +81,8 @@ class UnitModel:
     decode: StageProfile = NOTHING
     second_half: StageProfile | None = None
     split_accuracy: float = 0.0
+    shrunk: Mapping[Size, float] = field(default_factory=dict)
+    look: Look | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +129,9 @@ class VehicleSpec:
         encode: Time to write a JPEG.
         capture: From the picture taken to the vehicle that has it.
         timer_lag: How late a timer fires.
-        drive: Name of the scenario's drive that it sees; empty = no pictures.
+        drive: File of the recorded drive that it sees; empty = no pictures. Frames then come
+            when the recording's did, whatever the cameras' rates say.
+        poses: Where it is, in order of time; a drive brings its own.
     """
 
     id: str
@@ -104,6 +143,7 @@ class VehicleSpec:
     deadline_ms: float = 100.0
     window: int = 2
     qualities: tuple[int, ...] = (80, 60, 40)
+    resolutions: tuple[Size, ...] = ()
     pipelines: tuple[Pipeline, ...] = ("onboard", "offload")
     doubt_above: float = 2.0
     stays_on_board: bool = False
@@ -113,6 +153,7 @@ class VehicleSpec:
     timer_lag: StageProfile = TIMER_LAG
     service: str = "object_detection"
     drive: str = ""
+    poses: tuple[PoseAt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,7 @@ from sim.lockstep.link import VirtualLink
 from sim.lockstep.loop import Loop
 from sim.lockstep.outcome import VehicleTotals
 from sim.lockstep.recorder import Recorder
-from sim.lockstep.scenario import CameraSpec, UnitModel, VehicleSpec
-from sim.lockstep.sizes import FrameSizes
+from sim.lockstep.scenario import CameraSpec, PoseAt, UnitModel, VehicleSpec
 from sim.lockstep.stages import Stage, StageProfile
 
 NS_PER_S = 1_000_000_000
@@ -65,6 +64,8 @@ def deployed_dispatcher(
         now_ns=now_ns,
         window=spec.window,
         qualities=spec.qualities,
+        resolutions=spec.resolutions,
+        shrunk={m.model: m.shrunk for m in models},
         frame_interval_ns=round(NS_PER_S / max(camera.rate_hz for camera in spec.cameras)),
         watts=spec.watts,
         pipelines=spec.pipelines,
@@ -87,11 +88,12 @@ class VirtualVehicle:
         dispatcher: Dispatcher,
         links: Sequence[VirtualLink],
         seed: int,
+        recorder: Recorder | None = None,
     ) -> None:
         self.spec = spec
         self.dispatcher = dispatcher
         self.totals = VehicleTotals(dispatcher.counters)
-        self.recorder = Recorder(loop, spec)
+        self.recorder = recorder or Recorder(loop, spec, seed)
         self._loop = loop
         self._purpose = f"{seed}/{spec.id}"
         self._links = {link.name: link for link in links}
@@ -109,9 +111,8 @@ class VirtualVehicle:
             for m in spec.onboard
             if m.first_half is not None
         }
-        self._sizes = {c.id: FrameSizes(f"{self._purpose}/{c.id}/sizes") for c in spec.cameras}
         self._payloads: dict[int, int] = {}  # bytes of what is about to be sent, by task
-        self._sent: dict[int, Send] = {}  # by seq
+        self._sent: dict[tuple[str, int], Send] = {}  # by link and seq
         self._timer_ns = 1 << 62  # when the earliest timer that was set fires
         self._next_task = 1
 
@@ -126,9 +127,16 @@ class VirtualVehicle:
         for link in self._links.values():
             link.reopen()
 
-    def take(self, camera: CameraSpec, tick: int, stamp_ns: int) -> None:
-        """A picture was taken now; the vehicle has it a little later."""
-        self._loop.at(stamp_ns + self._capture.draw(), self._on_frame, camera, tick, stamp_ns)
+    def take(self, camera: CameraSpec, tick: int, stamp_ns: int, sim_ns: int | None = None) -> None:
+        """A picture was taken at `stamp_ns`; the vehicle has it a little later."""
+        source_ns = stamp_ns if sim_ns is None else sim_ns
+        at_ns = stamp_ns + self._capture.draw()
+        self._loop.at(at_ns, self._on_frame, camera, tick, source_ns, stamp_ns)
+
+    def drive(self, pose: PoseAt) -> None:
+        """The vehicle is there now."""
+        now_ns = self._loop.now_ns
+        self._carry_out(self.dispatcher.on_pose(pose.x, pose.y, pose.heading, pose.speed, now_ns))
 
     def shutdown(self) -> None:
         """Every open task gets its verdict now."""
@@ -138,15 +146,15 @@ class VirtualVehicle:
             self.totals.dn_bytes += link.dn_bytes
         self.totals.joules = self.totals.local_ns / NS_PER_S * self.spec.watts
 
-    def _on_frame(self, camera: CameraSpec, tick: int, stamp_ns: int) -> None:
-        self._sizes[camera.id].step()
+    def _on_frame(self, camera: CameraSpec, tick: int, sim_ns: int, stamp_ns: int) -> None:
+        self.recorder.frame(camera.id)
         spec = self.spec
         task = Task(
             self._next_task,
             spec.id,
             camera.id,
             tick,
-            stamp_ns,
+            sim_ns,
             spec.service,
             stamp_ns,
             stamp_ns + round(spec.deadline_ms * 1e6),
@@ -176,7 +184,8 @@ class VirtualVehicle:
         fires_ns = max(due_ns, self._loop.now_ns) + self._timer_lag.draw()
         self._loop.at(fires_ns, self._on_timer, due_ns)
 
-    def _on_encoded(self, task_id: int, size_bytes: int, duration_ns: int) -> None:
+    def _on_encoded(self, job: Encode, size_bytes: int, duration_ns: int) -> None:
+        task_id = job.task.task_id
         self._payloads[task_id] = size_bytes
         now_ns = self._loop.now_ns
         self._carry_out(self.dispatcher.on_encoded(task_id, size_bytes, duration_ns, now_ns))
@@ -213,7 +222,7 @@ class VirtualVehicle:
 
     def _on_answer(self, link: VirtualLink, seq: int, report: UnitReport) -> None:
         now_ns = self._loop.now_ns
-        sent = self._sent.pop(seq, None)
+        sent = self._sent.pop((link.name, seq), None)
         if report.status == "ok" and sent is not None:
             answer = self.recorder.answer_of(sent)
             effects = self.dispatcher.on_result(link.name, seq, report, answer, now_ns)
@@ -250,7 +259,8 @@ class VirtualVehicle:
         elif isinstance(effect, Reopen):
             self._links[effect.unit_id].reopen()
         elif isinstance(effect, EncodeFeatures):
-            stage, size_bytes = self._halves[effect.model]
+            stage, usual_bytes = self._halves[effect.model]
+            size_bytes = self.recorder.payload_bytes(effect.task, effect.model, usual_bytes)
             duration_ns = stage.draw()
             ends_ns = self._loop.now_ns + duration_ns
             arguments = (effect.task, effect.model, size_bytes, duration_ns)
@@ -268,15 +278,15 @@ class VirtualVehicle:
         request = Request(
             VERSION, task.vehicle_id, link.session, effect.seq, task.camera_id, task.tick,
             task.sim_ns, task.service, effect.model, max(0, now_ns - task.stamp_ns) // US,
-            max(0, effect.budget_ns) // US, task.width, task.height, 1.0, size_bytes, 0,
+            max(0, effect.budget_ns) // US, effect.width or task.width,
+            effect.height or task.height, 1.0, size_bytes, 0,
             effect.payload_kind, list(effect.heads),
         )  # fmt: skip
         is_sent = link.send(request, size_bytes)
         if is_sent:
-            self._sent[effect.seq] = effect
+            self._sent[link.name, effect.seq] = effect
         return self.dispatcher.on_sent(effect, is_sent, now_ns)
 
     def _jpeg_bytes(self, job: Encode) -> int:
-        task = job.task
-        pixels = (job.width or task.width) * (job.height or task.height)
-        return self._sizes[task.camera_id].jpeg_bytes(job.quality, pixels)
+        self.recorder.encoding(job)
+        return self.recorder.jpeg_bytes(job)
