@@ -2,6 +2,15 @@
 
 from dataclasses import dataclass
 
+SLOW_DEADLINE_NS = 400_000_000  # up to 10 m/s: a reaction each 4 m
+LEAST_DEADLINE_NS = 50_000_000  # faster than any road allows; no pipeline is in time for less
+
+
+def deadline_by_speed_ns(speed: float) -> int:
+    """How long a verdict may take at this speed (m/s): 400 ms, 10 less for each m/s above 10."""
+    less_ns = round(max(0.0, speed - 10.0) * 10_000_000)
+    return max(LEAST_DEADLINE_NS, SLOW_DEADLINE_NS - less_ns)
+
 
 @dataclass(frozen=True, slots=True)
 class Task:

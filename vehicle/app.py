@@ -31,6 +31,8 @@ from vehicle.expectations import (
     expected_ns,
     interval_ns,
     most_flow_ns,
+    shrunk_of,
+    timed,
     unserved_heads,
 )
 from vehicle.offload import OffloadLink
@@ -62,7 +64,7 @@ class VehicleApp:
         self._links_due, self._status_due = Periodic(LINK_PERIOD_NS), Periodic(STATUS_PERIOD_NS)
         self._lead = Lead()
         policy = self.vehicle.policy
-        timed = TimedPolicy(load_policy(policy.name, policy.options), self.clock)
+        policy_in_time = timed(load_policy(policy.name, policy.options), self.clock)
         services = parts.services()
         self.service_names = sorted({n for s in services.values() for n in s.every_frame})
         self.cameras = parts.cameras()
@@ -81,7 +83,7 @@ class VehicleApp:
             self.outlet.event("info", f"no detector on board brings {head}: only units may")
         onboard, remote = accuracies_of(self.config, self.vehicle)
         flow_ns = most_flow_ns(self.vehicle) if has_motion(services) else 0
-        self.dispatcher = self._dispatcher(timed, onboard, remote, flow_ns)
+        self.dispatcher = self._dispatcher(policy_in_time, onboard, remote, flow_ns)
         self.driver = Driver(
             self.vehicle,
             self.dispatcher,
@@ -116,6 +118,8 @@ class VehicleApp:
             now_ns=self.clock.now_ns(),
             window=self.vehicle.window,
             qualities=self.vehicle.qualities,
+            resolutions=self.vehicle.resolutions,
+            shrunk=shrunk_of(self.config, self.vehicle),
             frame_interval_ns=interval_ns(self.config, self.vehicle),
             carry_accuracy=CARRY_ACCURACY,
             watts=self.vehicle.compute.watts,
@@ -123,6 +127,7 @@ class VehicleApp:
             encoders=encoders_of(self.vehicle, self.worker.loaded.encode_ns),
             doubt_above=self.vehicle.doubt_above,
             flow_ns=flow_ns,
+            handover=self.parts.handover(list(self.links)),
         )
 
     # --- the loop ----------------------------------------------------------------------------
@@ -132,8 +137,9 @@ class VehicleApp:
         polled = Polled()
         start_ns = self.clock.now_ns()
         self.driver.watch_worker()
-        for link in self.links.values():
-            link.reopen(start_ns)
+        for link_id, link in self.links.items():
+            if self.dispatcher.uplinks[link_id].is_open:
+                link.reopen(start_ns)
         for camera_id, camera in self.cameras.items():
             camera.open(start_ns)
             polled.add(camera.pollable(), partial(self._on_camera, camera_id))
@@ -160,7 +166,7 @@ class VehicleApp:
         polled.follow("worker", worker.generation, worker.fileno(), self._on_worker)
         for unit_id, link in self.links.items():
             call = partial(self._on_link, unit_id, link)
-            polled.follow(unit_id, link.generation, link.control, call)
+            polled.follow(unit_id, link.generation, link.pollable, call)
 
     def _wait_ns(self) -> int:
         now_ns = self.clock.now_ns()
@@ -203,7 +209,7 @@ class VehicleApp:
             self.driver.on_frame(frame)
 
     def _on_link(self, unit_id: str, link: OffloadLink) -> None:
-        self.driver.on_heard(unit_id, link.receive())
+        self.driver.on_heard(unit_id, link.receive(self.clock.now_ns()))
 
     def _on_worker(self) -> None:
         restarts = self.worker.restarts
@@ -216,6 +222,18 @@ class VehicleApp:
         assert self.feed is not None
         for topic, message in self.feed.read(self.clock.now_ns()):
             self.outlet.record(topic, message)
+            if isinstance(message, messages.Pose):
+                self.driver.on_pose(message)
+            else:
+                self._on_site(message)
+
+    def _on_site(self, site: messages.Site) -> None:
+        """A map says where units stand, those by rule too."""
+        for unit in site.units:
+            x, y, _ = unit.position
+            for link_id, link in self.links.items():
+                if link.unit_id == unit.unit_id:
+                    self.dispatcher.on_place(link_id, x, y)
 
     def _on_recorder(self, polled: Polled) -> None:
         assert self.recorder is not None

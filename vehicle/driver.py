@@ -17,24 +17,27 @@ from scheduler.config import Vehicle
 from scheduler.dispatcher import Dispatcher
 from scheduler.effects import (
     Cancel,
+    Close,
     Correct,
     Effect,
     Emit,
     Encode,
     EncodeFeatures,
+    Open,
     Ping,
     Reopen,
     RunFlow,
     RunLocal,
     Send,
 )
-from scheduler.tasks import Task
+from scheduler.tasks import Task, deadline_by_speed_ns
 from vehicle.camera.base import Frame
 from vehicle.encoder import Encoded
 from vehicle.findings import Findings
 from vehicle.local_runs import LocalRunner, LocalRuns
-from vehicle.offload import Answered, Heard, OffloadLink, Ponged, Welcomed
+from vehicle.offload import Answered, Beaconed, Heard, OffloadLink, Ponged, Welcomed
 from vehicle.parts import JpegWriter, Speaker, Surroundings
+from vehicle.perception.content import Content
 from vehicle.perception.doubt import doubt
 from vehicle.perception.worker import Answer
 from vehicle.report import Stages, Tally, UnitCounts
@@ -45,6 +48,7 @@ from vehicle.verdicts import MS, verdict_of
 
 log = logging.getLogger(__name__)
 
+POSE_NS = 500_000_000  # an older pose no longer tells the speed
 SLOW_NS = 10_000_000  # a service that takes longer is counted
 Result = TypeVar("Result")
 
@@ -92,6 +96,7 @@ class Driver:
         self._clock = clock
         self._brake = brake
         self._surroundings = surroundings
+        self._content = Content()
         self._frames: dict[int, Frame] = {}  # of open tasks
         self._emitted: list[int] = []  # tasks whose frames are wanted until their effects are done
         self._payloads: dict[int, bytes] = {}  # JPEG or features that are about to be sent
@@ -108,6 +113,8 @@ class Driver:
         self.tally.on_frame(now_ns)
         self._outlet.record_frame(frame)
         heads = self._services[frame.camera_id].heads  # of one look, whatever service it is for
+        change = self._content.change(frame.camera_id, frame.stamp_ns, frame.image)
+        deadline_ns = frame.stamp_ns + self._allowed_ns(now_ns)
         for name, service in self._services[frame.camera_id].every_frame.items():
             if getattr(service, "wants_scene", False):
                 self._guarded(name, None, service.on_scene, self._scene(frame))  # type: ignore[attr-defined]
@@ -119,11 +126,12 @@ class Driver:
                 frame.sim_ns,
                 name,
                 frame.stamp_ns,
-                frame.stamp_ns + round(self._vehicle.deadline_ms * MS),
+                deadline_ns,
                 frame.width,
                 frame.height,
                 self._vehicle.stays_on_board,
                 heads,
+                change,
             )
             heads = ()
             self._next_task += 1
@@ -187,6 +195,8 @@ class Driver:
                 effects = self._dispatcher.on_welcome(
                     unit_id, item.credits, item.models, now_ns, item.splits, item.heads
                 )
+            elif isinstance(item, Beaconed):
+                effects = self._dispatcher.on_beacon(unit_id, item.load, now_ns)
             elif isinstance(item, Ponged):
                 effects = self._dispatcher.on_pong(unit_id, item.number, now_ns)
             else:
@@ -195,6 +205,11 @@ class Driver:
             counts.late += total.late - late
             counts.rejected += total.rejected - rejected
             self._carry_out(effects)
+
+    def on_pose(self, pose: messages.Pose) -> None:
+        """Where the vehicle is."""
+        (x, y, _), yaw, now_ns = pose.position, pose.rotation[2], self._clock.now_ns()
+        self._carry_out(self._dispatcher.on_pose(x, y, yaw, pose.speed, now_ns))
 
     def on_timer(self, due_ns: int = 0) -> None:
         """The dispatcher's timer is due, or `due_ns` is near enough to be taken for now."""
@@ -221,7 +236,8 @@ class Driver:
                     queue.extend(self._run_flow(effect.task))
                 case Encode():
                     image = self._frames[effect.task.task_id].image
-                    self._encoder.encode(effect.task.task_id, image, effect.quality)
+                    size = (effect.width, effect.height) if effect.width else None
+                    self._encoder.encode(effect.task.task_id, image, effect.quality, size)
                 case Send():
                     queue.extend(self._send(effect))
                 case Cancel():
@@ -232,6 +248,10 @@ class Driver:
                 case Reopen():
                     self.tally.units[effect.unit_id].reopened += 1
                     self._links[effect.unit_id].reopen(self._clock.now_ns())
+                case Open():
+                    self._links[effect.unit_id].reopen(self._clock.now_ns())
+                case Close():
+                    self._links[effect.unit_id].leave()
                 case Ping():
                     self._links[effect.unit_id].ping(effect.number)
         for task_id in self._emitted:
@@ -333,7 +353,21 @@ class Driver:
         for name, take in services.takers(found.heads):
             self._guarded(name, None, take, task.stamp_ns)
         key = (task.camera_id, task.service)
+        self._content.on_look(task.camera_id, task.stamp_ns)
         self._looked_ns[key] = max(task.stamp_ns, self._looked_ns.get(key, 0))
+
+    def _allowed_ns(self, now_ns: int) -> int:
+        """How long after its picture a verdict is due; the dispatcher hears of a fresh pose."""
+        around = self._surroundings
+        pose = around.pose if around is not None else None
+        if around is None or pose is None or now_ns - around.pose_stamp_ns > POSE_NS:
+            return round(self._vehicle.deadline_ms * MS)
+        self._dispatcher.on_pose(
+            pose.position[0], pose.position[1], pose.rotation[2], pose.speed, around.pose_stamp_ns
+        )
+        if self._vehicle.deadline.mode == "speed":
+            return deadline_by_speed_ns(pose.speed)
+        return round(self._vehicle.deadline_ms * MS)
 
     def _scene(self, frame: Frame) -> Scene:
         around = self._surroundings

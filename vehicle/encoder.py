@@ -35,6 +35,7 @@ class _Job:
     task_id: int
     image: NDArray[np.uint8]
     quality: int
+    size: tuple[int, int] | None
 
 
 class Encoder:
@@ -57,10 +58,16 @@ class Encoder:
         """Readable when `take` has something."""
         return self._wake_read
 
-    def encode(self, task_id: int, image: NDArray[np.uint8], quality: int) -> None:
-        """Begin with (H, W, 3) uint8 BGR."""
+    def encode(
+        self,
+        task_id: int,
+        image: NDArray[np.uint8],
+        quality: int,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        """Begin with (H, W, 3) uint8 BGR; `size`: width and height to be written, None = as is."""
         self._pending.add(task_id)
-        self._jobs.put(_Job(task_id, image, quality))
+        self._jobs.put(_Job(task_id, image, quality, size))
 
     def cancel(self, task_id: int) -> None:
         """It is wanted no more; its answer still comes, empty if it did not begin yet."""
@@ -93,7 +100,7 @@ class Encoder:
             jpeg = b""
             if job.task_id not in self._cancelled:
                 try:
-                    jpeg = encode_jpeg(job.image, job.quality)
+                    jpeg = encode_jpeg(job.image, job.quality, job.size)
                 except Exception:  # a picture that does not encode costs its offload, not the drive
                     log.exception("a frame was not encoded")
             # The byte goes first: whoever sees the answer can always take its byte.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,14 +10,17 @@ from scheduler.clock import Clock
 from scheduler.config import Config, Detector, Vehicle
 from scheduler.errors import ConfigError
 from scheduler.onboard import EncoderSpec
-from scheduler.placement import Placement, Policy, View, split_name
+from scheduler.pictures import sent_size
+from scheduler.placement import Learner, Outcome, Placement, Policy, Size, View, split_name
 from scheduler.tasks import Task
 from vehicle.perception.detector import DetectorSpec
+from vehicle.perception.rungs import INPUT_SIZES
 from vehicle.perception.split.codec import SPLIT_SIZE
 from vehicle.perception.split.table import cell_of
 
 SLOW_POLICY_NS = 10_000_000  # a policy that takes longer is counted, its frame stays on board
 UNKNOWN_ACCURACY = 0.5  # of a model that neither the config nor a shipped rung tells of
+UNKNOWN_SHRINK = 0.88  # of the F1 is left at half the sides; medium, as shipped
 UNKNOWN_SPLIT_BYTES = 2_000  # of a codec that no card tells of
 UNKNOWN_SPLIT_LOSS = 0.04  # F1
 SHARED_FLOW_NS = 5_000_000  # of motion, where several cameras share the worker
@@ -49,6 +53,20 @@ class TimedPolicy:
         return placement
 
 
+class TimedLearner(TimedPolicy):
+    """One that learns from outcomes."""
+
+    def on_outcome(self, outcome: Outcome) -> None:
+        """The policy's own learning."""
+        assert isinstance(self._policy, Learner)
+        self._policy.on_outcome(outcome)
+
+
+def timed(policy: Policy, clock: Clock) -> TimedPolicy:
+    """A policy that is held to its time, and still learns if it does."""
+    return (TimedLearner if isinstance(policy, Learner) else TimedPolicy)(policy, clock)
+
+
 def accuracy_of(section: Detector) -> float:
     """Expected F1 alone: as declared, else as measured of the shipped rung at its input size."""
     if section.accuracy is not None:
@@ -63,6 +81,35 @@ def accuracies_of(config: Config, vehicle: Vehicle) -> tuple[dict[str, float], d
     remote = {section.id: accuracy_of(section) for section in sections}
     remote |= {split_name(section.id): split_figures(section).f1 for section in sections}
     return {d.id: accuracy_of(d) for d in vehicle.detectors}, remote
+
+
+def shrunk_of(config: Config, vehicle: Vehicle) -> dict[str, dict[Size, float]]:
+    """Expected F1 of each unit's models by the size at which a frame is sent smaller."""
+    sizes = {
+        sent_size(camera.width, camera.height, wanted)
+        for camera in vehicle.cameras
+        for wanted in vehicle.resolutions
+    } - {(0, 0)}
+    sections = [section for unit in config.roadside_units for section in unit.detectors]
+    return {s.id: {size: shrunk_accuracy(s, size) for size in sizes} for s in sections}
+
+
+def shrunk_accuracy(section: Detector, size: Size) -> float:
+    """Expected F1 on pictures of this width and height, enlarged to the model's input.
+
+    Of a shipped rung it is what was measured at that input size: enlarging adds nothing that the
+    smaller picture has not. A declared accuracy falls by the same share.
+    """
+    spec = DetectorSpec.of(section)
+    own = spec.input_size or INPUT_SIZES[0]
+    share = math.sqrt(size[0] * size[1] / (own[0] * own[1]))
+    if share >= 1.0:
+        return accuracy_of(section)
+    rung = spec.rung
+    if rung is None:
+        return accuracy_of(section) * math.pow(UNKNOWN_SHRINK, -math.log2(share))
+    whole, small = rung.cell(own, spec.precision), rung.cell(size, spec.precision)
+    return accuracy_of(section) * min(1.0, small.f1 / whole.f1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,22 +12,26 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from scheduler import messages, processes, transport, wire
+from scheduler import messages, paths, processes, transport, wire
 from scheduler.config import Config
-from scheduler.effects import Send, UnitReport
+from scheduler.effects import Send, UnitLoad, UnitReport
 from scheduler.errors import WireError
-from scheduler.offload_messages import Bye, Hello, Ping, Pong, Request, Result, Welcome
+from scheduler.offload_messages import Beacon, Bye, Hello, Ping, Pong, Request, Result, Welcome
 from scheduler.security import Keys, client_keys
 from vehicle.perception.detections import Detections
 
 log = logging.getLogger(__name__)
 
 HELLO_AGAIN_NS = 200_000_000  # until the welcome
+FASTEST_BEACON_NS = 50_000_000  # a unit that sends more often is not heard more often
+MOST_METRES = 1e7  # of a unit's place in the world; more is nonsense
 HELLO_SOON_NS = 20_000_000  # while the socket is not connected yet
 US = 1000  # ns
+MOST_SHRUNK = 64  # requests whose scale is remembered; credits allow fewer in flight
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,13 @@ class Ponged:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class Beaconed:
+    """The unit says how busy it is."""
+
+    load: UnitLoad
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Answered:
     """A request ended; `detections` in frame pixels when the status is ok, and asked heads."""
@@ -57,7 +68,7 @@ class Answered:
     heads: Mapping[str, bytes] = field(default_factory=dict)
 
 
-Heard = Welcomed | Ponged | Answered
+Heard = Welcomed | Ponged | Beaconed | Answered
 
 
 @dataclass(slots=True)
@@ -67,6 +78,7 @@ class LinkFaults:
     aliens: int = 0
     malformed: int = 0
     refused: int = 0  # handshakes that the unit's CURVE ended
+    flood: int = 0  # beacons beyond any sensible rate, or older than the last
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +90,8 @@ class _Sockets:
     is_welcome: bool = False
     is_frames_known: bool = False
     hello_due_ns: int = 0
+    beacon: int = -1  # number of the last one
+    beacon_ns: int = -FASTEST_BEACON_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +105,13 @@ class Addresses:
 
     @staticmethod
     def of(config: Config, vehicle_id: str, unit_id: str) -> Addresses:
-        """By the configuration: always through the link.
+        """By the configuration: always through the link; `unit_id` may be a link of several.
 
         Raises:
             CertificateError: a key is missing.
         """
         pair = f"{vehicle_id}.{unit_id}"
+        unit_id = paths.unit_of(unit_id)
         control = processes.address(config, "link", pair, "control")
         frames = processes.address(config, "link", pair, "frames")
         return Addresses(control, frames, *client_keys(config, control, vehicle_id, unit_id))
@@ -104,21 +119,29 @@ class Addresses:
 
 @dataclass(slots=True, eq=False)
 class OffloadLink:
-    """One vehicle's link to one unit."""
+    """One vehicle's link to one unit; `path` names its radio where several lead there."""
 
     context: zmq.Context[zmq.Socket[bytes]]
     vehicle_id: str
     unit_id: str
     addresses: Addresses
+    path: str = ""
     faults: LinkFaults = field(default_factory=LinkFaults)
     generation: int = 0  # changes whenever `control` does
     _sockets: _Sockets | None = None
+    _shrunk: dict[int, tuple[float, float]] = field(default_factory=dict)  # seq -> frame pixels
+    # per encoded pixel, x and y, of pictures that were sent smaller
 
     @property
     def control(self) -> zmq.Socket[bytes]:
-        """To be polled for reading."""
+        """Of the open sockets."""
         assert self._sockets is not None
         return self._sockets.control
+
+    @property
+    def pollable(self) -> zmq.Socket[bytes] | None:
+        """To be polled for reading; None while the link is closed."""
+        return self._sockets.control if self._sockets is not None else None
 
     @property
     def session(self) -> int:
@@ -168,6 +191,7 @@ class OffloadLink:
         """Send a request; False when the socket is full or away."""
         assert self._sockets is not None
         task = effect.task
+        scale = task.width / effect.width if effect.width else 1.0
         request = Request(
             version=messages.VERSION,
             vehicle_id=self.vehicle_id,
@@ -180,9 +204,9 @@ class OffloadLink:
             model=effect.model,
             age_us=max(0, now_ns - task.stamp_ns) // US,
             budget_us=max(0, effect.budget_ns) // US,
-            width=task.width,
-            height=task.height,
-            scale=1.0,
+            width=effect.width or task.width,
+            height=effect.height or task.height,
+            scale=scale,
             size=len(payload),
             crc32=wire.crc32(payload),
             payload_kind=effect.payload_kind,
@@ -191,14 +215,18 @@ class OffloadLink:
         parts = wire.pack(request, payload)
         if sum(map(len, parts)) > wire.MAX_OFFLOAD_BYTES:
             return False
+        if effect.width:
+            self._shrunk[effect.seq] = scale, task.height / effect.height
+            if len(self._shrunk) > MOST_SHRUNK:
+                del self._shrunk[next(iter(self._shrunk))]
         return transport.send(self._sockets.frames, parts)
 
-    def receive(self) -> list[Heard]:
+    def receive(self, now_ns: int) -> list[Heard]:
         """Everything that came, validated."""
         heard: list[Heard] = []
-        while (parts := transport.receive(self.control)) is not None:
+        while self._sockets and (parts := transport.receive(self._sockets.control)) is not None:
             try:
-                found = self._read(parts)
+                found = self._read(parts, now_ns)
             except WireError as error:
                 self.faults.malformed += 1
                 log.debug("%s: %s", self.unit_id, error)
@@ -240,14 +268,17 @@ class OffloadLink:
             self.vehicle_id,
             self.session,
             checked,  # type: ignore[arg-type]
+            self.path,
+            wants_beacons=True,
         )
         return transport.send(socket, wire.pack(hello))
 
-    def _read(self, parts: list[bytes]) -> Heard | None:
+    def _read(self, parts: list[bytes], now_ns: int) -> Heard | None:
         kinds = (
             Welcome,
             Result,
             Pong,
+            Beacon,
             Bye,
         )
         message, payload = wire.unpack(parts, *kinds)
@@ -265,17 +296,45 @@ class OffloadLink:
             return Welcomed(message.credits, list(models), splits, message.heads)
         if isinstance(message, Pong):
             return Ponged(message.number)
+        if isinstance(message, Beacon):
+            return self._beaconed(message, now_ns)
         if isinstance(message, Result):
             return self._answered(message, payload)
         return None  # it leaves: what is in flight runs into its leases
 
+    def _beaconed(self, message: Beacon, now_ns: int) -> Beaconed | None:
+        sockets = self._sockets
+        assert sockets is not None
+        place = message.position
+        if place is not None and not all(abs(metres) < MOST_METRES for metres in place):
+            raise WireError(f"expected a unit's place in metres, got {place}")
+        is_early = now_ns - sockets.beacon_ns < FASTEST_BEACON_NS
+        if message.number <= sockets.beacon or is_early:
+            self.faults.flood += 1
+            return None
+        sockets.beacon, sockets.beacon_ns = message.number, now_ns
+        return Beaconed(
+            UnitLoad(
+                message.queue_length,
+                message.wait_us * US,
+                message.busy_share,
+                message.credits,
+                {model: us * US for model, us in message.models.items()},
+                {model: us * US for model, us in message.splits.items()},
+                place[:2] if place is not None else None,
+            )
+        )
+
     def _answered(self, message: Result, payload: list[bytes]) -> Answered:
         status, reason, found = message.status, message.reason, None
         heads: dict[str, bytes] = {}
+        scale = self._shrunk.pop(message.seq, None)
         if status == "ok":
             try:
                 heads = _heads(message, payload)
                 found = Detections.from_bytes(payload[0])
+                if scale is not None:
+                    found = _enlarged(found, scale)
             except WireError as error:
                 self.faults.malformed += 1
                 status, reason = "bad", str(error)[:300]
@@ -289,6 +348,12 @@ class OffloadLink:
             reason,
         )
         return Answered(message.seq, report, found, heads if found is not None else {})
+
+
+def _enlarged(found: Detections, scale: tuple[float, float]) -> Detections:
+    """Boxes of a picture that was sent smaller, in pixels of its frame."""
+    xyxy = found.xyxy * np.array([*scale, *scale], np.float32)
+    return Detections(xyxy, found.score, found.class_id)
 
 
 def _heads(message: Result, payload: list[bytes]) -> dict[str, bytes]:

@@ -32,8 +32,14 @@ class Speaker(Protocol):
 class JpegWriter(Protocol):
     """The encoder, as far as the driver needs it."""
 
-    def encode(self, task_id: int, image: NDArray[np.uint8], quality: int) -> None:
-        """Begin."""
+    def encode(
+        self,
+        task_id: int,
+        image: NDArray[np.uint8],
+        quality: int,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        """Begin; `size`: width and height to be written, None = as the picture is."""
         ...
 
     def cancel(self, task_id: int) -> None:

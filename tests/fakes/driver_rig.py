@@ -59,9 +59,17 @@ class FakeWorker:
 class FakeEncoder:
     def __init__(self) -> None:
         self.jobs: list[int] = []
+        self.sizes: list[tuple[int, int] | None] = []
         self.cancelled: list[int] = []
 
-    def encode(self, task_id: int, image: np.ndarray, quality: int) -> None:
+    def encode(
+        self,
+        task_id: int,
+        image: np.ndarray,
+        quality: int,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        self.sizes.append(size)
         self.jobs.append(task_id)
 
     def cancel(self, task_id: int) -> None:

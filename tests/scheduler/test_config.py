@@ -43,7 +43,7 @@ def test_an_unknown_name_lists_the_shipped_ones() -> None:
             "world: {traffic: {vehicels: 3}}",
             "unknown key 'vehicels' at world.traffic: did you mean 'vehicles'?",
         ),
-        ("vehicles: [{deadline: 100}]", "did you mean 'deadline_ms'?"),
+        ("vehicles: [{deadline_m: 100}]", "did you mean 'deadline_ms'?"),
         ("vehicles: [{detectors: [{kind: yolox}]}]", "missing required field `id`"),
         ("duration_s: -1", "$.duration_s"),
         ("duration_s: soon", "Expected `float`, got `str` - at `$.duration_s`"),

@@ -57,7 +57,7 @@ def test_every_picture_is_answered_once(encoder: Encoder, caplog: pytest.LogCapt
 
 
 def test_scaling_halves_both_sides() -> None:
-    assert jpeg_size(encode_jpeg(picture(), 60, scale=2.0)) == (80, 48)
+    assert jpeg_size(encode_jpeg(picture(), 60, (80, 48))) == (80, 48)
 
 
 def test_better_quality_costs_bytes() -> None:
