@@ -44,10 +44,11 @@ class Leg(Section, frozen=True):
 
     model: str | None = None  # a channel: short name, entry point or module:Class
     trace: str | None = None  # a CSV instead, entered at a seeded instant; shipped ones by name
-    at: tuple[float, float, float] | None = None  # of the antenna, m; default: the road's
+    along: float = 0.5  # where the unit stands beside the road: share of the way that is driven
+    at: tuple[float, float, float] | None = None  # instead: its antenna, m
     options: Options = {}  # of the channel
     draws: dict[str, Span] = {}  # of these options: drawn anew for each seed
-    outage: Literal["hold", "drop"] = "drop"
+    outage: Literal["hold", "drop"] | None = None  # default: as the trace or channel says
     queue_kib: Positive = 64.0  # per direction
 
 

@@ -1,0 +1,159 @@
+"""One cell of a study as a scenario of lockstep: the same sections, times and accuracies."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scheduler.config import Detector, Vehicle
+from scheduler.errors import ConfigError
+from sim.experiments import roads
+from sim.experiments.config import Contender, Road, Study
+from sim.lockstep import (
+    CameraSpec,
+    LinkSpec,
+    OnboardModel,
+    Scenario,
+    StageProfile,
+    UnitModel,
+    UnitSpec,
+    VehicleSpec,
+)
+from sim.lockstep.scenario import ENCODE
+from vehicle.perception.detector import DetectorSpec
+
+DEFAULT_RATE_HZ = 30.0  # of a camera whose rate the study does not say
+TAIL = 1.4  # 99th percentile over median of a stage of which only the median was measured
+DECODE = StageProfile.of_ms(2.5, 4.0)  # of a JPEG of 640x384 at a unit
+LEAD_S = 0.5  # links are opened so long before the first frame
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One drive of one policy.
+
+    Attributes:
+        drive: Name of a recorded drive; empty = placement alone.
+    """
+
+    road: Road
+    seed: int
+    deadline_ms: float
+    policy: Contender
+    drive: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, int, str, str]:
+        """What tables call it: link, drive, seed, deadline, policy."""
+        return (self.road.name, self.drive, self.seed, f"{self.deadline_ms:g}", self.policy.title)
+
+    @property
+    def conditions(self) -> tuple[str, str, int, str]:
+        """The key without the policy: what is compared lies under the same conditions."""
+        return self.key[:4]
+
+
+def cells(study: Study) -> list[Cell]:
+    """All cells, policy by policy within each condition."""
+    return [
+        Cell(road, seed, deadline_ms, policy, drive)
+        for drive in study.drives or [""]
+        for deadline_ms in study.deadlines_ms
+        for road in study.links
+        for seed in study.seed_list
+        for policy in study.policies
+    ]
+
+
+def scenario(study: Study, cell: Cell, folder: Path) -> Scenario:
+    """What lockstep drives.
+
+    Raises:
+        ConfigError: a channel, trace or detector that cannot be.
+    """
+    vehicle, camera = study.vehicle, study.vehicle.cameras[0]
+    length_s = LEAD_S + study.duration_s
+    airs = roads.airs(cell.road, cell.seed, length_s, folder)
+    held = roads.taken(study.bursts, cell.seed, length_s)
+    spec = VehicleSpec(
+        id=vehicle.id,
+        links=tuple(
+            LinkSpec(unit_id, air.trace, outage=air.outage, queue_kib=air.queue_kib)
+            for unit_id, air in airs.items()
+        ),
+        onboard=tuple(onboard(study)),
+        policy=cell.policy.name,
+        options=dict(cell.policy.options),
+        cameras=(
+            CameraSpec(camera.id, camera.width, camera.height, camera.rate_hz or DEFAULT_RATE_HZ),
+        ),
+        deadline_ms=cell.deadline_ms,
+        window=vehicle.window,
+        qualities=tuple(vehicle.qualities),
+        pipelines=tuple(vehicle.pipelines),
+        doubt_above=vehicle.doubt_above,
+        stays_on_board=vehicle.stays_on_board,
+        watts=vehicle.compute.watts,
+        encode=_times(study, "encode") or ENCODE,
+    )
+    wanted = set(cell.road.legs)
+    units = tuple(
+        UnitSpec(
+            unit.id,
+            tuple(unit_model(study, unit.id, detector) for detector in unit.detectors),
+            unit.credits,
+            held.get(unit.id, ()),
+        )
+        for unit in study.roadside_units
+        if unit.id in wanted
+    )
+    return Scenario((spec,), units, cell.seed, study.duration_s, LEAD_S)
+
+
+def onboard(study: Study) -> list[OnboardModel]:
+    """The detectors on board, as slow as the vehicle's declared compute makes them."""
+    vehicle: Vehicle = study.vehicle
+    slowdown = vehicle.compute.slowdown
+    return [
+        OnboardModel(
+            detector.id,
+            accuracy_of(detector),
+            _times(study, detector.id) or _measured(detector, slowdown),
+        )
+        for detector in vehicle.detectors
+    ]
+
+
+def unit_model(study: Study, unit_id: str, detector: Detector) -> UnitModel:
+    """A detector at a unit."""
+    infer = _times(study, f"{unit_id}/{detector.id}") or _measured(detector, 1.0)
+    return UnitModel(detector.id, accuracy_of(detector), infer, DECODE)
+
+
+def accuracy_of(detector: Detector) -> float:
+    """Expected F1 alone: as declared, else as measured of the shipped rung.
+
+    Raises:
+        ConfigError: nobody says.
+    """
+    if detector.accuracy is not None:
+        return detector.accuracy
+    figures = DetectorSpec.of(detector).figures
+    if figures is None:
+        raise ConfigError(f"detector {detector.id!r}: expected its accuracy, it is no shipped rung")
+    return figures.f1
+
+
+def _times(study: Study, job: str) -> StageProfile | None:
+    given = study.stages_ms.get(job)
+    if given is None:
+        return None
+    return StageProfile.of_ms(given[0], given[1] if len(given) > 1 else None)
+
+
+def _measured(detector: Detector, slowdown: float) -> StageProfile:
+    figures = DetectorSpec.of(detector).figures
+    if figures is None:
+        raise ConfigError(
+            f"stages_ms: expected the times of {detector.id!r}, it is no shipped rung"
+        )
+    median_ms = figures.latency_ms * slowdown
+    return StageProfile.of_ms(median_ms, median_ms * TAIL)
