@@ -119,6 +119,7 @@ def prepare(run: Recorded, folder: Path, policy: Policy) -> Config:
 def cut(trace: str, offset_s: float) -> str:
     """The rows of a trace from `offset_s` on, which becomes 0; the last one then holds for ever."""
     rows: list[tuple[float, str]] = []
+    comments = [line for line in trace.splitlines() if line.startswith("#")]
     for line in trace.splitlines():
         if line.strip() and not line.startswith(("#", COLUMNS[0])):
             t_s, _, rest = line.partition(",")
@@ -130,7 +131,7 @@ def cut(trace: str, offset_s: float) -> str:
         rows.insert(0, (0.0, rows[0][1]))
     if rows:
         rows.append((rows[-1][0] + EVER_S, rows[-1][1]))
-    lines = [",".join(COLUMNS), *(f"{t_s:.3f},{rest}" for t_s, rest in rows)]
+    lines = [*comments, ",".join(COLUMNS), *(f"{t_s:.3f},{rest}" for t_s, rest in rows)]
     return "\n".join(lines) + "\n"
 
 

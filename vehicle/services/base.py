@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from scheduler.messages import Box, Pose, Verdict
-from vehicle.camera.base import Frame
+from vehicle.camera.base import Frame as Frame  # part of this seam: what a scene holds
 from vehicle.perception.detections import Detections
 
 Options = Mapping[str, object]
