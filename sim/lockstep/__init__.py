@@ -5,6 +5,7 @@ over the link model and measured stage times (docs/scheduling/lockstep.md).
 """
 
 from sim.lockstep.drive import run
+from sim.lockstep.many import run_many
 from sim.lockstep.outcome import Outcome, UnitTotals, VehicleTotals, VerdictRow
 from sim.lockstep.scenario import (
     CameraSpec,
@@ -36,4 +37,5 @@ __all__ = [
     "VehicleTotals",
     "VerdictRow",
     "run",
+    "run_many",
 ]

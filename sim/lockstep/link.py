@@ -65,6 +65,14 @@ class VirtualLink:
         self._opened_ns = self._loop.now_ns
         self._connect(RECONNECT_NS)
 
+    def leave(self) -> None:
+        """Say good-bye and close the sockets; nothing is heard from here until `reopen`."""
+        if self.is_connected:
+            self._send(wire_bytes.BYE_BYTES, self._on_bye)
+        self._connection += 1
+        self.session += 1
+        self.is_connected = False
+
     def ping(self, number: int) -> None:
         """Send a ping; lost where nobody is connected."""
         if self.is_connected:
@@ -112,13 +120,13 @@ class VirtualLink:
             self._connect(wait_ns)
 
     def cut(self) -> None:
-        """A long outage that nobody could foresee ends the connection."""
+        """A long outage ends the connection; attempts to reconnect begin."""
         self._connect(RECONNECT_NS)
 
     def _reset(self, connection: int) -> None:
         """A long outage ended this connection."""
         if connection == self._connection:
-            self._connect(RECONNECT_NS)
+            self.cut()
 
     def _handshake(self, connection: int, done: int) -> None:
         """One exchange after the other, then the socket is connected."""
@@ -164,6 +172,9 @@ class VirtualLink:
 
     def _on_hello(self, session: int) -> None:
         self.unit.on_hello(self, session)
+
+    def _on_bye(self, session: int) -> None:
+        self.unit.on_bye(self, session)
 
     def _on_ping(self, session: int, number: int) -> None:
         if self.unit.knows(self, session):

@@ -34,7 +34,6 @@ class VirtualUnit:
         self.admission = Admission(typical)
         self._loop = loop
         self._sessions: dict[str, tuple[int, VirtualLink]] = {}
-        self._ways: dict[tuple[str, int], VirtualLink] = {}  # (vehicle, seq) -> its link
         self._is_busy = False
         self._taken_from = [start_ns for start_ns, _ in spec.taken]
 
@@ -71,6 +70,12 @@ class VirtualUnit:
             self._sessions[link.vehicle_id] = (session, link)
             self.totals.dropped += self.admission.forget(link.vehicle_id)
         link.welcome()
+
+    def on_bye(self, link: VirtualLink, session: int) -> None:
+        """A vehicle leaves."""
+        if self.knows(link, session):
+            del self._sessions[link.vehicle_id]
+            self.totals.dropped += self.admission.forget(link.vehicle_id)
 
     def on_request(self, link: VirtualLink, session: int, request: Request) -> None:
         """A complete request came."""

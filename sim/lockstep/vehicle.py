@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from scheduler.dispatcher import Dispatcher
 from scheduler.effects import (
     Cancel,
+    Close,
     Effect,
     Emit,
     Encode,
     EncodeFeatures,
+    Open,
     Ping,
     Reopen,
     RunFlow,
@@ -124,8 +126,9 @@ class VirtualVehicle:
     def start(self) -> None:
         """The worker is ready; links are opened."""
         self._carry_out(self.dispatcher.on_worker(True, self._loop.now_ns))
-        for link in self._links.values():
-            link.reopen()
+        for name, link in self._links.items():
+            if self.dispatcher.uplinks[name].is_open:
+                link.reopen()
 
     def take(self, camera: CameraSpec, tick: int, stamp_ns: int, sim_ns: int | None = None) -> None:
         """A picture was taken at `stamp_ns`; the vehicle has it a little later."""
@@ -256,8 +259,10 @@ class VirtualVehicle:
             self._links[effect.unit_id].ping(effect.number)
         elif isinstance(effect, Cancel):
             self._encode.cancel(effect.task.task_id)
-        elif isinstance(effect, Reopen):
+        elif isinstance(effect, (Reopen, Open)):
             self._links[effect.unit_id].reopen()
+        elif isinstance(effect, Close):
+            self._links[effect.unit_id].leave()
         elif isinstance(effect, EncodeFeatures):
             stage, usual_bytes = self._halves[effect.model]
             size_bytes = self.recorder.payload_bytes(effect.task, effect.model, usual_bytes)

@@ -7,10 +7,10 @@ header of 2 bytes, 9 above 255 bytes (RFC 23).
 
 from scheduler import wire
 from scheduler.messages import VERSION, Message
-from scheduler.offload_messages import Hello, Ping, Pong, Request, Result, Welcome
+from scheduler.offload_messages import Bye, Hello, Ping, Pong, Request, Result, Welcome
 
 CURVE_BYTES = 33
-PER_BOX_BYTES = 22  # four float32 of corners, a score, a class
+PER_BOX_BYTES = 21  # as `Detections.to_bytes`
 # Both sides of the handshake: greeting, then HELLO, WELCOME, INITIATE, READY (RFC 26).
 GREETING_BYTES = 64
 HANDSHAKE = ((GREETING_BYTES, GREETING_BYTES), (202, 170), (300, 80))
@@ -39,6 +39,7 @@ HELLO_BYTES = _message_bytes(Hello(VERSION, "ego", _SESSION, "control"))
 WELCOME_BYTES = _message_bytes(
     Welcome(VERSION, "rsu1", _SESSION, 2, ["medium", "large"], [9_000, 20_000])
 )
+BYE_BYTES = _message_bytes(Bye(VERSION, "ego", _SESSION))
 PING_BYTES = _message_bytes(Ping(VERSION, "ego", _SESSION, 1000))
 PONG_BYTES = _message_bytes(Pong(VERSION, "rsu1", _SESSION, 1000, 1))
 
@@ -50,7 +51,7 @@ def request_bytes(payload_bytes: int) -> int:
 
 def result_bytes(boxes: int) -> int:
     """An answer with this many boxes."""
-    return _RESULT + part_bytes(8 + boxes * PER_BOX_BYTES)
+    return _RESULT + part_bytes(boxes * PER_BOX_BYTES)
 
 
 def refusal_bytes() -> int:
