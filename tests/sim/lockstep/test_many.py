@@ -59,9 +59,8 @@ def test_a_group_joined_late_loses_nobody() -> None:
 
 
 def test_vehicles_share_a_unit_and_it_is_contended() -> None:
-    alone, crowd = (run(town([("rsu0",)] * count, 1, 5.0)).units["rsu0"] for count in (1, 12))
-    assert alone.late == alone.rejected == 0
-    assert crowd.late > 0 and crowd.busy_ns > 4 * alone.busy_ns
+    alone, crowd = (run(town([("rsu0",)] * count, 1, 3.0)).units["rsu0"] for count in (1, 12))
+    assert alone.late < 5 < crowd.late and crowd.busy_ns > 4 * alone.busy_ns
 
 
 @pytest.mark.slow
