@@ -8,7 +8,13 @@ from scheduler.errors import ConfigError
 from sim.channel.base import Channel
 
 ENTRY_POINT_GROUP = "vdap.channels"
-BUILT_IN = {"urban_80211p": "sim.channel.urban_80211p:Urban80211p"}
+BUILT_IN = {
+    "urban_80211p": "sim.channel.urban_80211p:Urban80211p",
+    "highway_80211p": "sim.channel.highway_80211p:Highway80211p",
+    "nr_uu": "sim.channel.nr_uu:NrUu",
+    "nr_uma": "sim.channel.nr_uma:NrUma",
+    "lte_cloud": "sim.channel.lte_cloud:LteCloud",
+}
 
 
 def load(radio: Radio, *, seed: int, vehicle_id: str, unit_id: str) -> Channel:
