@@ -9,11 +9,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from roadside_unit.admission import Admission, Offer, Refused
+from roadside_unit.beacon import Beacons
+from roadside_unit.counters import Counters
+from roadside_unit.duplicates import Duplicates, Outcome
 from roadside_unit.guard import BadPeers, check_payload
 from roadside_unit.session import Session, Sessions, is_authorised
 from scheduler import messages, wire
 from scheduler.errors import WireError
-from scheduler.messages import VERSION
+from scheduler.messages import VERSION, Metres3
 from scheduler.offload_messages import (
     MOST_HEAD_BYTES,
     Bye,
@@ -22,7 +25,6 @@ from scheduler.offload_messages import (
     Pong,
     Request,
     Result,
-    ResultStatus,
     Welcome,
 )
 from scheduler.placement import split_name
@@ -63,26 +65,6 @@ class Inference(Protocol):
 
 
 @dataclass(slots=True)
-class Counters:
-    """What became of what came.
-
-    `received` = ok + rejected + late + bad + dropped + what waits or is in work.
-    """
-
-    received: int = 0  # requests of a bound session
-    ok: int = 0
-    rejected: int = 0
-    late: int = 0  # not in time for inference, or replaced by a newer frame
-    bad: int = 0  # the picture or the inference failed
-    dropped: int = 0  # waited when their vehicle left
-    malformed: int = 0  # messages that are not of the protocol
-    aliens: int = 0  # a vehicle id that is not of this key
-    unbound: int = 0  # of no session that is open here
-    muted: int = 0  # dropped unread from a peer that sent too much rubbish
-    undeliverable: int = 0  # answers to a vehicle that had gone
-
-
-@dataclass(slots=True)
 class Desk:
     """One roadside unit's state.
 
@@ -91,6 +73,7 @@ class Desk:
         say: Publishes a line for watchers: level, text.
         splits: Models whose second half runs here; known once the worker has loaded.
         heads: Further results, by model; likewise.
+        position: Of the antenna, world, m; None where nobody told the unit.
     """
 
     unit_id: str
@@ -102,6 +85,7 @@ class Desk:
     say: Callable[[str, str], object]
     splits: Sequence[str] = ()
     heads: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    position: Metres3 | None = None
     counters: Counters = field(default_factory=Counters)
     sessions: Sessions = field(default_factory=Sessions)
     bad_peers: BadPeers = field(default_factory=BadPeers)
@@ -109,6 +93,11 @@ class Desk:
     _running: dict[int, tuple[Offer, int]] = field(default_factory=dict)  # job -> offer, started
     _job_id: int = 0
     _busy_ns: int = 0  # of the worker, since the last status
+    _duplicates: Duplicates = field(default_factory=Duplicates)
+    _beacons: Beacons = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._beacons = Beacons(self.unit_id, self.position)
 
     def on_message(
         self, connection: bytes, key: bytes | None, parts: list[bytes], now_ns: int
@@ -151,12 +140,13 @@ class Desk:
             self._on_request(message, payload, peer, now_ns)
         elif isinstance(message, Ping):
             session.control = connection
-            queue = len(self.admission) + len(self._running)
+            queue = self._queue_length
             pong = Pong(VERSION, self.unit_id, session.session, message.number, queue)
             self._deliver(session, wire.pack(pong))
         else:
-            self._left(speaker, "left")
             self.sessions.leave(speaker, message.session)
+            if not self.sessions.paths(speaker):
+                self._left(speaker, "left")
 
     def on_answers(self, answers: list[Answer], now_ns: int) -> None:
         """What the worker made of its jobs."""
@@ -168,6 +158,7 @@ class Desk:
             if answer.is_ok and answer.detections is not None:
                 worked_ns = now_ns - started_ns
                 self._busy_ns += worked_ns
+                self._beacons.on_work(worked_ns)
                 self.admission.learn(offer.work, worked_ns)
                 # The worker counts compute time; what else passed here was waiting, so that the
                 # three add up and none of it looks like the link's.
@@ -179,10 +170,11 @@ class Desk:
                     for name, result in answer.heads.items()
                     if len(result) <= MOST_HEAD_BYTES
                 }
-                found = (answer.detections.to_bytes(), heads)
-                self._answer(offer, "ok", "", durations, found)
+                found = answer.detections.to_bytes()
+                self._answer(offer, Outcome("ok", "", durations, found, heads), now_ns)
             else:
-                self._answer(offer, "bad", answer.error, (now_ns - offer.received_ns, 0, 0))
+                durations = (now_ns - offer.received_ns, 0, 0)
+                self._answer(offer, Outcome("bad", answer.error, durations), now_ns)
         self.work(now_ns)
 
     def work(self, now_ns: int) -> None:
@@ -212,6 +204,26 @@ class Desk:
             self._job_id, request.model, offer.payload, *size, request.heads
         )
 
+    def tell(self, now_ns: int) -> None:
+        """Beacons, when they are due."""
+        if not self._beacons.is_due(now_ns):
+            return
+        told = self._beacons.take(
+            self.sessions.all(),
+            self._queue_length,
+            self.credits,
+            {model: self.admission.expected_ns(model) for model in self.models},
+            {model: self.admission.expected_ns(split_name(model)) for model in self.splits},
+            now_ns,
+        )
+        for session, beacon in told:
+            if session.control is not None:  # one that does not get through is worth no count
+                self.counters.beacons += self.send(session.control, wire.pack(beacon))
+
+    @property
+    def _queue_length(self) -> int:
+        return len(self.admission) + len(self._running)
+
     def status(self, period_ns: int, now_ns: int) -> messages.UnitStatus:
         """Counters for watchers, every `period_ns`; vehicles that fell silent are forgotten."""
         for vehicle_id in self.sessions.expire(now_ns):
@@ -228,7 +240,7 @@ class Desk:
             late=counters.late,
             bad=counters.bad,
             aliens=counters.aliens,
-            queue_length=len(self.admission) + len(self._running),
+            queue_length=self._queue_length,
             busy_share=min(1.0, busy),
             infer_ms={model: self.admission.expected_ns(model) / 1e6 for model in self.models},
         )
@@ -243,8 +255,10 @@ class Desk:
             self.counters.unbound += 1
             return
         if is_new:
-            self.counters.dropped += self.admission.forget(hello.vehicle_id)
-            self.say("info", f"{hello.vehicle_id} opened a session")
+            if self.sessions.paths(hello.vehicle_id) == 1:  # else another path may want the answer
+                self.counters.dropped += self.admission.forget(hello.vehicle_id)
+            over = f" over {hello.path}" if hello.path else ""
+            self.say("info", f"{hello.vehicle_id} opened a session{over}")
         if session.is_bound:
             welcome = Welcome(
                 VERSION,
@@ -259,12 +273,18 @@ class Desk:
             self._deliver(session, wire.pack(welcome))
 
     def _on_request(self, request: Request, payload: list[bytes], peer: bytes, now_ns: int) -> None:
-        self.counters.received += 1
         offer = Offer(request, b"", now_ns)
+        if self._duplicates.is_copy(request, now_ns):
+            self.counters.copies += 1
+            outcome = self._duplicates.outcome(request)
+            if outcome is not None:
+                self._say_result(request, outcome.within(0))
+            return
+        self.counters.received += 1
         try:
             offer = Offer(request, check_payload(request, payload), now_ns)
         except WireError as error:
-            self._answer(offer, "bad", str(error), (0, 0, 0))
+            self._answer(offer, Outcome("bad", str(error), (0, 0, 0)), now_ns)
             self._blame(peer, now_ns)
             return
         problem = self._objection(request)
@@ -294,49 +314,46 @@ class Desk:
     def _refuse(self, refused: list[Refused], now_ns: int) -> None:
         for each in refused:
             waited_ns = max(0, now_ns - each.offer.received_ns)
-            self._answer(each.offer, each.status, each.reason, (waited_ns, 0, 0))
+            outcome = Outcome(each.status, each.reason, (waited_ns, 0, 0))
+            self._answer(each.offer, outcome, now_ns)
 
-    def _answer(
-        self,
-        offer: Offer,
-        status: ResultStatus,
-        reason: str,
-        durations_ns: tuple[int, int, int],
-        found: tuple[bytes, Mapping[str, bytes]] | None = None,
-    ) -> None:
-        """Count and send the one result of a request; durations are queue, decode, inference.
-
-        `found`: detections, and the results of those heads that were asked for.
-        """
-        counters, request = self.counters, offer.request
+    def _answer(self, offer: Offer, outcome: Outcome, now_ns: int) -> None:
+        """Count a request, send its one result, and to each copy its own."""
+        counters, status = self.counters, outcome.status
         counters.ok += status == "ok"
         counters.rejected += status == "reject"
         counters.late += status == "late"
         counters.bad += status == "bad"
-        queue_us, decode_us, infer_us = (min(MOST_US, ns // NS_PER_US) for ns in durations_ns)
-        detections, heads = found if found is not None else (b"", {})
-        is_closed = status == "reject" and not self.worker.is_ready
+        if status == "ok":
+            self._beacons.waits.add(outcome.durations_ns[0])
+        self._say_result(offer.request, outcome)
+        for copy, received_ns in self._duplicates.finish(offer.request, outcome):
+            self._say_result(copy, outcome.within(now_ns - received_ns))
+
+    def _say_result(self, request: Request, outcome: Outcome) -> None:
+        queue_ns, decode_ns, infer_ns = outcome.durations_ns
+        is_closed = outcome.status == "reject" and not self.worker.is_ready
         result = Result(
             version=VERSION,
             unit_id=self.unit_id,
             session=request.session,
             seq=request.seq,
-            status=status,
-            reason=reason[:300],
+            status=outcome.status,
+            reason=outcome.reason[:300],
             model=request.model,
             budget_us=request.budget_us,
-            queue_us=queue_us,
-            decode_us=decode_us,
-            infer_us=infer_us,
+            queue_us=_micros(queue_ns),
+            decode_us=_micros(decode_ns),
+            infer_us=_micros(infer_ns),
             queue_length=len(self.admission),
             credits=self.credits,
             retry_after_us=RESTART_RETRY_US if is_closed else 0,
-            heads={name: len(result) for name, result in heads.items()},
+            heads={name: len(result) for name, result in outcome.heads.items()},
         )
-        payload = () if found is None else (detections, *heads.values())
+        payload = (outcome.detections, *outcome.heads.values()) if outcome.status == "ok" else ()
         session = self.sessions.find(request.vehicle_id, request.session)
         if session is None:
-            counters.undeliverable += 1
+            self.counters.undeliverable += 1
         else:
             self._deliver(session, wire.pack(result, *payload))
 
@@ -356,4 +373,8 @@ class Desk:
             self.say("warning", f"{name} sends malformed messages: not heard for 10 s")
 
     def _expected_us(self, model: str) -> int:
-        return min(MOST_US, self.admission.expected_ns(model) // NS_PER_US)
+        return _micros(self.admission.expected_ns(model))
+
+
+def _micros(duration_ns: int) -> int:
+    return min(MOST_US, duration_ns // NS_PER_US)

@@ -66,6 +66,7 @@ class Server:
             worker=worker,
             site=site,
             send=self._send,
+            position=unit.at if unit.kind == "roadside" else None,
             say=lambda level, text: self._publisher.event(level, f"{unit.id}: {text}"),
         )
         self._poller = zmq.Poller()
@@ -92,6 +93,7 @@ class Server:
         now_ns = self._clock.now_ns()
         self.desk.on_answers(self._worker.poll(now_ns), now_ns)
         self._tell_of_worker()
+        self.desk.tell(now_ns)
         if now_ns >= self._status_due_ns:
             self._status_due_ns = now_ns + STATUS_NS
             self._publish(now_ns)

@@ -6,18 +6,21 @@ from scheduler.offload_messages import Hello
 from scheduler.security import Site
 
 IDLE_NS = 30_000_000_000  # after that a vehicle that said nothing has left
-REPLACED_KEPT = 8  # old sessions of a vehicle whose late hello must not win
+MOST_PATHS = 4  # of one vehicle
+REPLACED_KEPT = 8  # old sessions of a path whose late hello must not win
 
 
 @dataclass(slots=True)
 class Session:
-    """One opened link of one vehicle."""
+    """One opened link of one vehicle; `path` names its radio where the vehicle has several."""
 
     vehicle_id: str
     session: int
     heard_ns: int
+    path: str = ""
     control: bytes | None = None  # the connection that results go to
     has_frames: bool = False
+    wants_beacons: bool = False
 
     @property
     def is_bound(self) -> bool:
@@ -40,20 +43,24 @@ def is_authorised(site: Site | None, key: bytes | None, vehicle_id: str) -> bool
 
 
 class Sessions:
-    """The newest session of each vehicle."""
+    """The newest session of each path of each vehicle; most have one path."""
 
     def __init__(self) -> None:
-        self._by_vehicle: dict[str, Session] = {}
-        self._replaced: dict[str, list[int]] = {}
+        self._by_vehicle: dict[str, dict[str, Session]] = {}  # vehicle -> path -> session
+        self._replaced: dict[tuple[str, str], list[int]] = {}
 
     def hello(self, hello: Hello, connection: bytes, now_ns: int) -> tuple[Session | None, bool]:
         """Bind one socket.
 
         Returns:
-            The session, None when a newer one has taken its place; whether it is a new one.
+            The session, None when a newer one has taken its place or the vehicle has too many
+            paths; whether it is a new one.
         """
-        known = self._by_vehicle.get(hello.vehicle_id)
-        replaced = self._replaced.setdefault(hello.vehicle_id, [])
+        paths = self._by_vehicle.get(hello.vehicle_id, {})
+        known = paths.get(hello.path)
+        if known is None and len(paths) >= MOST_PATHS:
+            return None, False
+        replaced = self._replaced.setdefault((hello.vehicle_id, hello.path), [])
         if hello.session in replaced:
             return None, False
         is_new = known is None or known.session != hello.session
@@ -61,9 +68,10 @@ class Sessions:
             if known is not None:
                 replaced.append(known.session)
                 del replaced[:-REPLACED_KEPT]
-            known = Session(hello.vehicle_id, hello.session, now_ns)
-            self._by_vehicle[hello.vehicle_id] = known
+            known = Session(hello.vehicle_id, hello.session, now_ns, hello.path)
+            self._by_vehicle.setdefault(hello.vehicle_id, {})[hello.path] = known
         known.heard_ns = now_ns
+        known.wants_beacons = hello.wants_beacons
         if hello.channel == "control":
             known.control = connection
         else:
@@ -71,32 +79,43 @@ class Sessions:
         return known, is_new
 
     def find(self, vehicle_id: str, session: int, now_ns: int | None = None) -> Session | None:
-        """The vehicle's session, if it is still this one; `now_ns`: it was heard just now."""
-        known = self._by_vehicle.get(vehicle_id)
-        if known is None or known.session != session:
-            return None
-        if now_ns is not None:
-            known.heard_ns = now_ns
-        return known
+        """The vehicle's session, if it is still open; `now_ns`: it was heard just now."""
+        for known in self._by_vehicle.get(vehicle_id, {}).values():
+            if known.session == session:
+                if now_ns is not None:
+                    known.heard_ns = now_ns
+                return known
+        return None
 
     def leave(self, vehicle_id: str, session: int) -> bool:
         """Forget a session; False when it was not the vehicle's."""
-        if self.find(vehicle_id, session) is None:
+        known = self.find(vehicle_id, session)
+        if known is None:
             return False
-        del self._by_vehicle[vehicle_id]
+        self._forget(known)
         return True
 
     def expire(self, now_ns: int) -> list[str]:
-        """Forget the vehicles that have been silent for `IDLE_NS`."""
-        gone = [
-            vehicle_id
-            for vehicle_id, known in self._by_vehicle.items()
-            if now_ns - known.heard_ns > IDLE_NS
-        ]
-        for vehicle_id in gone:
-            del self._by_vehicle[vehicle_id]
-        return gone
+        """Forget what has been silent for `IDLE_NS`; the vehicles of which nothing is left."""
+        silent = [known for known in self.all() if now_ns - known.heard_ns > IDLE_NS]
+        for known in silent:
+            self._forget(known)
+        return sorted({s.vehicle_id for s in silent if s.vehicle_id not in self._by_vehicle})
+
+    def all(self) -> list[Session]:
+        """Every open session."""
+        return [known for paths in self._by_vehicle.values() for known in paths.values()]
 
     def vehicles(self) -> list[str]:
-        """Who is here."""
+        """Who is here, however many paths it has."""
         return sorted(self._by_vehicle)
+
+    def paths(self, vehicle_id: str) -> int:
+        """How many a vehicle has."""
+        return len(self._by_vehicle.get(vehicle_id, {}))
+
+    def _forget(self, known: Session) -> None:
+        paths = self._by_vehicle[known.vehicle_id]
+        del paths[known.path]
+        if not paths:
+            del self._by_vehicle[known.vehicle_id]

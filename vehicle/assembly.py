@@ -9,9 +9,10 @@ from pathlib import Path
 
 import zmq
 
-from scheduler import processes, security, transport
+from scheduler import paths, processes, security, transport
 from scheduler.clock import Clock
-from scheduler.config import Config, Vehicle
+from scheduler.config import Config, Unit, Vehicle
+from scheduler.handover import FIRST_RANGE_M, Candidate, Handover
 from scheduler.telemetry import Publisher
 from vehicle.camera.base import Camera
 from vehicle.camera.bridge import BridgeFeed
@@ -122,10 +123,20 @@ class Assembly:
         if self.config.link is None or not ways:
             return links
         for unit in self.config.roadside_units:
-            where = Addresses.of(self.config, self.vehicle.id, unit.id)
-            links[unit.id] = OffloadLink(self.context, self.vehicle.id, unit.id, where)
-            self._closing.append(links[unit.id].leave)
+            for link_id in paths.link_ids(unit.id, unit.radios):
+                where = Addresses.of(self.config, self.vehicle.id, link_id)
+                path = paths.radio_of(link_id)
+                link = OffloadLink(self.context, self.vehicle.id, unit.id, where, path)
+                links[link_id] = link
+                self._closing.append(link.leave)
         return links
+
+    def handover(self, links: Sequence[str]) -> Handover:
+        """Which of the links are open; where units stand is known if the file says it."""
+        return Handover(
+            [candidate_of(self.config.unit(paths.unit_of(link)), link) for link in links],
+            self.vehicle.max_links,
+        )
 
     @property
     def is_simulated(self) -> bool:
@@ -164,3 +175,15 @@ class Assembly:
                 log.warning("while closing: %s", error)
         self._closing.clear()
         self.context.destroy(linger=0)
+
+
+def candidate_of(unit: Unit, link_id: str) -> Candidate:
+    """A link as handover sees it, by what the file says of its unit."""
+    is_cloud = unit.kind == "cloud"
+    return Candidate(
+        link_id,
+        unit.at[:2] if unit.at is not None and not is_cloud else None,
+        unit.range_m or FIRST_RANGE_M,
+        is_everywhere=is_cloud,
+        is_learning=unit.range_m is None,
+    )

@@ -169,7 +169,7 @@ def link_status(
         vehicle_id=vehicle_id,
         unit_id=uplink.unit_id,
         stamp_ns=now_ns,
-        state=estimate.state,
+        state=estimate.state if uplink.is_open else "closed",
         rate_mbps=estimate.rate_bps / 1e6,
         rate_p20_mbps=estimate.rate_quantile_bps(P20) / 1e6,
         rtt_ms=estimate.srtt_ns / MS,

@@ -104,7 +104,7 @@ def drive(offload, seconds):
     while (now := time.monotonic_ns()) - begin < seconds * 1e9:
         offload.greet(now)
         offload.control.poll(5)
-        for heard in offload.receive():
+        for heard in offload.receive(time.monotonic_ns()):
             heard_at = time.monotonic_ns()
             if isinstance(heard, Welcomed):
                 is_open = True

@@ -108,7 +108,7 @@ def asked(path, payload, kind, heads=()):
         now = time.monotonic_ns()
         path.offload.greet(now)
         path.offload.control.poll(5)
-        for heard in path.offload.receive():
+        for heard in path.offload.receive(time.monotonic_ns()):
             if isinstance(heard, Welcomed):
                 welcome = heard
             elif isinstance(heard, Answered):

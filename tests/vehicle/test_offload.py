@@ -68,7 +68,7 @@ def greeted(link: OffloadLink, unit: Unit, socket: zmq.Socket) -> Hello:
 
 def heard(link: OffloadLink) -> list[Heard]:
     assert link.control.poll(3000), "nothing came"
-    return link.receive()
+    return link.receive(time.monotonic_ns())
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_rubbish_is_counted(link: OffloadLink, unit: Unit) -> None:
     end = time.monotonic() + 3
     while link.faults.malformed < 3 and time.monotonic() < end:
         link.control.poll(100)
-        assert link.receive() == []
+        assert link.receive(time.monotonic_ns()) == []
     assert link.faults.malformed == 3
 
 

@@ -1,0 +1,117 @@
+"""How busy a unit is, told to vehicles that asked for it: what it says, to whom and how often.
+
+Sans-IO. A vehicle that has fallen silent is told nothing: it is out of range or gone, and what is
+sent into a dead connection only waits there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from roadside_unit.session import Session
+from scheduler.messages import VERSION, Metres3
+from scheduler.offload_messages import MOST_MODELS, Beacon
+
+PERIOD_NS = 250_000_000  # 4 Hz: about 150 bytes each, 5 kbit/s a vehicle
+SILENT_NS = 1_000_000_000  # a vehicle pings ten times a second when it has nothing else to say
+NS_PER_US = 1000
+MOST_US = 3_600_000_000  # the wire's bound of a duration
+
+
+@dataclass(slots=True)
+class Waits:
+    """Mean wait of the requests that were answered since the last beacon."""
+
+    count: int = 0
+    total_ns: int = 0
+
+    def add(self, wait_ns: int) -> None:
+        """One request waited so long."""
+        self.count += 1
+        self.total_ns += wait_ns
+
+    def take_ns(self) -> int:
+        """The mean, and begin anew; 0 when nobody asked: who asks now does not wait."""
+        mean_ns = self.total_ns // self.count if self.count else 0
+        self.count = self.total_ns = 0
+        return mean_ns
+
+
+class Beacons:
+    """Numbers and paces a unit's beacons."""
+
+    def __init__(self, unit_id: str, position: Metres3 | None = None) -> None:
+        """`position`: of the antenna in the world, metres; None where nobody told the unit."""
+        self.waits = Waits()
+        self._unit_id = unit_id
+        self._position = position
+        self._number = 0
+        self._busy_ns = 0
+        self._begin_ns: int | None = None
+
+    def on_work(self, duration_ns: int) -> None:
+        """The unit's worker was busy for so long."""
+        self._busy_ns += duration_ns
+
+    def is_due(self, now_ns: int) -> bool:
+        """Whether the next beacon is; the first call begins the first period."""
+        if self._begin_ns is None:
+            self._begin_ns = now_ns
+        return now_ns - self._begin_ns >= PERIOD_NS
+
+    def take(
+        self,
+        sessions: Sequence[Session],
+        queue_length: int,
+        credits: int,
+        models: Mapping[str, int],
+        splits: Mapping[str, int],
+        now_ns: int,
+    ) -> list[tuple[Session, Beacon]]:
+        """The beacons of this period, for those who want them and have been heard of late.
+
+        Args:
+            sessions: All that are open.
+            queue_length: Requests that wait or are in work.
+            credits: Requests in flight that each vehicle may have.
+            models: What each whole model takes of late, ns; 0 = not known.
+            splits: What each second half takes.
+            now_ns: Now.
+        """
+        period_ns = now_ns - self._begin_ns if self._begin_ns is not None else PERIOD_NS
+        busy_share = min(1.0, self._busy_ns / max(1, period_ns))
+        wait_us = _micros(self.waits.take_ns())
+        self._begin_ns, self._busy_ns = now_ns, 0
+        self._number += 1
+        told = [
+            s
+            for s in sessions
+            if s.wants_beacons and s.is_bound and now_ns - s.heard_ns < SILENT_NS
+        ]
+        return [
+            (
+                session,
+                Beacon(
+                    VERSION,
+                    self._unit_id,
+                    session.session,
+                    self._number,
+                    queue_length,
+                    busy_share,
+                    wait_us,
+                    credits,
+                    _loads(models),
+                    _loads(splits),
+                    self._position,
+                ),
+            )
+            for session in told
+        ]
+
+
+def _micros(duration_ns: int) -> int:
+    return min(MOST_US, max(0, duration_ns) // NS_PER_US)
+
+
+def _loads(durations_ns: Mapping[str, int]) -> dict[str, int]:
+    named = list(durations_ns.items())[:MOST_MODELS]
+    return {model: _micros(duration_ns) for model, duration_ns in named}
