@@ -17,13 +17,15 @@ from pathlib import Path
 
 import zmq
 
-from scheduler import messages, processes, telemetry, transport
+from scheduler import messages, paths, processes, telemetry, transport
 from scheduler.clock import NS_PER_S, Clock, MonotonicClock
-from scheduler.config import Config, Link
+from scheduler.config import Config, Radio
 from scheduler.errors import ConfigError, WireError
+from scheduler.replay_start import ReplayStart
 from scheduler.security import Site, start_authenticator
 from sim.channel import registry
-from sim.channel.base import UNKNOWN, Channel, LinkState, Mover
+from sim.channel.base import UNKNOWN, Channel, LinkState, Mover, SeesTraffic, outage_of
+from sim.channel.link_model import LinkModel
 from sim.channel.proxy import Proxy
 from sim.channel.trace import Trace, TraceWriter
 
@@ -45,13 +47,16 @@ class Surroundings:
     def __init__(self, units: dict[str, messages.Metres3]) -> None:
         self.site = messages.Site(messages.VERSION, "", [], [], {})
         self.has_site = False
+        self.traffic: list[messages.Obstacle] | None = None  # not known
         self._units = units
         self._poses: dict[str, messages.Pose] = {}
 
     def hear(self, message: object) -> None:
-        """Keep a pose or a site."""
+        """Keep a pose, a site or the traffic."""
         if isinstance(message, messages.Pose):
             self._poses[message.vehicle_id] = message
+        elif isinstance(message, messages.Traffic):
+            self.traffic = message.obstacles
         elif isinstance(message, messages.Site):
             self.site = message
             self.has_site = True
@@ -76,7 +81,8 @@ class EmulatedLink:
         self, vehicle_id: str, unit_id: str, channel: Channel, proxy: Proxy, folder: Path | None
     ) -> None:
         self.vehicle_id = vehicle_id
-        self.unit_id = unit_id
+        self.unit_id = unit_id  # the link's, which names the radio where there are two
+        self._unit = paths.unit_of(unit_id)
         self.proxy = proxy
         self._channel = channel
         self._state = UNKNOWN
@@ -87,16 +93,24 @@ class EmulatedLink:
         self._up_bits = 0.0
         self._writer: TraceWriter | None = None
         if folder is not None:
-            self._writer = TraceWriter(folder / f"link-{vehicle_id}-{unit_id}.csv")
+            self._writer = TraceWriter(folder / f"link-{vehicle_id}-{paths.file_name(unit_id)}.csv")
 
-    def step(self, now_ns: int, t_s: float, around: Surroundings) -> messages.LinkRow:
-        """Compute, apply and record the row that begins now."""
+    def step(
+        self, now_ns: int, t_s: float, around: Surroundings, trace_s: float | None
+    ) -> messages.LinkRow:
+        """Compute, apply and record the row that begins now.
+
+        Args:
+            trace_s: Where a trace is; None before its beginning.
+        """
         pose = None
         state = UNKNOWN
         if isinstance(self._channel, Trace):
-            state = self._channel.at(t_s)
-        elif (known := around.between(self.vehicle_id, self.unit_id)) is not None:
+            state = self._channel.at(trace_s) if trace_s is not None else UNKNOWN
+        elif (known := around.between(self.vehicle_id, self._unit)) is not None:
             mover, unit, pose = known
+            if around.traffic is not None and isinstance(self._channel, SeesTraffic):
+                self._channel.see(around.traffic)
             state = self._channel.row(t_s, mover, unit, around.site)
         self.proxy.apply(now_ns, state)
         self._count(state)
@@ -112,6 +126,10 @@ class EmulatedLink:
             state.snr_db, state.state,
             self.proxy.up.waiting_bytes, self.proxy.dn.waiting_bytes,
         )  # fmt: skip
+
+    def begin(self, begin_ns: int) -> None:
+        """The link's trace, if it has one, begins at this instant; else the clock of its rows."""
+        self.proxy.begin(begin_ns)
 
     def summary(self) -> dict[str, object]:
         """What the link was like, from the first row on that knew where the vehicle is.
@@ -170,7 +188,9 @@ class Emulator:
         self._publisher = publisher
         self._bridge = bridge
         self._run_folder = run_folder
-        self._around = Surroundings({u.id: u.at for u in config.roadside_units if u.at is not None})
+        self._around = Surroundings(
+            {u.id: place for u in config.roadside_units if (place := u.place) is not None}
+        )
         self.links: list[EmulatedLink] = []
         try:
             for vehicle_id, unit_id in processes.pairs(config):
@@ -187,6 +207,11 @@ class Emulator:
             )
         self.started_ns = clock.now_ns()
         self._row_due_ns = self.started_ns
+        replay = config.replay
+        self._replay = None if replay is None else ReplayStart(config.path(replay.start))
+        self._trace_ns: int | None = None  # when traces begin
+        if replay is None:
+            self._begin_traces(self.started_ns)
 
     def turn(self) -> None:
         """Wait for what comes first, and do all that is due."""
@@ -227,12 +252,29 @@ class Emulator:
             (self._run_folder / "link.json").write_text(text, encoding="utf-8")
 
     def _rows(self, now_ns: int) -> None:
+        trace_s = self._trace_s()
         t_s = round((self._row_due_ns - self.started_ns) / NS_PER_S, 3)
         for link in self.links:
-            row = link.step(now_ns, t_s, self._around)
+            row = link.step(now_ns, t_s, self._around, trace_s)
             self._publisher.publish(row, link.vehicle_id, link.unit_id)
         missed = (now_ns - self._row_due_ns) // ROW_NS
         self._row_due_ns += ROW_NS * (1 + missed)
+
+    def _trace_s(self) -> float | None:
+        """Where traces are at the row that is due; None before they begin."""
+        if self._trace_ns is None and self._replay is not None:
+            begin_ns = self._replay.ns()
+            if begin_ns is not None:  # from now on rows change where the trace's do
+                self._begin_traces(begin_ns)
+                self._row_due_ns -= (self._row_due_ns - begin_ns) % ROW_NS
+        if self._trace_ns is None or self._row_due_ns < self._trace_ns:
+            return None
+        return round((self._row_due_ns - self._trace_ns) / NS_PER_S, 3)
+
+    def _begin_traces(self, begin_ns: int) -> None:
+        self._trace_ns = begin_ns
+        for link in self.links:
+            link.begin(begin_ns)
 
     def _hear(self) -> None:
         while self._bridge is not None and (parts := transport.receive(self._bridge)) is not None:
@@ -257,32 +299,32 @@ def _link(
     selector: selectors.BaseSelector,
     folder: Path | None,
 ) -> EmulatedLink:
-    assert config.link is not None
-    name = f"{vehicle_id}.{unit_id}"
+    radio, name = config.radio(unit_id), f"{vehicle_id}.{unit_id}"
     routes = [
         (
             _endpoint(processes.address(config, "link", name, socket, is_bind=True)),
-            _endpoint(processes.address(config, "rsu", unit_id, socket)),
+            _endpoint(processes.address(config, "rsu", paths.unit_of(unit_id), socket)),
         )
         for socket in ("control", "frames")
     ]
-    channel = _channel(config, config.link, vehicle_id, unit_id)
-    proxy = Proxy(
-        selector,
-        name,
-        routes,
-        outage=config.link.outage,
-        limit_bytes=round(config.link.queue_kib * 1024),
+    channel = _channel(config, radio, vehicle_id, unit_id)
+    limit_bytes = round(radio.queue_kib * 1024)
+    model = LinkModel.of(
+        channel if isinstance(channel, Trace) else None,
+        limit_bytes=limit_bytes,
+        outage=outage_of(channel, radio.outage),
         seed=f"{config.seed}/{name}",
     )
+    proxy = Proxy(selector, name, routes, model, limit_bytes=limit_bytes)
     return EmulatedLink(vehicle_id, unit_id, channel, proxy, folder)
 
 
-def _channel(config: Config, link: Link, vehicle_id: str, unit_id: str) -> Channel:
-    if link.trace is not None:
-        name = link.trace.replace("{vehicle}", vehicle_id).replace("{unit}", unit_id)
+def _channel(config: Config, radio: Radio, vehicle_id: str, unit_id: str) -> Channel:
+    if radio.trace is not None:
+        name = radio.trace.replace("{vehicle}", vehicle_id)
+        name = name.replace("{unit}", paths.file_name(unit_id))
         return Trace(config.path(name))
-    return registry.load(link, seed=config.seed, vehicle_id=vehicle_id, unit_id=unit_id)
+    return registry.load(radio, seed=config.seed, vehicle_id=vehicle_id, unit_id=unit_id)
 
 
 def _endpoint(address: str) -> tuple[str, int]:
@@ -290,12 +332,18 @@ def _endpoint(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def _radios(config: Config) -> list[Radio]:
+    return [config.radio(link_id) for _, link_id in processes.pairs(config)]
+
+
 def _connect_bridge(
     config: Config, context: "zmq.Context[zmq.Socket[bytes]]"
 ) -> "zmq.Socket[bytes] | None":
-    if config.world is None or (config.link is not None and config.link.trace is not None):
+    if config.world is None or all(radio.trace is not None for radio in _radios(config)):
         return None
-    return telemetry.subscribe(context, config, "bridge", "", ["pose/", "site"], name=PROCESS)
+    return telemetry.subscribe(
+        context, config, "bridge", "", ["pose/", "site", "traffic"], name=PROCESS
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -309,7 +357,7 @@ def main(argv: list[str] | None = None) -> int:
     config = start.config
     if config.link is None or not config.roadside_units:
         raise ConfigError("expected `link` and `roadside_units` in the config: nothing to emulate")
-    if config.world is None and config.link.trace is None:
+    if config.world is None and any(radio.trace is None for radio in _radios(config)):
         raise ConfigError("expected link.trace: without a world no pose tells where vehicles are")
     stop = processes.Stop()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=1)

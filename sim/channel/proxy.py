@@ -10,16 +10,14 @@ import selectors
 import socket
 import struct
 from collections.abc import Sequence
-from typing import Literal
 
 from scheduler.errors import PortInUseError
 from sim.channel.base import UNKNOWN, LinkState
-from sim.channel.queue import PACKET_BYTES, LinkQueue
+from sim.channel.link_model import PACKET_BYTES, RESET_AFTER_NS, LinkModel
+from sim.channel.queue import LinkQueue
 
 log = logging.getLogger(__name__)
 
-# The radio repeats across a gap of a few rows, as TCP would; a longer one ends the connections.
-RESET_AFTER_NS = 300_000_000
 KERNEL_BUFFER = 32_768  # bytes a socket and direction; the kernel doubles it for its own use
 READ_BYTES = 16_384
 BACKLOG = 16
@@ -48,32 +46,30 @@ class Proxy:
         selector: selectors.BaseSelector,
         name: str,
         routes: Sequence[tuple[tuple[str, int], tuple[str, int]]],
+        model: LinkModel,
         *,
-        outage: Literal["hold", "drop"],
         limit_bytes: int,
-        seed: str,
     ) -> None:
-        """Listens.
+        """Listens; carries nothing until `begin`.
 
         Args:
             selector: Its keys' `data` are callables that take the event mask and the time.
             name: Of the pair, for messages.
             routes: (listen at, forward to) of each socket, host and port.
-            outage: What an outage does to connections.
+            model: When anything comes out; `drop` resets connections in a long outage.
             limit_bytes: Of each direction's queue.
-            seed: Of lost packets.
 
         Raises:
             PortInUseError: another process listens there.
         """
         self.name = name
-        self.up: LinkQueue[_End] = LinkQueue(limit_bytes, f"{seed}/up")
-        self.dn: LinkQueue[_End] = LinkQueue(limit_bytes, f"{seed}/dn")
+        self.up: LinkQueue[_End] = LinkQueue(model.up, limit_bytes, is_reliable=True)
+        self.dn: LinkQueue[_End] = LinkQueue(model.dn, limit_bytes, is_reliable=True)
         self.resets = 0
         self.bytes_up = 0
         self.bytes_dn = 0
         self._selector = selector
-        self._is_dropping = outage == "drop"
+        self._is_dropping = model.up.is_dropping
         self._is_starved = False  # a socket may have bytes, but its queue is full
         self._ends: set[_End] = set()
         self._listeners: list[socket.socket] = []
@@ -86,10 +82,15 @@ class Proxy:
             self.close()
             raise
 
+    def begin(self, start_ns: int) -> None:
+        """The rows of the model begin at this instant."""
+        self.up.begin(start_ns)
+        self.dn.begin(start_ns)
+
     def apply(self, now_ns: int, state: LinkState) -> None:
         """What the radio carries from now on."""
-        self.up.set_state(now_ns, state.up_bps, state.up_delay_ms, state.up_loss)
-        self.dn.set_state(now_ns, state.dn_bps, state.dn_delay_ms, state.dn_loss)
+        self.up.set_state(now_ns, state.row_up(now_ns))
+        self.dn.set_state(now_ns, state.row_dn(now_ns))
         if not state.is_outage:
             self._out_since_ns = None
         elif self._out_since_ns is None:

@@ -1,74 +1,93 @@
-"""One direction of a radio link: a queue, a server whose rate changes, and the air behind it.
+"""What waits and flies in one direction of a radio link, bytes and all.
 
-Sans-IO: the time is passed in and the bytes are handed over. All connections of a (vehicle, unit)
-pair share one queue per direction, so that a ping waits behind a frame as it does on the air.
+Sans-IO: the time is passed in and the data are handed over. All connections of a (vehicle, unit)
+pair share one queue per direction, so that a ping waits behind a frame as it does on the air. When
+anything comes out is for `sim.channel.link_model` to say; nothing is asked of it before it is
+certain, so that rows may come as time passes.
 """
 
-import math
-import random
 from collections import deque
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-PACKET_BYTES = 1448  # TCP payload of an Ethernet packet; what is lost or served in one piece
-LEAST_RESEND_NS = 10_000_000  # a loss is noticed by later packets, never sooner than this
-NS_PER_S = 1_000_000_000
+from sim.channel.link_model import PACKET_BYTES, Direction, Row
 
 Flow = TypeVar("Flow")
 
 
-@dataclass(slots=True)
-class _Chunk(Generic[Flow]):
-    flow: Flow
-    data: bytes
-    owed: int  # bit nanoseconds still to serve: bits x 10^9, so that all sums are whole
-
-
 class LinkQueue(Generic[Flow]):
-    """A drop-nothing queue of bytes before a server of piecewise constant rate.
+    """The data in one direction of a link."""
 
-    The rate is integrated exactly: a chunk leaves at the first nanosecond at which the integral
-    reaches its last bit. It arrives `delay` later, in order. A lost packet shows as the delay of
-    its repetition, because TCP hides the loss itself.
-    """
-
-    def __init__(self, limit_bytes: int, seed: str) -> None:
-        """An empty queue without a link.
+    def __init__(
+        self,
+        direction: Direction,
+        limit_bytes: int,
+        *,
+        is_reliable: bool,
+        start_ns: int | None = None,
+    ) -> None:
+        """An empty queue.
 
         Args:
-            limit_bytes: How much may wait. Raising it hides a slow link longer and then makes
-                everything in it older.
-            seed: Of the dice that lose packets.
+            direction: When what comes out; its `limit_bytes` binds packets, not bytes.
+            limit_bytes: How much may wait (see `room`). Raising it hides a slow link longer and
+                then makes everything in it older.
+            is_reliable: A byte stream, whose losses show as delay and which waits through an
+                outage; else each piece offered is a packet and may be lost.
+            start_ns: The instant of the caller's clock at which the direction's rows begin;
+                None = not known yet, see `begin`.
         """
         self.limit_bytes = limit_bytes
         self.waiting_bytes = 0
-        self._waiting: deque[_Chunk[Flow]] = deque()
+        self.direction = direction
+        self._is_reliable = is_reliable
+        self._start_ns = start_ns
+        self._waiting: deque[tuple[int, Flow, bytes]] = deque()  # place, whose, what
         self._flying: deque[tuple[int, Flow, bytes]] = deque()  # due, whose, what
-        self._served_ns = 0
-        self._arrives_ns = 0  # of the last chunk: order is kept
-        self._bps = 0
-        self._delay_ns = 0
-        self._loss = 0.0
-        self._random = random.Random(seed)
+        self._row = Row(-1, 0, 0, 0.0)
 
-    def set_state(self, now_ns: int, bps: float, delay_ms: float, loss: float) -> None:
-        """From now on: rate in bits a second, one-way delay, share of packets lost."""
+    def begin(self, start_ns: int) -> None:
+        """The direction's rows begin at this instant; nothing has left before."""
+        self._start_ns = start_ns
+
+    def set_state(self, now_ns: int, row: Row) -> None:
+        """What holds from now on; without effect where all rows were known beforehand."""
         self._serve(now_ns)
-        self._bps = max(0, round(bps))
-        self._delay_ns = round(delay_ms * 1e6)
-        self._loss = loss
+        row = row._replace(start_ns=self._row.start_ns)
+        if not self.direction.is_live() or row == self._row:
+            return
+        self._row = row._replace(start_ns=max(self._at(now_ns), row.start_ns + 1))
+        self.direction.append(self._row)
+        if row.rate_bps == 0 and self.direction.is_dropping and not self._is_reliable:
+            self.direction.lost += len(self._waiting)
+            self._waiting.clear()
+            self.waiting_bytes = 0
+            self.direction.forget_waiting(self._at(now_ns))
+
+    def __len__(self) -> int:
+        """Pieces that have not arrived."""
+        return len(self._waiting) + len(self._flying)
 
     def room(self) -> int:
         """Bytes that may still be offered."""
         return max(0, self.limit_bytes - self.waiting_bytes)
 
     def offer(self, now_ns: int, flow: Flow, data: bytes) -> None:
-        """Queue bytes of a flow; no bytes at all are a mark that arrives in its order."""
+        """Queue bytes of a flow; no bytes at all are a mark that arrives in its order.
+
+        A packet that finds no room, or no link, is lost here.
+        """
         self._serve(now_ns)
+        at_ns = self._at(now_ns)
+        if not self._is_reliable:
+            place = self.direction.admit(len(data), at_ns)
+            if place is not None:
+                self.waiting_bytes += len(data)
+                self._waiting.append((place, flow, data))
+            return
         self.waiting_bytes += len(data)
         for start in range(0, max(1, len(data)), PACKET_BYTES):
             packet = data[start : start + PACKET_BYTES]
-            self._waiting.append(_Chunk(flow, packet, len(packet) * 8 * NS_PER_S))
+            self._waiting.append((self.direction.enter(len(packet), at_ns), flow, packet))
 
     def take(self, now_ns: int) -> list[tuple[Flow, bytes]]:
         """What has arrived by now, in order."""
@@ -80,13 +99,13 @@ class LinkQueue(Generic[Flow]):
         return arrived
 
     def due_ns(self) -> int | None:
-        """When the next chunk arrives if the state stays as it is; None when none will."""
+        """When the next piece arrives if the state stays as it is; None when none will."""
         if self._flying:
             return self._flying[0][0]
-        if not self._waiting or self._bps == 0:
+        if not self._waiting:
             return None
-        left_ns = -(-self._waiting[0].owed // self._bps)
-        return max(self._arrives_ns, self._served_ns + left_ns + self._delay_ns)
+        due_ns = self.direction.due_ns(self._waiting[0][0])
+        return None if due_ns is None or self._start_ns is None else due_ns + self._start_ns
 
     def clear(self, now_ns: int) -> int:
         """Lose everything that has not arrived; the bytes that were lost."""
@@ -95,27 +114,27 @@ class LinkQueue(Generic[Flow]):
         self._waiting.clear()
         self._flying.clear()
         self.waiting_bytes = 0
-        self._arrives_ns = 0  # what comes next waits for nothing that is lost
+        self.direction.clear(self._at(now_ns))
         return lost
 
-    def _serve(self, now_ns: int) -> None:
-        """Bring the server up to now."""
-        budget = self._bps * max(0, now_ns - self._served_ns)
-        self._served_ns = max(self._served_ns, now_ns)
-        while self._waiting and self._bps and self._waiting[0].owed <= budget:
-            chunk = self._waiting.popleft()
-            budget -= chunk.owed
-            self.waiting_bytes -= len(chunk.data)
-            left_ns = self._served_ns - budget // self._bps
-            self._arrives_ns = max(self._arrives_ns, left_ns + self._delay_ns + self._resend_ns())
-            self._flying.append((self._arrives_ns, chunk.flow, chunk.data))
-        if self._waiting:
-            self._waiting[0].owed -= budget
+    def _at(self, now_ns: int) -> int:
+        """The instant by the direction's clock; its beginning until then."""
+        return 0 if self._start_ns is None else max(0, now_ns - self._start_ns)
 
-    def _resend_ns(self) -> int:
-        """What the repetition of a packet costs, if this one is lost: a round trip each."""
-        if self._loss <= 0.0 or self._loss >= 1.0:
-            return 0
-        uniform = 1.0 - self._random.random()  # in (0, 1]
-        losses = int(math.log(uniform) / math.log(self._loss))
-        return losses * max(LEAST_RESEND_NS, 2 * self._delay_ns)
+    def _serve(self, now_ns: int) -> None:
+        """Send what is served by now through the air."""
+        start_ns = self._start_ns
+        while self._waiting and start_ns is not None:
+            place, flow, data = self._waiting[0]
+            served_ns = self.direction.served_ns(place)
+            if served_ns is None or served_ns + start_ns > now_ns:
+                return
+            self._waiting.popleft()
+            self.waiting_bytes -= len(data)
+            leaves_ns: int | None
+            if self._is_reliable:
+                leaves_ns = self.direction.leave_ns(place)
+            else:
+                leaves_ns = self.direction.fate_ns(place)
+            if leaves_ns is not None:
+                self._flying.append((leaves_ns + start_ns, flow, data))

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.channel.queue import LEAST_RESEND_NS, NS_PER_S, PACKET_BYTES, LinkQueue
+from sim.channel.link_model import (
+    LEAST_RESEND_NS,
+    NS_PER_S,
+    PACKET_BYTES,
+    Direction,
+    Outage,
+    Row,
+)
+from sim.channel.queue import LinkQueue
 
 MS = 1_000_000
 rates = st.sampled_from([0, 1, 999, 1_000_000, 5_000_000, 27_000_000])
@@ -14,9 +22,19 @@ offers = st.lists(
 )
 
 
-def queue(bps: float, delay_ms: float = 0.0, loss: float = 0.0) -> LinkQueue[str]:
-    made: LinkQueue[str] = LinkQueue(65_536, "seed")
-    made.set_state(0, bps, delay_ms, loss)
+def live(seed: str = "seed", limit: int = 65_536, outage: Outage = "hold") -> Direction:
+    return Direction([], limit_bytes=limit, outage=outage, seed=seed, loops=False)
+
+
+def row(bps: float, delay_ms: float = 0.0, loss: float = 0.0) -> Row:
+    return Row(0, round(bps), round(delay_ms * 1e6), loss)
+
+
+def queue(
+    bps: float, delay_ms: float = 0.0, loss: float = 0.0, seed: str = "seed"
+) -> LinkQueue[str]:
+    made: LinkQueue[str] = LinkQueue(live(seed), 65_536, is_reliable=True, start_ns=0)
+    made.set_state(0, row(bps, delay_ms, loss))
     return made
 
 
@@ -47,10 +65,10 @@ def test_all_flows_share_one_queue():
 def test_queue_waits_through_an_outage():
     link = queue(1_000_000)
     link.offer(0, "a", bytes(1250))  # 10 ms
-    link.set_state(4 * MS, 0.0, 0.0, 0.0)
+    link.set_state(4 * MS, row(0.0, 0.0, 0.0))
     assert link.due_ns() is None
     assert link.take(500 * MS) == []
-    link.set_state(1000 * MS, 2_000_000, 0.0, 0.0)
+    link.set_state(1000 * MS, row(2_000_000, 0.0, 0.0))
     assert link.due_ns() == 1003 * MS
 
 
@@ -58,7 +76,7 @@ def test_order_is_kept_when_the_delay_falls():
     link = queue(8_000_000, 50.0)
     link.offer(0, "a", b"x" * 1000)
     link.take(2 * MS)
-    link.set_state(2 * MS, 8_000_000, 1.0, 0.0)
+    link.set_state(2 * MS, row(8_000_000, 1.0, 0.0))
     link.offer(2 * MS, "b", b"y" * 1000)
     assert [flow for _, flow, _ in drained(link, NS_PER_S)] == ["a", "b"]
 
@@ -83,7 +101,7 @@ def test_what_comes_after_a_clear_does_not_wait_for_what_was_lost():
     link.offer(0, "a", bytes(1000))
     link.take(2_000_000)  # on the air, for five seconds
     link.clear(3_000_000)
-    link.set_state(3_000_000, 8_000_000, 1.0, 0.0)
+    link.set_state(3_000_000, row(8_000_000, 1.0, 0.0))
     link.offer(3_000_000, "b", bytes(1000))
     assert link.take(5_000_000) == [("b", bytes(1000))]
 
@@ -115,8 +133,7 @@ def test_without_loss_no_repetition():
 
 def test_same_seed_same_fates():
     def fates(seed: str) -> list[int]:
-        link: LinkQueue[str] = LinkQueue(65_536, seed)
-        link.set_state(0, 1e6, 5.0, 0.3)
+        link = queue(1e6, 5.0, 0.3, seed)
         link.offer(0, "a", bytes(60_000))
         return [due for due, _, _ in drained(link, 10**12)]
 
@@ -134,7 +151,7 @@ def test_rate_is_integrated_exactly(parts, sent):
         starts.append((now, bps))
         now += length_ms * MS
     starts.append((now, 1_000_000))  # the rest is served at last
-    link: LinkQueue[int] = LinkQueue(10**9, "s")
+    link: LinkQueue[int] = LinkQueue(live(), 10**9, is_reliable=True, start_ns=0)
     expected, free = [], Fraction(0)
     events = sorted(
         [(at, 0, ("rate", bps)) for at, bps in starts]
@@ -146,7 +163,7 @@ def test_rate_is_integrated_exactly(parts, sent):
         while (due := link.due_ns()) is not None and due < at:
             taken += [(due, flow) for flow, _ in link.take(due)]
         if what == "rate":
-            link.set_state(at, value, 0.0, 0.0)
+            link.set_state(at, row(value, 0.0, 0.0))
             continue
         link.offer(at, value, bytes(value))
         free = max(free, capacity(starts, at))
@@ -182,17 +199,17 @@ def reached(starts, bits):
 @settings(deadline=None)  # examples are small, but the machine may be busy
 @given(segments, offers)
 def test_every_byte_arrives_once_in_the_order_of_its_flow(parts, sent):
-    link: LinkQueue[str] = LinkQueue(10**9, "s")
+    link: LinkQueue[str] = LinkQueue(live(), 10**9, is_reliable=True, start_ns=0)
     now, arrived = 0, []
     given_bytes = {"a": b"", "b": b""}
     for index, (at_ms, flow, size) in enumerate(sorted(sent)):
         data = bytes([index]) * size
-        link.set_state(at_ms * MS, parts[index % len(parts)][1], 3.0, 0.2)
+        link.set_state(at_ms * MS, row(parts[index % len(parts)][1], 3.0, 0.2))
         arrived += link.take(at_ms * MS)
         link.offer(at_ms * MS, flow, data)
         given_bytes[flow] += data
         now = at_ms * MS
-    link.set_state(now, 1e9, 0.0, 0.0)
+    link.set_state(now, row(1e9, 0.0, 0.0))
     arrived += link.take(now + 100 * NS_PER_S)
     for flow, data in given_bytes.items():
         assert b"".join(piece for whose, piece in arrived if whose == flow) == data
@@ -206,3 +223,69 @@ def test_polling_more_often_changes_nothing(at_ms):
     for step in range(1, 60):
         often.take(step * MS // 3)
     assert drained(seldom, NS_PER_S)[-1][0] == drained(often, NS_PER_S)[-1][0]
+
+
+TRACE = [
+    Row(0, 5_000_000, 20 * MS, 0.1),
+    Row(100 * MS, 0, 20 * MS, 0.0),
+    Row(150 * MS, 1_000_000, 2 * MS, 0.1),
+]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 1448)), max_size=40))
+def test_what_is_released_and_when_is_what_the_link_model_says(sent):
+    """However late and seldom the loop looks, the instants are those of the model."""
+
+    def made() -> Direction:
+        return Direction(TRACE, limit_bytes=1, outage="hold", seed="s")
+
+    start_ns, now = 10**12, 10**12
+    link: LinkQueue[int] = LinkQueue(made(), 10**9, is_reliable=True, start_ns=start_ns)
+    model = made()
+    expected = []
+    for index, (wait_ms, size) in enumerate(sent):
+        now += wait_ms * MS
+        link.offer(now, index, bytes(size))
+        expected.append((start_ns + model.message(size, now - start_ns), index))
+    released = []
+    while (due := link.due_ns()) is not None:
+        released += [(due, flow) for flow, _ in link.take(due)]
+    assert released == expected
+
+
+@pytest.mark.parametrize("outage", ["hold", "drop"])
+def test_packets_meet_the_fates_of_the_model_whether_rows_are_known_or_come(outage):
+    def fates(known: bool) -> list[tuple[int, int]]:
+        rows = [*TRACE, Row(400 * MS, 1_000_000, 0, 0.0), Row(10**12, 1_000_000, 0, 0.0)]
+        direction = (
+            Direction(rows, limit_bytes=9000, outage=outage, seed="s")
+            if known
+            else live("s", 9000, outage)
+        )
+        link: LinkQueue[int] = LinkQueue(direction, 9000, is_reliable=False, start_ns=0)
+        coming, out = list(rows), []
+        for index in range(100):
+            now = index * 5 * MS
+            while coming and coming[0].start_ns <= now:
+                if not known:
+                    link.set_state(coming[0].start_ns, coming[0])
+                coming.pop(0)
+            link.offer(now, index, bytes(1400))
+            out += [(now, flow) for flow, _ in link.take(now)]
+        assert len(out) + direction.lost + direction.full + len(link) == 100
+        return out
+
+    assert fates(known=True) == fates(known=False)
+    assert len(fates(known=True)) > 20
+
+
+def test_a_trace_that_has_not_begun_carries_nothing():
+    rows = [Row(0, 1_000_000, 3 * MS, 0.0)]
+    direction = Direction(rows, limit_bytes=1, outage="hold", seed="s")
+    link: LinkQueue[str] = LinkQueue(direction, 9000, is_reliable=True)
+    link.offer(0, "a", bytes(125))
+    assert link.due_ns() is None
+    assert link.take(10**12) == []
+    link.begin(10**12)
+    assert link.due_ns() == 10**12 + 4 * MS
