@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 CLOSE_S = 0.8  # that a server may take for one call when we leave
 SUBSTEP_S = 0.01  # of the server's physics
+WALKER_MIDDLE = 0.95  # m above its feet, a little more than a tall one's: it drops to the ground
 KMH = 3.6  # km/h per m/s
 LIGHTS: dict[str, Light] = {"Red": "red", "Yellow": "yellow", "Green": "green"}
 
@@ -174,6 +175,23 @@ class CarlaWorld:
         self._adopt(actor)
         self.apply_control(actor.id, 0.0, 0.0, 1.0)
         return int(actor.id)
+
+    def place_walker(self, blueprint_id: str, pose: Pose) -> int:
+        """Stand a pedestrian somewhere; CARLA's walkers have their origin in their middle."""
+        blueprint = self._blueprint(blueprint_id, role_name="scenario")
+        middle = Pose(pose.x, pose.y, pose.z + WALKER_MIDDLE, pose.yaw)
+        actor = self._world.try_spawn_actor(blueprint, self._transform(middle))
+        if actor is None:
+            raise WorldError(f"cannot place {blueprint_id}: something stands there")
+        self._adopt(actor)
+        return int(actor.id)
+
+    def walk(self, actor_id: int, velocity: tuple[float, float]) -> None:
+        """Let a placed pedestrian walk; CARLA's y points the other way."""
+        speed = math.hypot(*velocity)
+        x, y = (velocity[0] / speed, velocity[1] / speed) if speed else (1.0, 0.0)
+        direction = self._carla.Vector3D(x, -y, 0.0)
+        self._vehicles[actor_id].apply_control(self._carla.WalkerControl(direction, speed))
 
     def _adopt(self, actor: Any) -> None:
         self._spawned.append(actor.id)

@@ -1,6 +1,7 @@
 """The embedded world inside this process: the `World` seam over the engine, no carla wheel."""
 
 import importlib.util
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from scheduler.errors import MissingPartError, WorldError
 from sim.carla_axes import as_on_the_wire
-from sim.engine.actors import Actor, VehicleControl
+from sim.engine.actors import Actor, VehicleControl, WalkerControl
 from sim.engine.dynamics import MAX_STEER
 from sim.engine.geometry import Pose
 from sim.engine.level_inventory import CAR_TAG, level_inventory
@@ -154,6 +155,23 @@ class InprocessWorld:
             raise WorldError(f"cannot place {blueprint_id}: {error}") from None
         self.apply_control(actor.id, 0.0, 0.0, 1.0)
         return actor.id
+
+    def place_walker(self, blueprint_id: str, pose: Pose) -> int:
+        """Stand a pedestrian somewhere; the engine's walkers have their origin in their middle."""
+        blueprint = self.engine.blueprints.get(blueprint_id)
+        if blueprint is None or blueprint.kind != "walker":
+            raise WorldError(f"cannot place {blueprint_id}: it is no walker's blueprint")
+        middle = Pose(pose.x, pose.y, pose.z + blueprint.size[2] / 2, pose.yaw)
+        actor = self._try_spawn(blueprint_id, middle, role_name="scenario")
+        if actor is None:
+            raise WorldError(f"cannot place {blueprint_id}: something stands there")
+        return actor.id
+
+    def walk(self, actor_id: int, velocity: tuple[float, float]) -> None:
+        """Let a placed pedestrian walk."""
+        speed = math.hypot(*velocity)
+        x, y = (velocity[0] / speed, velocity[1] / speed) if speed else (1.0, 0.0)
+        self.engine.apply_walker_control(actor_id, WalkerControl((x, y, 0.0), speed))
 
     def attach_camera(self, ego: Ego, mount: CameraMount) -> int:
         """Attach a camera to an ego."""

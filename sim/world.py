@@ -181,6 +181,20 @@ class World(Protocol):
         """
         ...
 
+    def place_walker(self, blueprint_id: str, pose: Pose) -> int:
+        """Stand a pedestrian somewhere; returns its actor id.
+
+        The pose is of its feet.
+
+        Raises:
+            WorldError: unknown blueprint, or something stands there.
+        """
+        ...
+
+    def walk(self, actor_id: int, velocity: tuple[float, float]) -> None:
+        """Let a placed pedestrian walk with this velocity (m/s, world axes) until the next call."""
+        ...
+
     def attach_camera(self, ego: Ego, mount: CameraMount) -> int:
         """Attach a camera to an ego; returns its handle."""
         ...

@@ -86,6 +86,7 @@ class Bridge:
         self._drive = Drive(
             world, config.vehicles, self._delta_s, obeys_feedback=config.bridge.feedback
         )
+        self._script: scenarios.Script | None = None
         self._populate(config, config.world)
         self._cameras: list[BridgeCamera] = []
         for vehicle in config.vehicles:
@@ -107,7 +108,7 @@ class Bridge:
     def _populate(self, config: Config, world: WorldConfig) -> None:
         if world.scenario is not None:
             egos = [driven.ego for driven in self._drive.egos.values()]
-            scenarios.load(world.scenario)(self._world, egos)
+            self._script = scenarios.load(world.scenario)(self._world, egos)
             log.info("scenario %s", world.scenario)
             return
         wanted = world.traffic
@@ -145,6 +146,8 @@ class Bridge:
             self._frames.send(self._world, camera, seen)
         times.append(self._clock.now_ns())
         self._drive.on_tick(seen, times[-1])
+        if self._script is not None:
+            self._script(seen)
         if self._config.link is not None:
             self._sockets.publisher.publish(traffic_of(seen))
         for name in self._drive.egos:

@@ -5,12 +5,21 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias, cast
 
 from scheduler.errors import ConfigError
+from sim.scenarios.pedestrian import pedestrian_steps_out
 from sim.scenarios.stopped_car import stopped_car_round_bend
-from sim.world import Ego, World
+from sim.scenarios.traffic_ahead import lead_car_brakes, slow_cyclist
+from sim.world import Ego, World, WorldTick
 
-Scenario: TypeAlias = Callable[[World, Sequence[Ego]], None]
+# What moves the scenario's own actors: called after each tick, sets what they do in the next.
+Script: TypeAlias = Callable[[WorldTick], None]
+Scenario: TypeAlias = Callable[[World, Sequence[Ego]], Script | None]
 
-SCENARIOS: dict[str, Scenario] = {"stopped_car_round_bend": stopped_car_round_bend}
+SCENARIOS: dict[str, Callable[..., Script | None]] = {
+    "stopped_car_round_bend": stopped_car_round_bend,
+    "pedestrian_steps_out": pedestrian_steps_out,
+    "lead_car_brakes": lead_car_brakes,
+    "slow_cyclist": slow_cyclist,
+}
 
 
 def load(name: str) -> Scenario:

@@ -18,14 +18,14 @@ AFTER_M = 18.0  # from the end of the bend to the middle of the car
 DROP_M = 0.3  # above the ground, as spawn points are
 
 
-def stopped_car_round_bend(world: World, egos: Sequence[Ego]) -> None:
-    """Place the car.
+def stopped_car_round_bend(world: World, egos: Sequence[Ego], *, after_m: float = AFTER_M) -> None:
+    """Place the car, `after_m` metres after the end of the bend.
 
     Raises:
         WorldError: the route has no bend.
     """
     track = Track(egos[0].route, is_loop=egos[0].is_loop)
-    x, y, z, heading = track.at(bend_end(track) + AFTER_M)
+    x, y, z, heading = track.at(bend_end(track) + after_m)
     world.place_vehicle(BLUEPRINT, Pose(x, y, z + DROP_M, heading))
 
 
