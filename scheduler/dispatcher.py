@@ -292,9 +292,10 @@ class Dispatcher(LinkEvents):
         """When `on_timer` is due; None when nothing is pending."""
         times = self._out.timers_ns()
         times += [entry.due_ns for entry in self._open]
-        start = self._open.fallback_start_ns(self._now_ns)
-        if start is not None and self.onboard.running_task is None:
-            times.append(start)
+        if self.onboard.running_task is None:
+            start = self._open.fallback_start_ns(self._now_ns)
+            if start is not None:
+                times.append(start)
         return min(times, default=None)
 
     def shutdown(self, now_ns: int) -> list[Effect]:

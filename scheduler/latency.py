@@ -6,6 +6,7 @@ from collections import deque
 
 WINDOW = 128  # samples kept per stage; more reacts slower to a changed clock rate
 WINDOW_NS = 10_000_000_000  # a spike that is older says nothing of the next run
+FOREVER_NS = 1 << 62
 FEW = 5  # samples that do not prove a tail
 
 
@@ -20,16 +21,27 @@ class StageTimes:
         self._prior_ns = prior_ns
         self._recent: deque[tuple[int, int]] = deque()  # (when, duration)
         self._sorted: list[int] = []
+        self._known: dict[float, int] = {}  # quantiles that were asked for since the last change
+        self.fresh_until_ns = FOREVER_NS  # quantiles stay as they are until then, or the next `add`
 
     def add(self, duration_ns: int, now_ns: int) -> None:
         """One more measurement."""
         self._forget(now_ns, WINDOW - 1)
         self._recent.append((now_ns, duration_ns))
         insort(self._sorted, duration_ns)
+        self._known.clear()
+        self.fresh_until_ns = self._recent[0][0] + WINDOW_NS
 
     def quantile_ns(self, share: float, now_ns: int) -> int:
         """The smallest duration that `share` of the recent samples do not exceed."""
-        self._forget(now_ns, WINDOW)
+        if now_ns > self.fresh_until_ns:
+            self._forget(now_ns, WINDOW)
+        known = self._known.get(share)
+        if known is None:
+            known = self._known[share] = self._quantile_ns(share)
+        return known
+
+    def _quantile_ns(self, share: float) -> int:
         if not self._sorted:
             return self._prior_ns
         index = max(0, math.ceil(share * len(self._sorted)) - 1)
@@ -41,6 +53,8 @@ class StageTimes:
         while recent and (len(recent) > keep or now_ns - recent[0][0] > WINDOW_NS):
             _, oldest = recent.popleft()
             del self._sorted[bisect_left(self._sorted, oldest)]
+        self._known.clear()
+        self.fresh_until_ns = recent[0][0] + WINDOW_NS if recent else FOREVER_NS
 
 
 # Bytes per pixel and F1 lost at JPEG qualities, 640x384 street pictures (perception.md 3).

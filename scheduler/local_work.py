@@ -46,6 +46,8 @@ class LocalWork:
 
     def measure_motion(self, task: Task, effects: list[Effect], now_ns: int) -> None:
         """Where the worker has nothing else to do; it may be left out."""
+        if not self.flow_ns:
+            return
         takes_ns = self._onboard.quantile_ns(FLOW, 0.99, now_ns)
         is_idle = self._onboard.running_task is None and self._onboard.is_ready
         if not is_idle or takes_ns > self.flow_ns:

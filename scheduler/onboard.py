@@ -8,7 +8,7 @@ time. At that instant the newest task that still fits takes the largest rung tha
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scheduler.latency import StageTimes
+from scheduler.latency import FOREVER_NS, StageTimes
 from scheduler.placement import Features, Rung, fitting, split_name
 
 FLOW = "flow"  # the job that measures motion; it takes the detector's core as well
@@ -59,19 +59,32 @@ class Onboard:
         self.is_ready = False
         self.running_task: int | None = None
         self.busy_until_ns = 0
+        self._rungs: tuple[Rung, ...] = ()  # as last measured, with the cheapest of them
+        self._cheapest: Rung | None = None
+        self._rungs_until_ns = -1  # they stay so until then, or the next measurement
 
     def rungs(self, now_ns: int) -> tuple[Rung, ...]:
         """Rungs with their quantiles as measured, least accurate first; none while not ready."""
         if not self.is_ready:
             return ()
-        return tuple(
+        if now_ns > self._rungs_until_ns:
+            self._refresh(now_ns)
+        return self._rungs
+
+    def _refresh(self, now_ns: int) -> None:
+        times = [(spec, self._times[spec.model]) for spec in self.specs]
+        self._rungs = tuple(
             Rung(
                 spec.model,
                 spec.accuracy,
-                self._times[spec.model].quantile_ns(0.5, now_ns),
-                self._times[spec.model].quantile_ns(0.99, now_ns),
+                measured.quantile_ns(0.5, now_ns),
+                measured.quantile_ns(0.99, now_ns),
             )
-            for spec in self.specs
+            for spec, measured in times
+        )
+        self._cheapest = min(self._rungs, key=lambda rung: rung.q50_ns, default=None)
+        self._rungs_until_ns = min(
+            (measured.fresh_until_ns for _, measured in times), default=FOREVER_NS
         )
 
     def features(self, now_ns: int) -> tuple[Features, ...]:
@@ -94,13 +107,18 @@ class Onboard:
 
     def cheapest(self, now_ns: int) -> Rung | None:
         """The rung that is soonest done, None while there is none."""
-        return min(self.rungs(now_ns), key=lambda rung: rung.q50_ns, default=None)
+        if not self.is_ready:
+            return None
+        if now_ns > self._rungs_until_ns:
+            self._refresh(now_ns)
+        return self._cheapest
 
     def fitting(self, now_ns: int, by_ns: int, preferred: str = "") -> str | None:
         """The preferred rung if its q99 ends by then, else what `placement.fitting` says."""
         rungs = self.rungs(now_ns)
-        if any(rung.model == preferred and now_ns + rung.q99_ns <= by_ns for rung in rungs):
-            return preferred
+        for rung in rungs:
+            if rung.model == preferred and now_ns + rung.q99_ns <= by_ns:
+                return preferred
         found = fitting(rungs, by_ns - now_ns)
         return found.model if found else None
 
@@ -118,6 +136,7 @@ class Onboard:
         """What a run took."""
         if job in self._times:
             self._times[job].add(duration_ns, now_ns)
+            self._rungs_until_ns = -1
 
     def measure_size(self, model: str, size_bytes: int) -> None:
         """What a first half made of a frame."""

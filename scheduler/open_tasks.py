@@ -109,10 +109,12 @@ class OpenTasks:
         Newest first: what was placed on board or sent home, else, when its time has come, the
         fallback of what is out on links, else a first half that still leaves that its time.
         """
-        if self._onboard.running_task is not None or not self._onboard.is_ready:
+        onboard = self._onboard
+        if not self._entries or onboard.running_task is not None or not onboard.is_ready:
             return None
-        pending = [entry for entry in self if entry.local is None]
-        pending.sort(key=lambda entry: -entry.task.deadline_ns)
+        pending = [entry for entry in self._entries.values() if entry.local is None]
+        if len(pending) > 1:
+            pending.sort(key=lambda entry: -entry.task.deadline_ns)
         start = self.fallback_start_ns(now_ns)
         is_time = start is not None and start <= now_ns
         wanting = [entry for entry in pending if entry.wants_local or entry.runs_beside]
@@ -139,7 +141,7 @@ class OpenTasks:
         """Tasks whose first half would end after their verdict is due, started now."""
         return [
             entry
-            for entry in self
+            for entry in self._entries.values()
             if entry.wants_features
             and now_ns + self._onboard.quantile_ns(split_name(entry.placement.model), 0.5, now_ns)
             > entry.due_ns
@@ -167,17 +169,21 @@ class OpenTasks:
         Planned with q99; a task for which that is too late already is tried as long as the median
         fits.
         """
+        if not self._entries:
+            return None
         cheapest = self._onboard.cheapest(now_ns)
         if cheapest is None:
             return None
-        duration = cheapest.q99_ns
         fits_until = now_ns + cheapest.q50_ns + LOCAL_MARGIN_NS
-        dues = sorted(
+        dues = [
             entry.due_ns
-            for entry in self
+            for entry in self._entries.values()
             if entry.local is None
             and not entry.wants_local
             and not entry.wants_features
             and entry.due_ns >= fits_until
-        )
-        return latest_start_ns(dues, duration, LOCAL_MARGIN_NS + START_SLACK_NS) if dues else None
+        ]
+        if not dues:
+            return None
+        dues.sort()
+        return latest_start_ns(dues, cheapest.q99_ns, LOCAL_MARGIN_NS + START_SLACK_NS)
