@@ -4,10 +4,11 @@ Sans-IO. A vehicle that has fallen silent is told nothing: it is out of range or
 sent into a dead connection only waits there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from roadside_unit.session import Session
+from scheduler.effects import UnitLoad
 from scheduler.messages import VERSION, Metres3
 from scheduler.offload_messages import MOST_MODELS, Beacon
 
@@ -58,19 +59,17 @@ class Beacons:
             self._begin_ns = now_ns
         return now_ns - self._begin_ns >= PERIOD_NS
 
-    def take(
+    def load(
         self,
-        sessions: Sequence[Session],
         queue_length: int,
         credits: int,
         models: Mapping[str, int],
         splits: Mapping[str, int],
         now_ns: int,
-    ) -> list[tuple[Session, Beacon]]:
-        """The beacons of this period, for those who want them and have been heard of late.
+    ) -> UnitLoad:
+        """How busy the unit was in the period that ends now; the next one begins.
 
         Args:
-            sessions: All that are open.
             queue_length: Requests that wait or are in work.
             credits: Requests in flight that each vehicle may have.
             models: What each whole model takes of late, ns; 0 = not known.
@@ -79,33 +78,36 @@ class Beacons:
         """
         period_ns = now_ns - self._begin_ns if self._begin_ns is not None else PERIOD_NS
         busy_share = min(1.0, self._busy_ns / max(1, period_ns))
-        wait_us = _micros(self.waits.take_ns())
         self._begin_ns, self._busy_ns = now_ns, 0
         self._number += 1
-        told = [
-            s
-            for s in sessions
-            if s.wants_beacons and s.is_bound and now_ns - s.heard_ns < SILENT_NS
-        ]
-        return [
-            (
-                session,
-                Beacon(
-                    VERSION,
-                    self._unit_id,
-                    session.session,
-                    self._number,
-                    queue_length,
-                    busy_share,
-                    wait_us,
-                    credits,
-                    _loads(models),
-                    _loads(splits),
-                    self._position,
-                ),
-            )
-            for session in told
-        ]
+        place = self._position[:2] if self._position is not None else None
+        wait_ns = self.waits.take_ns()
+        return UnitLoad(queue_length, wait_ns, busy_share, credits, models, splits, place)
+
+    def message(self, session: int, load: UnitLoad) -> Beacon:
+        """The newest load as one session hears it."""
+        return Beacon(
+            VERSION,
+            self._unit_id,
+            session,
+            self._number,
+            load.queue_length,
+            load.busy_share,
+            _micros(load.wait_ns),
+            load.credits,
+            _loads(load.models),
+            _loads(load.splits),
+            self._position,
+        )
+
+
+def listeners(sessions: Iterable[Session], now_ns: int) -> list[Session]:
+    """Those who want beacons and have been heard of late."""
+    return [
+        session
+        for session in sessions
+        if session.wants_beacons and session.is_bound and now_ns - session.heard_ns < SILENT_NS
+    ]
 
 
 def _micros(duration_ns: int) -> int:

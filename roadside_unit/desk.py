@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from roadside_unit.admission import Admission, Offer, Refused
-from roadside_unit.beacon import Beacons
+from roadside_unit.beacon import Beacons, listeners
 from roadside_unit.counters import Counters
 from roadside_unit.duplicates import Duplicates, Outcome
 from roadside_unit.guard import BadPeers, check_payload
@@ -93,7 +93,7 @@ class Desk:
     _running: dict[int, tuple[Offer, int]] = field(default_factory=dict)  # job -> offer, started
     _job_id: int = 0
     _busy_ns: int = 0  # of the worker, since the last status
-    _duplicates: Duplicates = field(default_factory=Duplicates)
+    _duplicates: Duplicates[Outcome] = field(default_factory=Duplicates)
     _beacons: Beacons = field(init=False)
 
     def __post_init__(self) -> None:
@@ -208,15 +208,15 @@ class Desk:
         """Beacons, when they are due."""
         if not self._beacons.is_due(now_ns):
             return
-        told = self._beacons.take(
-            self.sessions.all(),
+        load = self._beacons.load(
             self._queue_length,
             self.credits,
             {model: self.admission.expected_ns(model) for model in self.models},
             {model: self.admission.expected_ns(split_name(model)) for model in self.splits},
             now_ns,
         )
-        for session, beacon in told:
+        for session in listeners(self.sessions.all(), now_ns):
+            beacon = self._beacons.message(session.session, load)
             if session.control is not None:  # one that does not get through is worth no count
                 self.counters.beacons += self.send(session.control, wire.pack(beacon))
 

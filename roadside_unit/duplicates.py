@@ -6,12 +6,14 @@ it comes over another path, with a session and a number of its own, and is answe
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 from scheduler.offload_messages import Request, ResultStatus
 
 REMEMBERED_NS = 1_000_000_000  # answers; a copy that comes later is of no use to anybody
 MOST_REMEMBERED = 256  # requests, of all vehicles
 
+Ended = TypeVar("Ended")
 Work = tuple[str, str, int, str, str, str]  # vehicle, camera, tick, service, model, payload kind
 
 
@@ -30,18 +32,23 @@ class Outcome:
 
         Its durations must not exceed its own stay: the vehicle takes them off its round trip.
         """
-        infer_ns = min(here_ns, self.durations_ns[2])
-        decode_ns = min(here_ns - infer_ns, self.durations_ns[1])
-        queue_ns = min(here_ns - infer_ns - decode_ns, self.durations_ns[0])
-        return replace(self, durations_ns=(queue_ns, decode_ns, infer_ns))
+        return replace(self, durations_ns=shares(here_ns, self.durations_ns))
+
+
+def shares(here_ns: int, durations_ns: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The last `here_ns` of a wait, a decoding and an inference, in that order."""
+    queue_ns, decode_ns, infer_ns = durations_ns
+    infer_ns = min(here_ns, infer_ns)
+    decode_ns = min(here_ns - infer_ns, decode_ns)
+    return min(here_ns - infer_ns - decode_ns, queue_ns), decode_ns, infer_ns
 
 
 @dataclass(slots=True)
-class _Job:
+class _Job(Generic[Ended]):
     first: Request
     received_ns: int
     copies: list[tuple[Request, int]] = field(default_factory=list)  # with their receipt
-    outcome: Outcome | None = None
+    outcome: Ended | None = None
 
 
 def work_of(request: Request) -> Work:
@@ -56,11 +63,11 @@ def work_of(request: Request) -> Work:
     )
 
 
-class Duplicates:
-    """The requests of the last second, by the work that they ask for."""
+class Duplicates(Generic[Ended]):
+    """The requests of the last second, by the work that they ask for, and how they ended."""
 
     def __init__(self) -> None:
-        self._jobs: dict[Work, _Job] = {}  # in order of receipt
+        self._jobs: dict[Work, _Job[Ended]] = {}  # in order of receipt
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -80,12 +87,12 @@ class Duplicates:
         job.copies.append((request, now_ns))
         return True
 
-    def outcome(self, request: Request) -> Outcome | None:
+    def outcome(self, request: Request) -> Ended | None:
         """What became of this work, when it is done."""
         job = self._jobs.get(work_of(request))
         return job.outcome if job is not None else None
 
-    def finish(self, request: Request, outcome: Outcome) -> list[tuple[Request, int]]:
+    def finish(self, request: Request, outcome: Ended) -> list[tuple[Request, int]]:
         """The work is done: the copies that wait for it, with their receipt."""
         job = self._jobs.get(work_of(request))
         if job is None or job.first.seq != request.seq or job.first.session != request.session:

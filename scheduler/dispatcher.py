@@ -97,7 +97,7 @@ class Dispatcher(LinkEvents):
         )
         self._doubt_above = doubt_above
         self._open = OpenTasks(self.onboard)
-        self._out = Offloading(self.uplinks, self._open, self.counters, handover)
+        self._out = Offloading(self.uplinks, self._open, self.counters, self._handover)
         self.work = LocalWork(self.onboard, self._open, self._out, flow_ns)
         self._now_ns = now_ns
 

@@ -20,9 +20,10 @@ class LinkEvents(ABC):
 
     def __init__(self, uplinks: dict[str, Uplink], handover: Handover | None, now_ns: int) -> None:
         self.uplinks = uplinks
-        self._handover = handover
-        if handover is not None:
-            first = handover.first(now_ns)
+        # With few links there is nothing to choose: all stay open.
+        self._handover = handover if handover is not None and handover.is_choosing else None
+        if self._handover is not None:
+            first = self._handover.first(now_ns)
             for uplink in uplinks.values():
                 uplink.is_open = uplink.unit_id in first
 

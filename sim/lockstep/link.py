@@ -7,10 +7,11 @@ attempts to reconnect, as ZeroMQ makes them with our options (`scheduler.transpo
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from scheduler.effects import UnitReport
+from scheduler.effects import UnitLoad, UnitReport
 from scheduler.offload_messages import Request
 from sim.channel.link_model import LinkModel
 from sim.lockstep import wire_bytes
@@ -41,12 +42,14 @@ class VirtualLink:
     ) -> None:  # fmt: skip
         self.name = name
         self.vehicle_id = vehicle_id
-        self.session = 0
+        self.heard_ns = 0  # at the unit
+        self.session = zlib.crc32(f"{vehicle_id}/{name}".encode()) << 24
         self.is_connected = False
         self.up_bytes = 0
         self.dn_bytes = 0
         self.on_welcome: Callable[[VirtualLink], None] = _ignore
         self.on_pong: Callable[[VirtualLink, int], None] = _ignore
+        self.on_beacon: Callable[[VirtualLink, UnitLoad], None] = _ignore
         self.on_answer: Callable[[VirtualLink, int, UnitReport], None] = _ignore
         self._loop = loop
         self.unit = unit
@@ -95,6 +98,10 @@ class VirtualLink:
     def welcome(self) -> None:
         """Admit the session."""
         self._return(wire_bytes.WELCOME_BYTES, self._deliver_welcome)
+
+    def beacon(self, load: UnitLoad) -> None:
+        """Tell the vehicle of the unit's load."""
+        self._return(wire_bytes.BEACON_BYTES, self._deliver_beacon, load)
 
     # --- connections --------------------------------------------------------------------------
 
@@ -171,6 +178,7 @@ class VirtualLink:
             self._loop.at(there, call, self._connection, *arguments)
 
     def _on_hello(self, session: int) -> None:
+        self.heard_ns = self._loop.now_ns
         self.unit.on_hello(self, session)
 
     def _on_bye(self, session: int) -> None:
@@ -178,6 +186,7 @@ class VirtualLink:
 
     def _on_ping(self, session: int, number: int) -> None:
         if self.unit.knows(self, session):
+            self.heard_ns = self._loop.now_ns
             self._return(wire_bytes.PONG_BYTES, self._deliver_pong, number)
 
     def _on_request(self, session: int, request: Request) -> None:
@@ -191,6 +200,10 @@ class VirtualLink:
     def _deliver_pong(self, connection: int, number: int) -> None:
         if connection == self._connection:
             self.on_pong(self, number)
+
+    def _deliver_beacon(self, connection: int, load: UnitLoad) -> None:
+        if connection == self._connection:
+            self.on_beacon(self, load)
 
     def _deliver_answer(self, connection: int, seq: int, report: UnitReport) -> None:
         if connection == self._connection:

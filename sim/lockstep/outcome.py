@@ -90,6 +90,7 @@ class UnitTotals:
     undeliverable: int = 0
     dropped: int = 0
     busy_ns: int = 0
+    copies: int = 0  # of a request that came over another radio; not among `received`
 
 
 @dataclass(slots=True)
@@ -98,7 +99,7 @@ class Outcome:
 
     Attributes:
         scores: Streaming F1's counts by vehicle and camera, where a drive tells the truth.
-        published: What each vehicle that saw a drive would have published, by camera.
+        published: What each vehicle that saw a drive would have published.
         events: Of virtual time that were carried out.
     """
 
@@ -106,7 +107,7 @@ class Outcome:
     vehicles: dict[str, VehicleTotals] = field(default_factory=dict)
     units: dict[str, UnitTotals] = field(default_factory=dict)
     scores: dict[tuple[str, str], Counts] = field(default_factory=dict)
-    published: dict[str, dict[str, list[Verdict]]] = field(default_factory=dict)
+    published: dict[str, list[Verdict]] = field(default_factory=dict)
     events: int = 0
 
     @property

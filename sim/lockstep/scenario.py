@@ -19,13 +19,14 @@ Option = str | int | float | bool | None | list[str | int | float | bool | None]
 
 
 class PoseAt(NamedTuple):
-    """Where a vehicle is, `t_ns` after the first frame: world metres, radians, m/s."""
+    """Where a vehicle is, `t_ns` after the first frame: world metres, radians, m/s, rad/s."""
 
     t_ns: int
     x: float
     y: float
     heading: float
     speed: float
+    yaw_rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,9 @@ class LinkSpec:
         id: The vehicle's name for it; the unit's id where empty (with two radios they differ).
         outage: What a long outage does to connections.
         queue_kib: Of each direction's queue.
+        place: x, y of the unit as the vehicle's map has it; handover chooses by it.
+        range_m: Of the radio; None = learned while driving.
+        is_everywhere: A distant cloud, which is never out of range.
     """
 
     unit_id: str
@@ -113,6 +117,9 @@ class LinkSpec:
     id: str = ""
     outage: Literal["hold", "drop"] = "drop"
     queue_kib: float = 64.0
+    place: tuple[float, float] | None = None
+    range_m: float | None = None
+    is_everywhere: bool = False
 
     @property
     def name(self) -> str:
@@ -142,6 +149,7 @@ class VehicleSpec:
     cameras: tuple[CameraSpec, ...] = (CameraSpec(),)
     deadline_ms: float = 100.0
     window: int = 2
+    max_links: int = 3
     qualities: tuple[int, ...] = (80, 60, 40)
     resolutions: tuple[Size, ...] = ()
     pipelines: tuple[Pipeline, ...] = ("onboard", "offload")
@@ -161,6 +169,7 @@ class UnitSpec:
     """A roadside unit: one inference worker, serial.
 
     Attributes:
+        position: Of its antenna, as its beacons tell it; world, m.
         taken: (from, until) in ns, in order: then the worker is busy with what others asked.
     """
 
@@ -168,6 +177,7 @@ class UnitSpec:
     models: tuple[UnitModel, ...]
     credits: int = 2
     taken: tuple[tuple[int, int], ...] = ()
+    position: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import bisect
+from dataclasses import replace
 
 from roadside_unit.admission import Admission, Offer, Refused
+from roadside_unit.beacon import PERIOD_NS, SILENT_NS, Beacons
+from roadside_unit.duplicates import Duplicates, shares
 from scheduler.effects import UnitReport
 from scheduler.offload_messages import Request
 from scheduler.placement import split_name
@@ -33,7 +36,10 @@ class VirtualUnit:
                 self._add(split_name(model.model), 0, model, seed, typical)
         self.admission = Admission(typical)
         self._loop = loop
-        self._sessions: dict[str, tuple[int, VirtualLink]] = {}
+        self._sessions: dict[str, dict[str, tuple[int, VirtualLink]]] = {}  # vehicle -> link
+        self._duplicates: Duplicates[UnitReport] = Duplicates()
+        self._beacons = Beacons(spec.id, spec.position)
+        self._is_telling = False
         self._is_busy = False
         self._taken_from = [start_ns for start_ns, _ in spec.taken]
 
@@ -62,20 +68,30 @@ class VirtualUnit:
 
     def knows(self, link: VirtualLink, session: int) -> bool:
         """Whether this is the open session of its vehicle."""
-        return self._sessions.get(link.vehicle_id) == (session, link)
+        links = self._sessions.get(link.vehicle_id)
+        return links is not None and links.get(link.name) == (session, link)
 
     def on_hello(self, link: VirtualLink, session: int) -> None:
         """A vehicle opens a session, or says it again."""
         if not self.knows(link, session):
-            self._sessions[link.vehicle_id] = (session, link)
-            self.totals.dropped += self.admission.forget(link.vehicle_id)
+            links = self._sessions.setdefault(link.vehicle_id, {})
+            links[link.name] = (session, link)
+            if len(links) == 1:  # else another path may want the answer
+                self.totals.dropped += self.admission.forget(link.vehicle_id)
         link.welcome()
+        if not self._is_telling:
+            self._is_telling = True
+            self._beacons.is_due(self._loop.now_ns)  # the first period begins
+            self._loop.at(self._loop.now_ns + PERIOD_NS, self._tell)
 
     def on_bye(self, link: VirtualLink, session: int) -> None:
         """A vehicle leaves."""
         if self.knows(link, session):
-            del self._sessions[link.vehicle_id]
-            self.totals.dropped += self.admission.forget(link.vehicle_id)
+            links = self._sessions[link.vehicle_id]
+            del links[link.name]
+            if not links:
+                del self._sessions[link.vehicle_id]
+                self.totals.dropped += self.admission.forget(link.vehicle_id)
 
     def on_request(self, link: VirtualLink, session: int, request: Request) -> None:
         """A complete request came."""
@@ -83,6 +99,14 @@ class VirtualUnit:
             self.totals.unbound += 1
             return
         now_ns = self._loop.now_ns
+        link.heard_ns = now_ns
+        has_paths = len(self._sessions[link.vehicle_id]) > 1
+        if has_paths and self._duplicates.is_copy(request, now_ns):
+            self.totals.copies += 1
+            known = self._duplicates.outcome(request)
+            if known is not None:
+                self._send_result(request, _within(known, 0), BOXES)
+            return
         self.totals.received += 1
         offer = Offer(request, b"", now_ns)
         self._refuse(self.admission.offer(offer, now_ns), now_ns)
@@ -119,9 +143,11 @@ class VirtualUnit:
         now_ns = self._loop.now_ns
         self._is_busy = False
         self.totals.busy_ns += decode_ns + infer_ns
+        self._beacons.on_work(decode_ns + infer_ns)
         self.totals.ok += 1
         self.admission.learn(offer.work, decode_ns + infer_ns)
         waited_ns = max(0, now_ns - offer.received_ns - decode_ns - infer_ns)
+        self._beacons.waits.add(waited_ns)
         self._answer(
             offer.request,
             UnitReport(
@@ -144,8 +170,34 @@ class VirtualUnit:
             self._answer(each.offer.request, report, -1)
 
     def _answer(self, request: Request, report: UnitReport, boxes: int) -> None:
-        session, link = self._sessions.get(request.vehicle_id, (-1, None))
-        if link is None or session != request.session:
-            self.totals.undeliverable += 1
-            return
-        link.answer(request.seq, report, boxes)
+        self._send_result(request, report, boxes)
+        now_ns = self._loop.now_ns
+        for copy, received_ns in self._duplicates.finish(request, report):
+            self._send_result(copy, _within(report, now_ns - received_ns), boxes)
+
+    def _send_result(self, request: Request, report: UnitReport, boxes: int) -> None:
+        for session, link in self._sessions.get(request.vehicle_id, {}).values():
+            if session == request.session:
+                link.answer(request.seq, report, boxes if report.status == "ok" else -1)
+                return
+        self.totals.undeliverable += 1
+
+    def _tell(self) -> None:
+        """Beacons, as `roadside_unit.desk` sends them."""
+        now_ns = self._loop.now_ns
+        self._loop.at(now_ns + PERIOD_NS, self._tell)
+        models, splits = dict(self.models()), dict(self.splits())
+        load = self._beacons.load(
+            len(self.admission) + self._is_busy, self.spec.credits, models, splits, now_ns
+        )
+        for links in self._sessions.values():
+            for _, link in links.values():
+                if now_ns - link.heard_ns < SILENT_NS:
+                    link.beacon(load)
+
+
+def _within(report: UnitReport, here_ns: int) -> UnitReport:
+    """The report for a copy that was here for a part of the work; see `duplicates.shares`."""
+    durations_ns = (report.queue_ns, report.decode_ns, report.infer_ns)
+    queue_ns, decode_ns, infer_ns = (ns // US * US for ns in shares(here_ns, durations_ns))
+    return replace(report, queue_ns=queue_ns, decode_ns=decode_ns, infer_ns=infer_ns)

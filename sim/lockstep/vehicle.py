@@ -23,8 +23,10 @@ from scheduler.effects import (
     RunFlow,
     RunLocal,
     Send,
+    UnitLoad,
     UnitReport,
 )
+from scheduler.handover import FIRST_RANGE_M, Candidate, Handover
 from scheduler.messages import VERSION
 from scheduler.offload_messages import Request
 from scheduler.onboard import EncoderSpec, RungSpec
@@ -36,7 +38,7 @@ from sim.lockstep.link import VirtualLink
 from sim.lockstep.loop import Loop
 from sim.lockstep.outcome import VehicleTotals
 from sim.lockstep.recorder import Recorder
-from sim.lockstep.scenario import CameraSpec, PoseAt, UnitModel, VehicleSpec
+from sim.lockstep.scenario import CameraSpec, LinkSpec, PoseAt, UnitModel, VehicleSpec
 from sim.lockstep.stages import Stage, StageProfile
 
 NS_PER_S = 1_000_000_000
@@ -77,6 +79,18 @@ def deployed_dispatcher(
             if m.first_half is not None
         ],
         doubt_above=spec.doubt_above,
+        handover=Handover([candidate_of(link) for link in spec.links], spec.max_links),
+    )
+
+
+def candidate_of(link: LinkSpec) -> Candidate:
+    """A link as handover sees it, as `vehicle.assembly` makes it of the configuration."""
+    return Candidate(
+        link.name,
+        link.place,
+        link.range_m or FIRST_RANGE_M,
+        is_everywhere=link.is_everywhere,
+        is_learning=link.range_m is None,
     )
 
 
@@ -101,7 +115,7 @@ class VirtualVehicle:
         self._links = {link.name: link for link in links}
         for link in links:
             link.on_welcome, link.on_pong = self._on_welcome, self._on_pong
-            link.on_answer = self._on_answer
+            link.on_answer, link.on_beacon = self._on_answer, self._on_beacon
         self._encode = VirtualEncoder(
             loop, self._stage(spec.encode, "encode"), self._jpeg_bytes, self._on_encoded
         )
@@ -139,6 +153,7 @@ class VirtualVehicle:
     def drive(self, pose: PoseAt) -> None:
         """The vehicle is there now."""
         now_ns = self._loop.now_ns
+        self.recorder.pose(pose, now_ns)
         self._carry_out(self.dispatcher.on_pose(pose.x, pose.y, pose.heading, pose.speed, now_ns))
 
     def shutdown(self) -> None:
@@ -150,7 +165,7 @@ class VirtualVehicle:
         self.totals.joules = self.totals.local_ns / NS_PER_S * self.spec.watts
 
     def _on_frame(self, camera: CameraSpec, tick: int, sim_ns: int, stamp_ns: int) -> None:
-        self.recorder.frame(camera.id)
+        change = self.recorder.frame(camera, tick, sim_ns, stamp_ns)
         spec = self.spec
         task = Task(
             self._next_task,
@@ -164,6 +179,7 @@ class VirtualVehicle:
             camera.width,
             camera.height,
             spec.stays_on_board,
+            change=change,
         )
         self._next_task += 1
         self._carry_out(self.dispatcher.on_frame(task, self._loop.now_ns))
@@ -222,6 +238,9 @@ class VirtualVehicle:
 
     def _on_pong(self, link: VirtualLink, number: int) -> None:
         self._carry_out(self.dispatcher.on_pong(link.name, number, self._loop.now_ns))
+
+    def _on_beacon(self, link: VirtualLink, load: UnitLoad) -> None:
+        self._carry_out(self.dispatcher.on_beacon(link.name, load, self._loop.now_ns))
 
     def _on_answer(self, link: VirtualLink, seq: int, report: UnitReport) -> None:
         now_ns = self._loop.now_ns

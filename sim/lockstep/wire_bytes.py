@@ -7,7 +7,7 @@ header of 2 bytes, 9 above 255 bytes (RFC 23).
 
 from scheduler import wire
 from scheduler.messages import VERSION, Message
-from scheduler.offload_messages import Bye, Hello, Ping, Pong, Request, Result, Welcome
+from scheduler.offload_messages import Beacon, Bye, Hello, Ping, Pong, Request, Result, Welcome
 
 CURVE_BYTES = 33
 PER_BOX_BYTES = 21  # as `Detections.to_bytes`
@@ -35,13 +35,21 @@ _REQUEST = _message_bytes(
 _RESULT = _message_bytes(
     Result(VERSION, "rsu1", _SESSION, 1000, "ok", "", "medium", 80_000, 1000, 2000, 9000, 1, 2, 0)
 )
-HELLO_BYTES = _message_bytes(Hello(VERSION, "ego", _SESSION, "control"))
+HELLO_BYTES = _message_bytes(Hello(VERSION, "ego", _SESSION, "control", "", True))
 WELCOME_BYTES = _message_bytes(
     Welcome(VERSION, "rsu1", _SESSION, 2, ["medium", "large"], [9_000, 20_000])
 )
 BYE_BYTES = _message_bytes(Bye(VERSION, "ego", _SESSION))
 PING_BYTES = _message_bytes(Ping(VERSION, "ego", _SESSION, 1000))
 PONG_BYTES = _message_bytes(Pong(VERSION, "rsu1", _SESSION, 1000, 1))
+
+
+BEACON_BYTES = _message_bytes(
+    Beacon(
+        VERSION, "rsu1", _SESSION, 1000, 1, 0.5, 9_000, 2, {"medium": 9_000, "large": 20_000}, {},
+        (10.0, 20.0, 5.0),
+    )
+)  # fmt: skip
 
 
 def request_bytes(payload_bytes: int) -> int:
