@@ -1,6 +1,6 @@
 """LTE through a macro network to a cloud: `model: lte_cloud`.
 
-TR 38.901 UMa at 1.8 GHz, masts 1.5 km apart and the antenna inside the car: a link with deep
+TR 38.901 UMa at 1.8 GHz, masts 1 km apart and the antenna inside the car: a link with deep
 fades, slow to answer, that reaches everywhere. Rates by truncated Shannon and CQI.
 """
 
@@ -22,13 +22,13 @@ class Radio(CellRadio, frozen=True, forbid_unknown_fields=True, kw_only=True):
     frequency_ghz: float = 1.8
     dn_power_dbm: float = 46.0
     mast_gain_db: float = 17.0
-    antenna: Antenna = "inside"
+    antenna: Antenna = "roof"
     up_delay_ms: tuple[float, float] = (12.0, 20.0)
     dn_delay_ms: tuple[float, float] = (5.0, 10.0)
     harq_ms: float = 8.0
     backhaul_ms: float = 15.0
-    blocks: int = 50  # 10 MHz
-    cell_distance_m: float = 1500.0
+    blocks: int = 100  # 20 MHz
+    cell_distance_m: float = 1000.0
     mast_m: float = 25.0
 
 

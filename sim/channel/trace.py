@@ -146,10 +146,14 @@ def _rows(path: Path, lines: list[str]) -> tuple[list[float], list[LinkState]]:
 class TraceWriter:
     """Writes a trace row by row; a run that is killed leaves all but its last second."""
 
-    def __init__(self, path: Path, comment: str = "") -> None:
+    def __init__(
+        self, path: Path, comment: str = "", outage: Literal["hold", "drop"] | None = None
+    ) -> None:
         self._file = path.open("w", encoding="utf-8", newline="")
-        if comment:
-            self._file.write("".join(f"# {line}\n" for line in comment.splitlines()))
+        lines = comment.splitlines()
+        if outage is not None:
+            lines.append(f"{OUTAGE} {outage}")
+        self._file.write("".join(f"# {line}\n" for line in lines))
         self._rows = csv.writer(self._file, lineterminator="\n")
         self._rows.writerow(COLUMNS)
 
