@@ -11,7 +11,7 @@ from sim.lockstep.pictures import Pictures, load
 from sim.lockstep.recorder import Recorder
 from sim.lockstep.refusals import Refusals
 from sim.lockstep.scenario import LinkSpec, Look, Scenario, UnitModel, VehicleSpec
-from sim.lockstep.seeing import SeeingRecorder
+from sim.lockstep.seeing import Spectator
 from sim.lockstep.unit import VirtualUnit
 from sim.lockstep.vehicle import VirtualVehicle, deployed_dispatcher
 
@@ -56,10 +56,10 @@ def _outcome(loop: Loop, vehicles: list[VirtualVehicle], units: dict[str, Virtua
         recorder = vehicle.recorder
         outcome.verdicts += recorder.rows()
         outcome.vehicles[vehicle.spec.id] = vehicle.totals
-        if isinstance(recorder, SeeingRecorder):
+        if isinstance(recorder, Spectator):
             for camera_id, counts in recorder.scores().items():
                 outcome.scores[vehicle.spec.id, camera_id] = counts
-            outcome.published[vehicle.spec.id] = recorder.published
+            outcome.published[vehicle.spec.id] = recorder.verdicts
     outcome.units = {unit_id: unit.totals for unit_id, unit in units.items()}
     return outcome
 
@@ -95,14 +95,14 @@ def _seeing(
     models: list[UnitModel],
     pictures: dict[str, Pictures],
     seed: int,
-) -> SeeingRecorder:
+) -> Spectator:
     size = (spec.cameras[0].width, spec.cameras[0].height)
     looks = {m.model: m.look or Look(m.model, size) for m in models}
     looks |= {f"local/{m.model}": m.look or Look(m.model, size) for m in spec.onboard}
     accuracies = {m.model: m.accuracy for m in models} | {m.model: m.accuracy for m in spec.onboard}
     for one in pictures.values():
         one.check(list(looks.values()), spec.resolutions, spec.qualities if models else ())
-    return SeeingRecorder(loop, spec, seed, pictures, looks, accuracies)
+    return Spectator(loop, spec, seed, pictures, looks, accuracies)
 
 
 def _air(link: LinkSpec, vehicle_id: str, seed: int) -> tuple[LinkModel, Refusals]:

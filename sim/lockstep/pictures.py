@@ -18,7 +18,7 @@ from sim.evaluation.truth import TruePicture
 from sim.lockstep.scenario import Look, PoseAt
 from vehicle.perception.detections import Detections
 
-LUMA = "luma"  # array of small grey pictures beside the stored detections
+LUMA = "luma"  # array of the frames' thumbs, beside the stored detections
 
 
 class Pictures:
@@ -83,6 +83,10 @@ class Pictures:
         """Of the first half of a model; 0 where nothing is stored."""
         return self.stored.payload_bytes(self._number_of[tick], look.rung, look.size) or 0
 
+    def thumb(self, tick: int) -> NDArray[np.uint8] | None:
+        """The frame as `vehicle.perception.content.thumb` makes it small; None if not stored."""
+        return self.luma[self._number_of[tick]] if self.luma is not None else None
+
     def truth(self) -> list[TruePicture]:
         """What was really there, where the drive says."""
         pictures: list[TruePicture] = []
@@ -120,15 +124,15 @@ def _expect(what: str, wish: object, held: Sequence[object], drive: str) -> None
 
 def _pose_of(t_ns: int, frame: dict[str, object]) -> PoseAt | None:
     x, y, _, _, _, yaw = cast(Sequence[float], frame["pose"])
-    speed = cast(float, frame["speed"])
+    speed, yaw_rate = cast(float, frame["speed"]), cast(float, frame["yaw_rate"])
     if not all(math.isfinite(value) for value in (x, y, yaw, speed)):
         return None
-    return PoseAt(t_ns, x, y, yaw, speed)
+    return PoseAt(t_ns, x, y, yaw, speed, yaw_rate if math.isfinite(yaw_rate) else 0.0)
 
 
 @lru_cache(maxsize=4)
 def load(path: str) -> tuple[StoredDetections, NDArray[np.uint8] | None]:
-    """The stored detections of a file, and its small grey pictures where it has them.
+    """The stored detections of a file, and its frames' thumbs where it has them.
 
     Raises:
         SourceError: It holds no stored detections.

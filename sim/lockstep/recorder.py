@@ -6,7 +6,7 @@ from scheduler.effects import Correct, Effect, Emit, Encode, Send
 from scheduler.tasks import Task
 from sim.lockstep.loop import Loop
 from sim.lockstep.outcome import VerdictRow
-from sim.lockstep.scenario import VehicleSpec
+from sim.lockstep.scenario import CameraSpec, PoseAt, VehicleSpec
 from sim.lockstep.sizes import FrameSizes
 
 
@@ -29,9 +29,13 @@ class Recorder:
         """What a unit says of the frame that was sent."""
         return sent.model
 
-    def frame(self, camera_id: str) -> None:
-        """A picture was taken."""
-        self._sizes[camera_id].step()
+    def frame(self, camera: CameraSpec, tick: int, sim_ns: int, stamp_ns: int) -> float:
+        """A picture came; how much of it changed since the last look, 1.0 = unknown."""
+        self._sizes[camera.id].step()
+        return 1.0
+
+    def pose(self, pose: PoseAt, now_ns: int) -> None:
+        """The vehicle is there now."""
 
     def encoding(self, job: Encode) -> None:
         """A JPEG of the frame is begun."""

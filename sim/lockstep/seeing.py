@@ -1,36 +1,82 @@
-"""A virtual vehicle that sees a recorded drive: real services turn stored answers into verdicts."""
+"""A virtual vehicle that sees a recorded drive: its answers, its change of content, its score."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import cast
+
+import numpy as np
+
 from scheduler import config
-from scheduler.effects import Correct, Effect, Emit, Encode, Send
-from scheduler.messages import VERSION, Verdict
+from scheduler.effects import Encode, Send
+from scheduler.messages import VERSION, Pose
 from scheduler.tasks import Task
 from sim.evaluation.belief import f1_current
 from sim.evaluation.detect.stored import RAW, SPLIT
+from sim.lockstep.believer import Believer
 from sim.lockstep.loop import Loop
 from sim.lockstep.pictures import Pictures
-from sim.lockstep.recorder import Recorder
-from sim.lockstep.scenario import Look, VehicleSpec
+from sim.lockstep.scenario import CameraSpec, Look, PoseAt, VehicleSpec
+from vehicle.perception.content import Content
 from vehicle.perception.detections import Detections
-from vehicle.perception.doubt import doubt
 from vehicle.perception.scores.streaming import Counts
+from vehicle.services.base import Frame
 from vehicle.services.registry import ServiceSet
 
-MS = 1e6  # ns
+Six = tuple[float, float, float, float, float, float]
 
 
-class SeeingRecorder(Recorder):
-    """Answers are those of the drive's file; what is published is what a vehicle would publish."""
+class StoredEyes:
+    """Answers out of a drive's file.
+
+    Args:
+        pictures: By camera.
+        looks: Of each model: on board `local/NAME`, at units `NAME`.
+    """
+
+    def __init__(self, pictures: Mapping[str, Pictures], looks: Mapping[str, Look]) -> None:
+        self._pictures = pictures
+        self._looks = looks
+
+    def on_board(self, task: Task, model: str) -> Detections:
+        """What the rung on board finds in the raw frame."""
+        look = self._looks[f"local/{model}"]
+        return self._pictures[task.camera_id].found(task.tick, look, None, RAW)
+
+    def at_unit(self, sent: Send, quality: int) -> Detections:
+        """What the unit's model finds in what was sent."""
+        task, look = sent.task, self._looks[sent.model]
+        pictures = self._pictures[task.camera_id]
+        if sent.payload_kind == "features":
+            return pictures.found(task.tick, look, None, SPLIT)
+        size = (sent.width or task.width, sent.height or task.height)
+        return pictures.found(task.tick, look, size, quality)
+
+    def jpeg_bytes(self, job: Encode) -> int | None:
+        """As the drive's frame took."""
+        task = job.task
+        size = (job.width or task.width, job.height or task.height)
+        return self._pictures[task.camera_id].jpeg_bytes(task.tick, size, job.quality)
+
+    def payload_bytes(self, task: Task, model: str) -> int:
+        """Of a model's first half; 0 where the drive does not say."""
+        return self._pictures[task.camera_id].payload_bytes(task.tick, self._looks[model])
+
+    def done(self, task: Task) -> None:
+        """Nothing to forget."""
+
+
+class Spectator(Believer):
+    """The recorder of a vehicle that sees a drive."""
 
     def __init__(
         self,
         loop: Loop,
         spec: VehicleSpec,
         seed: int,
-        pictures: dict[str, Pictures],
-        looks: dict[str, Look],
-        accuracies: dict[str, float],
+        pictures: Mapping[str, Pictures],
+        looks: Mapping[str, Look],
+        accuracies: Mapping[str, float],
     ) -> None:
         """Makes the services.
 
@@ -39,92 +85,57 @@ class SeeingRecorder(Recorder):
             spec: The vehicle.
             seed: Of the scenario.
             pictures: By camera.
-            looks: Of each model, on board `local/NAME`, at units `NAME`.
+            looks: As of `StoredEyes`.
             accuracies: Expected F1 of every model.
 
         Raises:
             ConfigError: There is no such service.
         """
-        super().__init__(loop, spec, seed)
-        self._pictures = pictures
-        self._looks = looks
-        self._accuracies = accuracies
         sections = [config.Service(name=spec.service)]
-        self._services = {
-            camera.id: ServiceSet(sections, spec.id, camera.id).every_frame[spec.service]
-            for camera in spec.cameras
-        }
-        self._qualities: dict[int, int] = {}  # of the JPEG, by task
-        self._has_doubt = "escalate" in spec.pipelines
-        self.published: dict[str, list[Verdict]] = {camera.id: [] for camera in spec.cameras}
+        services = {c.id: ServiceSet(sections, spec.id, c.id) for c in spec.cameras}
+        self._stored = StoredEyes(pictures, looks)
+        super().__init__(loop, spec, seed, services, accuracies, self._stored)
+        self._pictures = pictures
+        self._content = Content()
 
-    def answer_on_board(self, task: Task, model: str) -> object:
-        """What the rung on board finds in the raw frame."""
-        pictures = self._pictures[task.camera_id]
-        return pictures.found(task.tick, self._looks[f"local/{model}"], None, RAW)
+    def frame(self, camera: CameraSpec, tick: int, sim_ns: int, stamp_ns: int) -> float:
+        """A picture came; how much of it changed since the last look."""
+        super().frame(camera, tick, sim_ns, stamp_ns)
+        pictures = self._pictures[camera.id]
+        about = pictures.stored.frame(pictures.number(tick))
+        lens = cast(
+            tuple[float, float, float, float], tuple(cast(list[float], about["intrinsics"]))
+        )
+        mount = cast(Six, tuple(cast(list[float], about["camera_from_vehicle"])))
+        blank = np.broadcast_to(np.zeros(3, np.uint8), (camera.height, camera.width, 3))
+        vehicle_id = self._spec.id
+        self.on_frame(Frame(vehicle_id, camera.id, tick, sim_ns, stamp_ns, blank, lens, (), mount))
+        small = pictures.thumb(tick)
+        if small is None:
+            return 1.0
+        return self._content.change_of(camera.id, stamp_ns, small)
 
-    def answer_of(self, sent: Send) -> object:
-        """What the unit's model finds in what was sent."""
-        task = sent.task
-        pictures, look = self._pictures[task.camera_id], self._looks[sent.model]
-        if sent.payload_kind == "features":
-            return pictures.found(task.tick, look, None, SPLIT)
-        size = (sent.width or task.width, sent.height or task.height)
-        return pictures.found(task.tick, look, size, self._qualities[task.task_id])
-
-    def doubt(self, answer: object) -> float:
-        """As the vehicle's driver measures it."""
-        return doubt(answer) if self._has_doubt and isinstance(answer, Detections) else 0.0
-
-    def encoding(self, job: Encode) -> None:
-        """Remembers how what may be sent looks."""
-        self._qualities[job.task.task_id] = job.quality
-
-    def jpeg_bytes(self, job: Encode) -> int:
-        """As the drive's frame took."""
-        task = job.task
-        size = (job.width or task.width, job.height or task.height)
-        return self._pictures[task.camera_id].jpeg_bytes(task.tick, size, job.quality)
+    def pose(self, pose: PoseAt, now_ns: int) -> None:
+        """The services hear of it."""
+        told = Pose(
+            VERSION, self._spec.id, 0, pose.t_ns, 0, (pose.x, pose.y, 0.0),
+            (0.0, 0.0, pose.heading), pose.speed, pose.yaw_rate, 0.0, False,
+        )  # fmt: skip
+        self.on_pose(told, now_ns)
 
     def payload_bytes(self, task: Task, model: str, otherwise: int) -> int:
         """As the drive's frame took, where that is known."""
-        look = self._looks[model]
-        return self._pictures[task.camera_id].payload_bytes(task.tick, look) or otherwise
-
-    def emit(self, effect: Emit) -> None:
-        """The service learns of the answer, and says what it believes now."""
-        task, now_ns = effect.task, self._loop.now_ns
-        super().emit(effect)
-        if isinstance(effect.answer, Detections):
-            self._learn(task, effect.answer, effect.model)
-        boxes = self._services[task.camera_id].boxes(now_ns)
-        looked_ns = self._emitted[-1][2]
-        self.published[task.camera_id].append(
-            Verdict(
-                VERSION, task.vehicle_id, task.camera_id, task.tick, task.sim_ns, task.service,
-                effect.kind, effect.reason, effect.placement.label, effect.placement.reason,
-                effect.unit_id, effect.model, task.stamp_ns, now_ns, now_ns, task.deadline_ns,
-                (now_ns - task.stamp_ns) / MS, (now_ns - looked_ns) / MS, effect.is_late,
-                {name: ns / MS for name, ns in effect.stages_ns.items()}, effect.size_bytes,
-                boxes, effect.placement.place,
-            )
-        )  # fmt: skip
-
-    def correct(self, effect: Effect) -> None:
-        """A late answer still corrects the tracks."""
-        super().correct(effect)
-        if isinstance(effect, Correct) and isinstance(effect.answer, Detections):
-            self._learn(effect.task, effect.answer, effect.model)
+        return self._stored.payload_bytes(task, model) or otherwise
 
     def scores(self) -> dict[str, Counts]:
         """Streaming F1's counts of each camera whose drive tells the truth."""
         found: dict[str, Counts] = {}
-        for camera_id, verdicts in self.published.items():
-            pictures = self._pictures[camera_id]
+        for camera_id, pictures in self._pictures.items():
+            own = [verdict for verdict in self.verdicts if verdict.camera_id == camera_id]
             if truth := pictures.truth():
-                found[camera_id] = f1_current(verdicts, truth, *pictures.sizes[0])
+                found[camera_id] = f1_current(own, truth, *pictures.sizes[0])
         return found
 
-    def _learn(self, task: Task, found: Detections, model: str) -> None:
-        accuracy = self._accuracies.get(model, max(self._accuracies.values(), default=0.0))
-        self._services[task.camera_id].on_answer(found, task.stamp_ns, accuracy)
+    def _look(self, task: Task) -> None:
+        super()._look(task)
+        self._content.on_look(task.camera_id, task.stamp_ns)

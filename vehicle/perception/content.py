@@ -46,7 +46,10 @@ class Content:
         Args:
             image: (H, W, 3) uint8 BGR.
         """
-        small = thumb(image)
+        return self.change_of(camera_id, stamp_ns, thumb(image))
+
+    def change_of(self, camera_id: str, stamp_ns: int, small: Thumb) -> float:
+        """As `change`, of a frame's thumb."""
         seen = self._seen.setdefault(camera_id, OrderedDict())
         seen[stamp_ns] = small
         if len(seen) > MOST_KEPT:
