@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from scheduler.config import Detector, Vehicle
 from scheduler.errors import ConfigError
-from sim.experiments import roads
+from sim.experiments import drives, roads
 from sim.experiments.config import Contender, Road, Study
 from sim.lockstep import (
     CameraSpec,
     LinkSpec,
+    Look,
     OnboardModel,
     Scenario,
     StageProfile,
@@ -22,6 +25,7 @@ from vehicle.perception.detector import DetectorSpec
 
 DEFAULT_RATE_HZ = 30.0  # of a camera whose rate the study does not say
 TAIL = 1.4  # 99th percentile over median of a stage of which only the median was measured
+DEFAULT_SIZE = (640, 384)  # of a detector's input that its section does not tell
 DECODE = StageProfile.of_ms(2.5, 4.0)  # of a JPEG of 640x384 at a unit
 LEAD_S = 0.5  # links are opened so long before the first frame
 
@@ -88,11 +92,13 @@ def scenario(study: Study, cell: Cell, folder: Path) -> Scenario:
         deadline_ms=cell.deadline_ms,
         window=vehicle.window,
         qualities=tuple(vehicle.qualities),
+        resolutions=tuple(vehicle.resolutions),
         pipelines=tuple(vehicle.pipelines),
         doubt_above=vehicle.doubt_above,
         stays_on_board=vehicle.stays_on_board,
         watts=vehicle.compute.watts,
         encode=_times(study, "encode") or ENCODE,
+        drive=str(drives.find(cell.drive, folder)) if cell.drive else "",
     )
     wanted = set(cell.road.legs)
     units = tuple(
@@ -117,6 +123,7 @@ def onboard(study: Study) -> list[OnboardModel]:
             detector.id,
             accuracy_of(detector),
             _times(study, detector.id) or _measured(detector, slowdown),
+            look=look_of(detector) if study.drives else None,
         )
         for detector in vehicle.detectors
     ]
@@ -124,8 +131,41 @@ def onboard(study: Study) -> list[OnboardModel]:
 
 def unit_model(study: Study, unit_id: str, detector: Detector) -> UnitModel:
     """A detector at a unit."""
-    infer = _times(study, f"{unit_id}/{detector.id}") or _measured(detector, 1.0)
-    return UnitModel(detector.id, accuracy_of(detector), infer, DECODE)
+    return UnitModel(
+        detector.id,
+        accuracy_of(detector),
+        _times(study, f"{unit_id}/{detector.id}") or _measured(detector, 1.0),
+        _times(study, "decode") or DECODE,
+        shrunk=_shrunk(detector, study.vehicle.resolutions),
+        look=look_of(detector) if study.drives else None,
+    )
+
+
+def look_of(detector: Detector) -> Look:
+    """Which of a drive's stored answers are this detector's.
+
+    Raises:
+        ConfigError: it is no shipped rung, or its input size is not told.
+    """
+    spec = DetectorSpec.of(detector)
+    figures = spec.figures
+    if spec.rung is None or figures is None:
+        raise ConfigError(f"detector {detector.id!r}: a drive holds answers of shipped rungs only")
+    name = detector.weights or detector.id
+    rung = f"{name}.int8" if spec.precision == "int8" else name
+    size = spec.input_size or DEFAULT_SIZE
+    return Look(rung, size, spec.score_threshold or figures.score_threshold)
+
+
+def _shrunk(detector: Detector, resolutions: list[tuple[int, int]]) -> dict[tuple[int, int], float]:
+    """Expected F1 of pictures that are sent smaller: the rung's own at that input size."""
+    found = {}
+    for size in resolutions:
+        options = {**detector.options, "input_size": list(size)}
+        figures = DetectorSpec.of(msgspec.structs.replace(detector, options=options)).figures
+        if figures is not None and detector.accuracy is None:
+            found[size] = figures.f1
+    return found
 
 
 def accuracy_of(detector: Detector) -> float:

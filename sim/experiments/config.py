@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 import yaml
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from scheduler.config import Name, NotNegative, Options, Positive, Unit, Vehicle
 from scheduler.errors import ConfigError
@@ -96,7 +96,9 @@ class Study(Section, frozen=True, kw_only=True):
     policies: Annotated[list[Contender], Meta(min_length=1)]  # the first is held against the rest
     links: Annotated[list[Road], Meta(min_length=1)]
     seeds: Annotated[list[int], Meta(min_length=1)] | Annotated[int, Meta(ge=1, le=1000)] = 12
-    deadlines_ms: Annotated[list[Positive], Meta(min_length=1)] = [100.0]
+    deadlines_ms: Annotated[list[Positive], Meta(min_length=1)] = field(
+        default_factory=lambda: [100.0]
+    )
     drives: list[str] = []  # recorded ones; none: placement alone, without pictures
     duration_s: Positive = 58.0  # at most the drive's own
     vehicle: Vehicle = Vehicle()
@@ -204,3 +206,14 @@ def quick(study: Study) -> Study:
         states=min(study.states, 100),
         goals=[],
     )
+
+
+def only(study: Study, titles: list[str]) -> Study:
+    """The study with some of its policies, in the order given; without what then has no pair.
+
+    Raises:
+        ConfigError: one that it does not have.
+    """
+    known = {contender.title: contender for contender in study.policies}
+    _known(set(titles), list(known), "--only")
+    return msgspec.structs.replace(study, policies=[known[title] for title in titles], goals=[])

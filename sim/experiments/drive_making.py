@@ -29,10 +29,12 @@ from sim.bridge.drive import Drive
 from sim.evaluation.detect.drives import DriveFrame
 from sim.evaluation.detect.making import store, table_of
 from sim.evaluation.detect.measure import Bench, Wish
-from sim.experiments.drives import FOLDER, LUMA, LUMA_SIZE
+from sim.experiments.drives import FOLDER
 from sim.ground_truth import GroundTruth, TruthBox
 from sim.inprocess_world import InprocessWorld
+from sim.lockstep.pictures import LUMA
 from sim.world import CameraMount
+from vehicle.perception.content import thumb
 
 WISH = Wish(
     rungs=("small.int8", "medium"),
@@ -122,8 +124,7 @@ class TownDrive:
 
 
 def _luma(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
-    return np.asarray(cv2.resize(grey, LUMA_SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+    return thumb(bgr)  # as the vehicle's own measure of change sees it
 
 
 def _frame(

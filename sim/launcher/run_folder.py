@@ -62,16 +62,23 @@ def describe(config: Config) -> dict[str, object]:
     )
     digest = hashlib.sha256(config_file.dump(plain).encode()).hexdigest()
     return {
+        **describe_machine(),
+        "seed": config.seed,
+        "asset_seed": config.world.asset_seed if config.world else None,
+        "config_sha256": digest,
+        "weights_sha256": _weights(config),
+    }
+
+
+def describe_machine() -> dict[str, object]:
+    """Versions, commit and processor; no user, host or address."""
+    return {
         "versions": {"python": platform.python_version(), **_versions()},
         "commit": _commit(),
         "system": platform.system(),
         "machine": platform.machine(),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "seed": config.seed,
-        "asset_seed": config.world.asset_seed if config.world else None,
-        "config_sha256": digest,
-        "weights_sha256": _weights(config),
     }
 
 
