@@ -18,6 +18,8 @@ PRECONNECT_S = 3.0  # before coverage begins: six round trips and some tries of 
 SWITCH_NS = 300_000_000  # the better link must have been better for so long
 LEAST_OPEN_NS = 2_000_000_000  # before a link may be replaced
 TRY_NS = 3_000_000_000  # a link that has not answered by then gives way to others
+MOST_BACKOFF = 4  # doublings of the pause after a try that nobody answered: 48 s
+FAR, SILENT = -2.0, -1.0  # values of links that are not wanted
 KEEP_S = 1.0  # of coverage that a link not open yet must bring more than one that is
 FIRST_RANGE_M = 250.0  # of a unit that nobody gave a range: 802.11p in a street
 LEAST_RANGE_M, MOST_RANGE_M = 40.0, 5_000.0
@@ -54,6 +56,7 @@ class Candidate:
         is_learning: Nobody gave its range: hearing it far away widens it, losing it narrows it.
         since_ns: When it was opened or closed by a decision.
         better_since_ns: Since when it has been better than an open one; None = it is not.
+        failures: Tries in a row that nobody answered though it should be covered.
         is_open: Its sockets are.
         is_leaving: It takes nothing new, and closes when nothing is in flight on it.
     """
@@ -65,6 +68,7 @@ class Candidate:
     is_learning: bool = True
     since_ns: int = 0
     better_since_ns: int | None = None
+    failures: int = 0
     is_open: bool = False
     is_leaving: bool = False
 
@@ -188,6 +192,9 @@ class Handover:
         )
         for link_id in closed:
             self._close(self.candidates[link_id], now_ns)
+        for candidate in self._all:
+            if candidate.failures and links[candidate.link_id].state(now_ns) == "up":
+                candidate.failures = 0
         values = {c.link_id: self.value(c, links[c.link_id], now_ns) for c in self._all}
         opened = self._choose(values, now_ns)
         return Decision(opened, self._release(links, values, now_ns), closed)
@@ -197,7 +204,11 @@ class Handover:
     def value(self, candidate: Candidate, link: Connected, now_ns: int) -> float:
         """Seconds of coverage within the horizon, the nearer unit first; negative = not wanted."""
         is_up = link.state(now_ns) == "up"
-        is_silent = candidate.is_open and not is_up and now_ns - candidate.since_ns > TRY_NS
+        waited_ns = now_ns - candidate.since_ns
+        is_silent = candidate.is_open and not is_up and waited_ns > TRY_NS
+        pause_ns = TRY_NS << min(candidate.failures, MOST_BACKOFF)
+        if candidate.failures and not candidate.is_open and waited_ns < pause_ns:
+            return SILENT
         if candidate.is_everywhere:
             return 0.0 if is_silent else 2.0 * HORIZON_S
         if candidate.place is None or self._motion is None:
@@ -208,7 +219,7 @@ class Handover:
             if link.bad_within(PRECONNECT_S, now_ns) > BAD_SOON:
                 leaves_s = min(leaves_s, PRECONNECT_S / 2.0)
         if enters_s > PRECONNECT_S * (2.0 if candidate.is_open else 1.0):
-            return -1.0
+            return FAR
         if is_silent:
             return 0.0
         nearness = 1.0 / (1.0 + self._motion.distance(candidate.place) / 100.0)
@@ -220,7 +231,7 @@ class Handover:
         if is_up:
             return HORIZON_S
         if candidate.is_open:
-            return -1.0 if is_silent else KEEP_S
+            return SILENT if is_silent else KEEP_S
         waited_s = (now_ns - candidate.since_ns) / 1e9
         return KEEP_S / 2.0 + min(waited_s, HORIZON_S) / (4.0 * HORIZON_S)
 
@@ -270,6 +281,9 @@ class Handover:
             leaving = self._replaced(held, links, values, now_ns)
         for candidate in leaving:
             candidate.is_leaving = True
+            if links[candidate.link_id].state(now_ns) != "up":
+                waited_ns, value = now_ns - candidate.since_ns, values[candidate.link_id]
+                candidate.failures += value > FAR and waited_ns >= TRY_NS
         return tuple(candidate.link_id for candidate in leaving)
 
     def _replaced(
@@ -284,9 +298,9 @@ class Handover:
         A link that is down is let go of at once: that costs nothing.
         """
         newest = max(held, key=lambda c: c.since_ns)
-        old = [c for c in held if c is not newest]
+        old = [c for c in held if c is not newest and now_ns - c.since_ns >= LEAST_OPEN_NS]
         down = [c for c in old if links[c.link_id].state(now_ns) != "up"]
-        if down or links[newest.link_id].state(now_ns) == "up":
+        if down or (old and links[newest.link_id].state(now_ns) == "up"):
             return [min(down or old, key=lambda c: round(values[c.link_id], 6))]
         return [newest] if now_ns - newest.since_ns >= TRY_NS else []
 
