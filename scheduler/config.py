@@ -194,6 +194,7 @@ class Link(Radio, frozen=True):
     """The emulated radio between vehicles and units, and further ones by name."""
 
     radios: dict[Name, Radio] = {}  # that units name in their own `radios`
+    emulator: Literal["proxy", "tun"] = "proxy"  # tun: IP packets between namespaces; needs root
     bind: Bind = Bind()
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from scheduler import config_file, paths
+from scheduler import config_file, paths, tun_addresses
 from scheduler.config import SITE_PROCESSES, Bind, Config
 from scheduler.errors import ConfigError, VdapError
 
@@ -62,6 +62,11 @@ COMMANDS = (
     ("run", "sim.launcher", "start a drive from one YAML, watch it, sum it up"),
     *((p.name, p.module, p.help) for p in PROCESSES),
     ("listen", "vehicle.listen", "print verdicts as JSON lines"),
+    (
+        "experiment",
+        "sim.experiments",
+        "compare policies in virtual time, beside an oracle",
+    ),
     ("detect", "sim.evaluation.detect", "store what every detector finds in a recorded drive"),
     ("evaluate", "sim.evaluation.perception", "score detectors, drives and tracks against labels"),
     ("summary", "sim.evaluation", "sum up a run folder again: table, CSV files, picture"),
@@ -139,10 +144,31 @@ def address(
         parts = (process, paths.file_name(instance_id), socket)
         name = "-".join(part for part in parts if part)
         return f"ipc://{config.ipc_folder}/{name}"
+    if is_tun(config) and socket != "telemetry" and process in ("link", "rsu"):
+        return _tun_address(config, process, instance_id, socket, is_bind=is_bind)
     host = bind.host or "127.0.0.1"
     if not is_bind and bind.connect is not None:
         host = bind.connect
     return f"tcp://{host}:{port_of(config, process, instance_id, socket)}"
+
+
+def is_tun(config: Config) -> bool:
+    """Whether vehicles and units live in network namespaces with TUN devices between them."""
+    return config.link is not None and config.link.emulator == "tun"
+
+
+def _tun_address(
+    config: Config, process: str, instance_id: str, socket: str, *, is_bind: bool
+) -> str:
+    """Of a unit, at its address; of a link, the same as seen from the vehicle's end."""
+    if process == "rsu":
+        index, _ = _instance(config, "rsu", instance_id)
+        port = port_of(config, "rsu", instance_id, socket)
+        return f"tcp://{tun_addresses.unit_host(index)}:{port}"
+    index, _ = _instance(config, "link", instance_id)
+    unit_id = paths.unit_of(pairs(config)[index][1])
+    there = _tun_address(config, "rsu", unit_id, socket, is_bind=is_bind).removeprefix("tcp://")
+    return f"tcp://{tun_addresses.vehicle_host(index)}:0;{there}"
 
 
 def site_names(config: Config) -> list[tuple[str, str]]:

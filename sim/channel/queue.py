@@ -71,15 +71,18 @@ class LinkQueue(Generic[Flow]):
         """Bytes that may still be offered."""
         return max(0, self.limit_bytes - self.waiting_bytes)
 
-    def offer(self, now_ns: int, flow: Flow, data: bytes) -> None:
+    def offer(self, now_ns: int, flow: Flow, data: bytes, size_bytes: int | None = None) -> None:
         """Queue bytes of a flow; no bytes at all are a mark that arrives in its order.
 
         A packet that finds no room, or no link, is lost here.
+
+        Args:
+            size_bytes: What a packet counts, where that is not its length.
         """
         self._serve(now_ns)
         at_ns = self._at(now_ns)
         if not self._is_reliable:
-            place = self.direction.admit(len(data), at_ns)
+            place = self.direction.admit(len(data) if size_bytes is None else size_bytes, at_ns)
             if place is not None:
                 self.waiting_bytes += len(data)
                 self._waiting.append((place, flow, data))

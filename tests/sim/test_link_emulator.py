@@ -191,7 +191,7 @@ def test_full_queue_stops_reading(tmp_path):
                     taken += near.send(bytes(10_000))
             # The queue (64 KiB), a kernel buffer each side, and 10 kB a second that were served.
             assert taken < 64 * 1024 + 200_000
-            assert link.emulator.links[0].proxy.up.waiting_bytes <= 64 * 1024
+            assert link.emulator.links[0].carrier.up.waiting_bytes <= 64 * 1024
 
 
 def test_long_outage_resets_and_then_serves_again(tmp_path):
@@ -231,7 +231,7 @@ def test_outage_on_hold_keeps_connections_and_bytes(tmp_path):
             time.sleep(0.4)
             near.sendall(b"patience")
             assert read_exactly(far, 8) == b"patience"
-            assert link.emulator.links[0].proxy.resets == 0
+            assert link.emulator.links[0].carrier.resets == 0
 
 
 def test_unit_that_is_not_there_closes_the_vehicle_s_end(tmp_path):
