@@ -1,7 +1,8 @@
-"""Which request runs next: a newest-frame slot per camera, and no work that would be late anyway.
+"""Which request runs next, and no work that would be late anyway.
 
 Sans-IO: it reads no clock and opens no socket. Requests of all vehicles are served in order of
-arrival; a newer one of the same vehicle, camera and service takes the place of one that waits.
+arrival; a newer one of the same vehicle, camera and service takes the place of one that waits,
+unless there is time for both: each of them owes its vehicle a verdict of its own.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from scheduler.offload_messages import Request, ResultStatus
 from scheduler.placement import split_name
 
-SLOTS_PER_VEHICLE = 16  # cameras times services of one vehicle; more is an attack on memory
+MOST_WAITING = 16  # of one vehicle: its cameras times services; more is an attack on memory
 LEARNING_RATE = 0.2  # of the durations; raising it follows a busy machine faster, and its noise
 # A refused request teaches nothing, so an estimate that became too high must come down by itself,
 # to what the model took on an idle machine.
@@ -67,7 +68,8 @@ class Admission:
         """An empty queue; `typical_ns`: what `Offer.work` takes on an idle machine, where known."""
         self._typical_ns = dict(typical_ns)
         self._expected_ns = dict(typical_ns)
-        self._waiting: dict[Slot, Offer] = {}  # in order of arrival
+        self._waiting: list[Offer] = []  # in order of arrival
+        self._busy_until_ns = 0  # of the worker, as expected when it took its request
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -79,35 +81,38 @@ class Admission:
     def offer(self, offer: Offer, now_ns: int) -> list[Refused]:
         """Queue a request; what is refused for it, itself perhaps."""
         refused: list[Refused] = []
-        replaced = self._waiting.pop(offer.slot, None)
-        if replaced is not None:
-            refused.append(Refused(replaced, "late", "replaced by a newer frame"))
-        vehicle_id = offer.request.vehicle_id
-        if sum(slot[0] == vehicle_id for slot in self._waiting) >= SLOTS_PER_VEHICLE:
-            return [*refused, Refused(offer, "reject", "this vehicle fills its slots")]
         if self._is_hopeless(offer, now_ns):
-            return [*refused, self._late(offer, now_ns)]
-        self._waiting[offer.slot] = offer
+            return [self._late(offer, now_ns)]
+        older = [waiting for waiting in self._waiting if waiting.slot == offer.slot]
+        if older and not self._is_time_for_all(offer, now_ns):
+            refused = [Refused(each, "late", "replaced by a newer frame") for each in older]
+            self._waiting = [waiting for waiting in self._waiting if waiting.slot != offer.slot]
+        vehicle_id = offer.request.vehicle_id
+        if sum(each.request.vehicle_id == vehicle_id for each in self._waiting) >= MOST_WAITING:
+            return [*refused, Refused(offer, "reject", "this vehicle fills its slots")]
+        self._waiting.append(offer)
         return refused
 
     def take(self, now_ns: int) -> tuple[Offer | None, list[Refused]]:
         """The next request to run, and those before it that can no longer be in time."""
         refused: list[Refused] = []
         while self._waiting:
-            offer = self._waiting.pop(next(iter(self._waiting)))
+            offer = self._waiting.pop(0)
             if not self._is_hopeless(offer, now_ns):
+                self._busy_until_ns = now_ns + self.expected_ns(offer.work)
                 return offer, refused
             refused.append(self._late(offer, now_ns))
         return None, refused
 
     def refuse_all(self, reason: str) -> list[Refused]:
         """Empty the queue, because nobody will work on it soon."""
-        refused = [Refused(offer, "reject", reason) for offer in self._waiting.values()]
+        refused = [Refused(offer, "reject", reason) for offer in self._waiting]
         self._waiting.clear()
         return refused
 
     def learn(self, work: str, duration_ns: int) -> None:
         """What such a request took, by the clock on the wall."""
+        self._busy_until_ns = 0
         known = self._expected_ns.get(work)
         if known:
             duration_ns = round(known + LEARNING_RATE * (duration_ns - known))
@@ -115,10 +120,17 @@ class Admission:
 
     def forget(self, vehicle_id: str) -> int:
         """Drop what a vehicle that left has waiting; how many those were."""
-        gone = [slot for slot in self._waiting if slot[0] == vehicle_id]
-        for slot in gone:
-            del self._waiting[slot]
-        return len(gone)
+        before = len(self._waiting)
+        self._waiting = [o for o in self._waiting if o.request.vehicle_id != vehicle_id]
+        return before - len(self._waiting)
+
+    def _is_time_for_all(self, offer: Offer, now_ns: int) -> bool:
+        """Whether a new request is in time behind what runs and what waits, by what those take."""
+        work_ns = self.expected_ns(offer.work)
+        if not work_ns:
+            return False
+        ahead_ns = sum(self.expected_ns(each.work) for each in self._waiting)
+        return max(now_ns, self._busy_until_ns) + ahead_ns + work_ns <= offer.due_ns
 
     def _is_hopeless(self, offer: Offer, now_ns: int) -> bool:
         return now_ns + self.expected_ns(offer.work) > offer.due_ns

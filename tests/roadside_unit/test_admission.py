@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roadside_unit.admission import SLOTS_PER_VEHICLE, Admission, Offer
+from roadside_unit.admission import MOST_WAITING, Admission, Offer
 from scheduler.messages import VERSION
 from scheduler.offload_messages import Request
 
@@ -29,6 +29,25 @@ def test_newer_frame_replaces_the_waiting_one_of_its_camera():
     assert seqs(refused) == [(1, "late")]
     assert refused[0].reason == "replaced by a newer frame"
     assert len(admission) == 2
+
+
+def test_an_older_frame_is_kept_while_there_is_time_for_both():
+    admission = Admission({"large": 25 * MS})
+    admission.offer(offer(0), 0)
+    assert admission.take(0)[0].request.seq == 0  # runs until 25 ms
+    assert admission.offer(offer(1, at_ms=5), 5 * MS) == []
+    assert admission.offer(offer(2, at_ms=10, budget_ms=66), 10 * MS) == []  # ends at 75 ms
+    assert seqs(admission.offer(offer(3, at_ms=20, budget_ms=66), 20 * MS)) == [
+        (1, "late"),
+        (2, "late"),
+    ]
+
+
+def test_a_hopeless_frame_replaces_nothing():
+    admission = Admission({"large": 25 * MS})
+    admission.offer(offer(1), 0)
+    assert seqs(admission.offer(offer(2, budget_ms=10), 0)) == [(2, "late")]
+    assert admission.take(0)[0].request.seq == 1
 
 
 def test_another_vehicle_s_frame_is_not_replaced():
@@ -81,9 +100,9 @@ def test_durations_are_learned_slowly():
 def test_one_vehicle_cannot_fill_the_memory():
     admission = Admission({})
     refused = []
-    for index in range(SLOTS_PER_VEHICLE + 5):
+    for index in range(MOST_WAITING + 5):
         refused += admission.offer(offer(index, camera=f"c{index}"), 0)
-    assert len(admission) == SLOTS_PER_VEHICLE
+    assert len(admission) == MOST_WAITING
     assert {each.status for each in refused} == {"reject"}
     assert admission.offer(offer(99, vehicle="other"), 0) == []
 
