@@ -116,15 +116,11 @@ class TownDrive:
             picture = world.picture(camera)
             assert picture is not None  # it makes one in every tick
             boxes = truth.boxes(picture, seen.bodies)
-            self.luma.append(_luma(picture.bgr))
+            self.luma.append(thumb(picture.bgr))
             if number - before >= start:
                 pose = drive.pose(vehicle.id, seen, 0)
                 yield _frame(picture.bgr, mount, pose, tuple(boxes))
         world.close()
-
-
-def _luma(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return thumb(bgr)  # as the vehicle's own measure of change sees it
 
 
 def _frame(

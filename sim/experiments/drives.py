@@ -1,4 +1,4 @@
-"""Where a study's recorded drives lie, and what is stored beside their detections."""
+"""Where a study's recorded drives lie."""
 
 from pathlib import Path
 
