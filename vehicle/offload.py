@@ -27,6 +27,7 @@ from vehicle.perception.detections import Detections
 log = logging.getLogger(__name__)
 
 HELLO_AGAIN_NS = 200_000_000  # until the welcome
+BYE_MS = 50  # that a good-bye has to leave; without it the unit keeps the session for 30 s
 FASTEST_BEACON_NS = 50_000_000  # a unit that sends more often is not heard more often
 MOST_METRES = 1e7  # of a unit's place in the world; more is nonsense
 HELLO_SOON_NS = 20_000_000  # while the socket is not connected yet
@@ -249,14 +250,14 @@ class OffloadLink:
         if self._sockets is not None:
             bye = Bye(messages.VERSION, self.vehicle_id, self.session)
             transport.send(self.control, wire.pack(bye))
-        self.close()
+        self.close(linger_ms=BYE_MS)
 
-    def close(self) -> None:
-        """Close both sockets; what is in flight is lost."""
+    def close(self, linger_ms: int = 0) -> None:
+        """Close both sockets; what is in flight is lost, but for control's for so long."""
         if self._sockets is not None:
             self._sockets.control.disable_monitor()
             self._sockets.monitor.close()
-            self._sockets.control.close()
+            self._sockets.control.close(linger_ms)
             self._sockets.frames.close()
             self._sockets = None
             self.generation += 1

@@ -1,11 +1,11 @@
-from roadside_unit.session import IDLE_NS, Sessions, is_authorised
+from roadside_unit.session import IDLE_NS, MOST_PATHS, Sessions, is_authorised
 from scheduler.messages import VERSION
 from scheduler.offload_messages import Hello
 from scheduler.security import Site, write_site
 
 
-def hello(session, channel="control", vehicle="ego"):
-    return Hello(VERSION, vehicle, session, channel)
+def hello(session, channel="control", vehicle="ego", path=""):
+    return Hello(VERSION, vehicle, session, channel, path)
 
 
 def test_session_is_bound_when_both_sockets_have_said_hello():
@@ -66,3 +66,33 @@ def test_revoked_key_is_refused_at_the_next_message(tmp_path):
     listed.write_text(yaml.safe_dump({"nobody": {"role": "vehicle", "key": "x" * 40}}))
     os.utime(listed, ns=(1, 1))
     assert not is_authorised(site, key, "ego")
+
+
+def test_each_path_has_a_session_of_its_own_and_the_vehicle_is_one():
+    sessions = Sessions()
+    for path, session, connection in (("5g", 1, b"a"), ("11p", 2, b"b")):
+        sessions.hello(hello(session, path=path), connection, 0)
+    assert (sessions.find("ego", 1).control, sessions.find("ego", 2).control) == (b"a", b"b")
+    assert sessions.vehicles() == ["ego"] and sessions.paths("ego") == 2
+    sessions.hello(hello(3, path="5g"), b"c", 0)  # this one was opened anew, the other lives on
+    assert sessions.find("ego", 1) is None and sessions.find("ego", 2) is not None
+    assert sessions.leave("ego", 2) and sessions.vehicles() == ["ego"]
+    assert sessions.leave("ego", 3) and sessions.vehicles() == []
+
+
+def test_a_vehicle_has_few_paths():
+    sessions = Sessions()
+    for number in range(MOST_PATHS):
+        assert sessions.hello(hello(number, path=f"p{number}"), b"a", 0)[1]
+    assert sessions.hello(hello(99, path="one-more"), b"a", 0) == (None, False)
+    assert sessions.hello(hello(99, path="p0"), b"a", 0)[1]
+
+
+def test_a_vehicle_is_here_until_its_last_path_is_silent():
+    sessions = Sessions()
+    sessions.hello(hello(1, path="5g"), b"a", 0)
+    sessions.hello(hello(2, path="11p"), b"a", 0)
+    sessions.find("ego", 2, IDLE_NS)
+    assert sessions.expire(IDLE_NS + 1) == []
+    assert sessions.paths("ego") == 1
+    assert sessions.expire(2 * IDLE_NS + 1) == ["ego"]

@@ -12,9 +12,18 @@ import zmq
 
 from scheduler import messages, security, transport, wire
 from scheduler.effects import Send
-from scheduler.offload_messages import Bye, Hello, Ping, Pong, Request, Result, Welcome
+from scheduler.offload_messages import Beacon, Bye, Hello, Ping, Pong, Request, Result, Welcome
 from scheduler.tasks import Task
-from vehicle.offload import Addresses, Answered, Heard, OffloadLink, Ponged, Welcomed
+from vehicle.offload import (
+    FASTEST_BEACON_NS,
+    Addresses,
+    Answered,
+    Beaconed,
+    Heard,
+    OffloadLink,
+    Ponged,
+    Welcomed,
+)
 from vehicle.perception.detections import Detections
 
 
@@ -257,3 +266,82 @@ def test_welcome_of_a_unit_that_knows_no_splits_lists_none(link: OffloadLink, un
     parts = [Welcome.kind, msgspec.msgpack.encode(old)]
     unit.control.send_multipart([unit.control_peer, *parts])
     assert heard(link) == [Welcomed(2, [("large", 9_000_000)], [], {})]
+
+
+def beacon(link: OffloadLink, number: int, **changes: object) -> Beacon:
+    fields = {
+        "version": 1, "unit_id": "rsu1", "session": link.session, "number": number,
+        "queue_length": 2, "busy_share": 0.5, "wait_us": 7_000, "credits": 1,
+        "models": {"large": 9_000}, "splits": {}, "position": (1.0, 2.0, 3.0),
+    }  # fmt: skip
+    return Beacon(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def test_a_beacon_tells_the_load(link: OffloadLink, unit: Unit) -> None:
+    hello = unit.welcome(link)
+    assert hello.wants_beacons and hello.path == ""
+    unit.say(beacon(link, 1))
+    (said,) = heard(link)
+    assert isinstance(said, Beaconed)
+    load = said.load
+    assert (load.queue_length, load.wait_ns, load.busy_share) == (2, 7_000_000, 0.5)
+    assert (load.models, load.position, load.credits) == ({"large": 9_000_000}, (1.0, 2.0), 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"session": 5}, "aliens"),
+        ({"unit_id": "rsu2"}, "aliens"),
+        ({"busy_share": 1.5}, "malformed"),
+        ({"position": (float("nan"), 0.0, 0.0)}, "malformed"),
+        ({"position": (1e12, 0.0, 0.0)}, "malformed"),
+        ({"models": {f"m{k}": 1 for k in range(65)}}, "malformed"),
+        ({"wait_us": 2**40}, "malformed"),
+    ],
+)
+def test_a_beacon_out_of_bounds_is_counted_and_dropped(
+    link: OffloadLink, unit: Unit, changes: dict[str, object], fault: str
+) -> None:
+    unit.welcome(link)
+    unit.say(beacon(link, 1, **changes))
+    assert heard(link) == []
+    assert getattr(link.faults, fault) == 1
+
+
+def test_beacons_that_come_too_fast_or_too_late_are_not_believed(
+    link: OffloadLink, unit: Unit
+) -> None:
+    unit.welcome(link)
+    told: list[Heard] = []
+    for number, at_ns in ((5, 0), (6, 1), (4, FASTEST_BEACON_NS), (7, FASTEST_BEACON_NS)):
+        unit.say(beacon(link, number, queue_length=number))
+        assert link.control.poll(3000)
+        told += link.receive(10**12 + at_ns)
+    assert [item.load.queue_length for item in told if isinstance(item, Beaconed)] == [5, 7]
+    assert link.faults.flood == 2
+
+
+def test_a_closed_link_says_good_bye_hears_nothing_and_opens_again(
+    link: OffloadLink, unit: Unit
+) -> None:
+    hello = unit.welcome(link)
+    link.leave()
+    while isinstance(said := unit.hear(unit.control), Hello):
+        assert said.session == hello.session  # said again before the welcome
+    assert isinstance(said, Bye)
+    assert link.pollable is None and link.receive(0) == [] and link.next_hello_ns() is None
+    link.greet(time.monotonic_ns())
+    assert link.watch_handshakes() == 0
+    link.reopen(time.monotonic_ns())
+    assert unit.welcome(link).session != hello.session
+
+
+def test_each_radio_says_which_it_is(context: zmq.Context, unit: Unit) -> None:
+    where = Addresses(address(unit.control), address(unit.frames))
+    made = OffloadLink(context, "ego", "rsu1", where, "5g")
+    try:
+        made.reopen(time.monotonic_ns())
+        assert greeted(made, unit, unit.frames).path == "5g"
+    finally:
+        made.close()
