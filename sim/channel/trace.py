@@ -189,3 +189,10 @@ class TraceWriter:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def write(path: Path, trace: Trace, comment: str) -> None:
+    """Write a whole trace."""
+    with TraceWriter(path, comment, trace.outage) as writer:
+        for t_s, state in trace.rows:
+            writer.write(t_s, state)
