@@ -17,10 +17,12 @@ def namespace(config: Config, instance_id: str) -> str:
     return f"vdap{port if port is not None else ''}-{instance_id}"
 
 
-def namespaces(config: Config) -> list[str]:
-    """Of all vehicles and units."""
-    ids = [*(vehicle.id for vehicle in config.vehicles), *(u.id for u in config.roadside_units)]
-    return [namespace(config, instance_id) for instance_id in ids]
+def namespaces(config: Config) -> dict[str, str | None]:
+    """Of all vehicles and units, with the address at which a unit listens."""
+    ends: dict[str, str | None] = {namespace(config, v.id): None for v in config.vehicles}
+    for index, unit in enumerate(config.roadside_units):
+        ends[namespace(config, unit.id)] = unit_host(index)
+    return ends
 
 
 def device(link_index: int) -> str:
