@@ -70,6 +70,7 @@ COMMANDS = (
     ("detect", "sim.evaluation.detect", "store what every detector finds in a recorded drive"),
     ("evaluate", "sim.evaluation.perception", "score detectors, drives and tracks against labels"),
     ("summary", "sim.evaluation", "sum up a run folder again: table, CSV files, picture"),
+    ("trace", "sim.channel.trace_command", "show a link trace, or make one of a real drive's log"),
     ("keygen", "scheduler.security", "write the CURVE keys of a site"),
     ("dataset", "sim.dataset", "record a training set from the world"),
     ("train", "vehicle.perception.training", "train a detector on a data set"),
