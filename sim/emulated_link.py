@@ -15,7 +15,7 @@ from sim.channel.link_model import LinkModel
 from sim.channel.proxy import Proxy
 from sim.channel.trace import Trace, TraceWriter
 from sim.channel.tun import TunLink
-from sim.channel.tun_devices import RULE_TABLE, add_address, open_tun
+from sim.channel.tun_devices import RULE_TABLE, open_tun
 
 FLUSH_ROWS = 10  # a killed run loses a second of its trace at most
 
@@ -210,7 +210,6 @@ def _devices(config: Config, vehicle_id: str, unit_id: str) -> tuple[int, int]:
     unit_host, vehicle_host = tun_addresses.unit_host(unit_index), tun_addresses.vehicle_host(index)
     device = tun_addresses.device(index)
     unit_namespace = tun_addresses.namespace(config, at_unit)
-    add_address(unit_namespace, unit_host)
     near = open_tun(
         tun_addresses.namespace(config, vehicle_id), device, vehicle_host, [unit_host],
         table=RULE_TABLE + index,

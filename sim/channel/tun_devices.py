@@ -10,7 +10,7 @@ import os
 import shutil
 import struct
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scheduler.errors import ConfigError
@@ -51,8 +51,11 @@ class Namespaces:
     for the end of a pipe that only this process holds.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, hosts: Mapping[str, str | None]) -> None:
         """Makes the namespaces that do not exist yet, with their loopback up.
+
+        Args:
+            hosts: By name, the address at which somebody will listen there, if anybody.
 
         Raises:
             ConfigError: they cannot be made here.
@@ -61,7 +64,7 @@ class Namespaces:
             raise ConfigError(f"link.emulator tun: {why}; `link.emulator: proxy` needs neither")
         self.own: list[str] = []
         self._guard: subprocess.Popen[bytes] | None = None
-        wanted = [name for name in dict.fromkeys(names) if not (NAMESPACES / name).exists()]
+        wanted = [name for name in hosts if not (NAMESPACES / name).exists()]
         if not wanted:
             return
         self._guard = _guard(wanted)
@@ -70,6 +73,8 @@ class Namespaces:
                 _ip("netns", "add", name)
                 self.own.append(name)
                 _ip("-n", name, "link", "set", "lo", "up")
+                if (host := hosts[name]) is not None:
+                    _ip("-n", name, "addr", "add", f"{host}/32", "dev", "lo")
         except ConfigError:
             self.close()
             raise
@@ -130,11 +135,6 @@ def open_tun(
         os.close(opened)
         raise
     return opened
-
-
-def add_address(namespace: str, address: str) -> None:
-    """Give a namespace an address that no device of its own has."""
-    _ip("-n", namespace, "addr", "replace", f"{address}/32", "dev", "lo")
 
 
 def _guard(names: Sequence[str]) -> "subprocess.Popen[bytes]":

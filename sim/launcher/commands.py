@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from scheduler import processes, tun_addresses
 from scheduler.config import Config
+from sim.channel.tun_devices import inside
 from sim.launcher.plan import Instance
 from sim.launcher.supervisor import Child, python
 from sim.worlds import town_of
@@ -18,6 +20,8 @@ def child_of(instance: Instance, config: Config, folder: Path) -> Child:
         command = python(module, str(folder / "config.yaml"), "--run-folder", str(folder))
         if instance.instance_id:
             command += ["--id", instance.instance_id]
+    if name in ("vehicle", "rsu") and processes.is_tun(config):
+        command = inside(tun_addresses.namespace(config, instance.instance_id), command)
     return Child(
         instance.name,
         command,

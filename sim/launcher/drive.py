@@ -7,9 +7,10 @@ from pathlib import Path
 import zmq
 from rich.console import Console
 
-from scheduler import messages, processes, replay_start, telemetry, transport
+from scheduler import messages, processes, replay_start, telemetry, transport, tun_addresses
 from scheduler.clock import NS_PER_MS, NS_PER_S, Clock
 from scheduler.errors import VdapError
+from sim.channel.tun_devices import Namespaces
 from sim.launcher.commands import child_of
 from sim.launcher.listener import Listener
 from sim.launcher.plan import Plan
@@ -61,6 +62,7 @@ class Drive:
         self._supervisor = Supervisor(clock, self._publish, self._event)
         self._kinds: dict[str, list[Child]] = {}
         self._told_ns = 0
+        self._namespaces: Namespaces | None = None
         self.was_interrupted = False
 
     def run(self) -> None:
@@ -84,10 +86,14 @@ class Drive:
             with self._listener:
                 self._supervisor.stop(groups, limit_s)
             self._context.destroy(linger=0)
+            if self._namespaces is not None:
+                self._namespaces.close()
             if self._plan.config.ipc_folder is not None:
                 shutil.rmtree(self._plan.config.ipc_folder, ignore_errors=True)
 
     def _start(self) -> None:
+        if processes.is_tun(self._plan.config):  # ours, so that they outlive a link that restarts
+            self._namespaces = Namespaces(tun_addresses.namespaces(self._plan.config))
         for phase in PHASES:
             begun = []
             for instance in self._plan.instances:

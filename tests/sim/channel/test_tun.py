@@ -135,7 +135,7 @@ def test_live_rows_carry_packets_too():
 def test_what_is_missing_is_said(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(ConfigError, match=r"link\.emulator tun: expected .*proxy"):
-        tun_devices.Namespaces(["vdap-test"])
+        tun_devices.Namespaces({"vdap-test": None})
 
 
 def names_here():
@@ -145,8 +145,8 @@ def names_here():
 @needs_root
 def test_namespaces_go_with_their_owner_only(tmp_path):
     name = f"vdaptest{os.getpid()}a"
-    owner = tun_devices.Namespaces([name])
-    guest = tun_devices.Namespaces([name])  # as the link process under the launcher
+    owner = tun_devices.Namespaces({name: None})
+    guest = tun_devices.Namespaces({name: None})  # as the link process under the launcher
     guest.close()
     assert name in names_here()
     owner.close()
@@ -158,7 +158,7 @@ def test_killed_owner_leaves_no_namespace():
     name = f"vdaptest{os.getpid()}b"
     code = (
         "import sys, time; from sim.channel.tun_devices import Namespaces; "
-        f"kept = Namespaces(['{name}']); sys.stdout.write('made\\n'); sys.stdout.flush(); "
+        f"kept = Namespaces({{'{name}': None}}); sys.stdout.write('made\\n'); sys.stdout.flush(); "
         "time.sleep(60)"
     )
     owner = subprocess.Popen(
@@ -198,11 +198,10 @@ sys.stdout.write(out.recv(100).decode())
 @needs_root
 def test_real_packets_cross_between_namespaces_by_each_of_two_links(tmp_path):
     near, far = (f"vdaptest{os.getpid()}{end}" for end in "vu")
-    kept = tun_devices.Namespaces([near, far])
+    kept = tun_devices.Namespaces({near: None, far: "10.78.0.1"})
     selector = selectors.SelectSelector()
     links, started = [], []
     try:
-        tun_devices.add_address(far, "10.78.0.1")
         for index in (0, 1):
             host = f"10.77.0.{index + 1}"
             devices = (
