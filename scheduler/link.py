@@ -12,6 +12,7 @@ from typing import Literal
 
 from scheduler.calibration import IsotonicMap, Reliability
 from scheduler.in_flight import InFlight, Sent, bits_of
+from scheduler.place import STUCK_NS, Place
 from scheduler.radio_map import Pose, RadioMap
 from scheduler.rate import LogRate
 from scheduler.round_trip import RoundTrip
@@ -25,11 +26,11 @@ STALL_NS = 300_000_000  # nothing heard this long with something in flight
 REPLIES_TO_TRUST = 3  # pongs in a row that give a link back to the scheduler
 UNIT_RATE = 0.1  # of the mean of what a unit takes, beyond what was expected
 PATIENCE = 3.0  # deviations for which an owed answer does not yet speak against the link
-STUCK_NS = 100_000_000  # beyond what the rate explains: the place is bad
-MAP_VARIANCE = 0.8**2 * 10.0  # nat^2 of a pseudo-measurement from the radio map
-MAP_EVERY_NS = 100_000_000
-RTT_WEIGHT = 1.2  # of ln(round trip / RTT_PIVOT_NS) beside the map's log-odds (network.md 3.7)
-RTT_PIVOT_NS = 40e6
+# Deviations of the uplink below its median for which a unit's budget allows. Lower, and units
+# refuse what would have come in time (docs/scheduling/estimation.md); higher, and they work for
+# more frames that are late anyway.
+BUDGET_Z = 2.0
+FLIGHT_S = 0.2  # a frame sent now is on the air within that
 
 
 def normal_cdf(z: float) -> float:
@@ -47,7 +48,7 @@ class LinkEstimator:
         self.raw = Reliability()  # of the log-normal prediction at sending
         self.promised = Reliability()  # of what placements said
         self.correction = IsotonicMap()
-        self.radio_map = radio_map
+        self.place = Place(radio_map)
         self.queue_ns = 5e6
         self.opened_ns = self.heard_ns = self.result_ns = now_ns
         self._queue_stamp_ns = now_ns
@@ -55,10 +56,6 @@ class LinkEstimator:
         self._in_flight = InFlight()
         self._last_done_ns = 0.0
         self._replies = 0
-        self._is_fine = True  # the last fate that is known
-        self._pose: Pose | None = None
-        self._pose_ns = now_ns
-        self._leaned_ns = now_ns
         # What holds for every size, computed once for an instant; see `_look`.
         self._looked_ns = -1
         self._spread = 1.0
@@ -113,12 +110,11 @@ class LinkEstimator:
 
     def on_open(self, now_ns: int) -> None:
         """New sockets: everything in flight is gone, the rate is less certain."""
-        was_up = self.state == "up"
         lost = self._in_flight.clear()
         for sent in lost:
             self._fail(sent)
-        if self.round_trip.clear() and self._pose is not None and not lost:
-            self._learn_fate(self._pose, True, was_up)
+        if self.round_trip.clear() and not lost:
+            self.place.learn_fate(self.place.pose, True, self.state == "up" and self.place.is_fine)
         self.state = "connecting"
         self._replies = 0
         self.rate.shift(0.0, 1.0, now_ns)
@@ -127,16 +123,8 @@ class LinkEstimator:
 
     def on_pose(self, x: float, y: float, heading: float, speed: float, now_ns: int) -> None:
         """Where the vehicle is (world, metres, radians, m/s); only a radio map listens."""
-        if self.radio_map is None:
-            return
-        self._pose, self._pose_ns = Pose(x, y, heading, speed), now_ns
+        self.place.move(Pose(x, y, heading, speed), self.rate, now_ns)
         self._looked_ns = -1
-        if now_ns - self._leaned_ns < MAP_EVERY_NS or not self.radio_map.rate_errors.is_better:
-            return
-        self._leaned_ns = now_ns
-        known = self.radio_map.at(self._pose.ahead(0.1))
-        if known.rate_weight >= 1.0:
-            self.rate.lean(known.log_rate, MAP_VARIANCE, now_ns)
 
     def on_ping(self, number: int, now_ns: int) -> None:
         """A ping left."""
@@ -151,9 +139,9 @@ class LinkEstimator:
             return
         self.heard_ns = now_ns
         self._looked_ns = -1
-        if is_clean and self._pose is not None:
+        if is_clean:
             is_bad = rtt_ns > self.round_trip.typical_ns + STUCK_NS
-            self._learn_fate(self._pose, is_bad, self._is_fine)
+            self.place.learn_fate(self.place.pose, is_bad, self.place.is_fine)
         if self.round_trip.is_overused(now_ns):
             self.rate.shift(math.log(0.85), 0.0, now_ns)  # GCC's beta
         self._replies += 1
@@ -180,7 +168,7 @@ class LinkEstimator:
         if due_ns:
             sent.p_raw = self._p_raw(size_bytes, due_ns - now_ns - service_ns, now_ns, 0)
         sent.expected_ns = self.transfer_ns(size_bytes) + self.round_trip.typical_ns
-        sent.pose, sent.was_fine = self._pose, self._is_fine
+        sent.pose, sent.was_fine = self.place.pose, self.place.is_fine
         self._in_flight.add(seq, sent)
         self._looked_ns = -1
 
@@ -206,8 +194,8 @@ class LinkEstimator:
         on_link_ns = max(0, now_ns - sent.at_ns - at_unit_ns)
         self._in_flight.answer(sent, on_link_ns)
         self._judge(sent, is_ok and now_ns <= sent.due_ns)
-        if sent.pose is not None:
-            self._learn_fate(sent.pose, on_link_ns > sent.expected_ns + STUCK_NS, sent.was_fine)
+        is_stuck = on_link_ns > sent.expected_ns + STUCK_NS
+        self.place.learn_fate(sent.pose, is_stuck, sent.was_fine)
         self._measure_answered(now_ns)
         return on_link_ns
 
@@ -279,17 +267,17 @@ class LinkEstimator:
         return self.correction(self._p_raw(size_bytes, remaining_ns, now_ns, before_ns))
 
     def service_budget_ns(self, size_bytes: int, due_ns: int, sent_ns: int) -> int:
-        """What the unit may take: the time left, less predicted uplink (q80) and downlink."""
-        uplink_ns = int(self.transfer_ns(size_bytes, z=0.84))
-        downlink_ns = self.rtt_min_ns // 2 + int(self.rttvar_ns)
-        return max(0, due_ns - sent_ns - uplink_ns - downlink_ns)
+        """What the unit may take: the time left, less a quick uplink and the downlink.
+
+        The unit refuses what it cannot do within this. It does not know how long the uplink took:
+        told the likely time, it would refuse every frame that was sent on a chance (`BUDGET_Z`).
+        """
+        way_ns = self.transfer_ns(size_bytes, z=-BUDGET_Z) + self.round_trip.typical_ns
+        return max(0, due_ns - sent_ns - int(way_ns))
 
     def bad_within(self, seconds: float, now_ns: int) -> float:
         """Probability that the link breaks on the way ahead; 0 where no trusted map says so."""
-        if self.radio_map is None or self._pose is None or not self.radio_map.is_trusted:
-            return 0.0
-        pose = self._pose.ahead(max(0, now_ns - self._pose_ns) / 1e9)
-        return self._with_round_trip(self.radio_map.within(pose, seconds), now_ns)
+        return self.place.p_bad(seconds, self._trip_or_owed_ns(now_ns), now_ns)
 
     # --- inside ----------------------------------------------------------------------------
 
@@ -308,9 +296,12 @@ class LinkEstimator:
         needed = bits / available_ns
         for sent_ns, ahead in self._ahead:
             needed = max(needed, (ahead + bits) / (available_ns + before_ns + now_ns - sent_ns))
+        leeway = self.rate.mean - math.log(needed * 1e9)  # ln(time there is / time expected)
         error = self._time_error / available_ns
-        scale = 1.0 / (math.sqrt(self._spread * self._spread + error * error) * math.sqrt(2.0))
-        z = (self.rate.mean - math.log(needed * 1e9)) * scale
+        if leeway < 0.0:
+            error *= math.exp(leeway)
+        scale = 1.0 / math.sqrt(2.0 * (self._spread * self._spread + error * error))
+        z = leeway * scale
         p = 0.5 * math.erfc(-z)
         if self._log_cap != math.inf:
             below = 0.5 * math.erfc((self.rate.mean - self._log_cap) * scale)
@@ -330,35 +321,25 @@ class LinkEstimator:
         self._log_cap = math.inf
         hold_ns = trip.typical_ns + PATIENCE * trip.jitter_ns
         owed_ns = trip.owed_since_ns()
-        if owed_ns is not None:
+        if owed_ns is not None and self.heard_ns <= owed_ns:
             bits = PING_BITS + self._in_flight.bits
             self._cap(bits, now_ns - owed_ns - hold_ns)
         oldest = self._in_flight.oldest()
-        if oldest is not None:
+        if oldest is not None and self._ahead and self._ahead[0][0] == oldest.at_ns:
             unit_ns = oldest.unit_ns + queue_ns + PATIENCE * self._unit_error
             self._cap(oldest.bits, now_ns - oldest.at_ns - hold_ns - unit_ns)
-        self._p_clear = 1.0 - self._p_bad(now_ns)
+        self._p_clear = 1.0 - self.place.p_bad(FLIGHT_S, self._trip_or_owed_ns(now_ns), now_ns)
 
     def _cap(self, bits: float, within_ns: float) -> None:
         """So many bits are not through after so long: the rate is below that."""
         if within_ns > 0.0:
             self._log_cap = min(self._log_cap, math.log(bits / within_ns * 1e9))
 
-    def _p_bad(self, now_ns: int) -> float:
-        """How much likelier than usual this place breaks the link, by a trusted map."""
-        if self.radio_map is None or self._pose is None or not self.radio_map.is_trusted:
-            return 0.0
-        pose = self._pose.ahead(max(0, now_ns - self._pose_ns) / 1e9)
-        return self._with_round_trip(self.radio_map.within(pose, 0.2), now_ns)
-
-    def _with_round_trip(self, p_map: float, now_ns: int) -> float:
-        """Place and round trip together (network.md 3.7)."""
-        p_map = min(0.98, max(0.02, p_map))
+    def _trip_or_owed_ns(self, now_ns: int) -> float:
+        """The usual round trip, or the age of the ping that waits, where that is more."""
         owed_ns = self.round_trip.owed_since_ns()
-        trip_ns = max(self.round_trip.typical_ns, now_ns - owed_ns if owed_ns is not None else 0)
-        log_odds = math.log(p_map / (1.0 - p_map))
-        log_odds += RTT_WEIGHT * math.log(trip_ns / RTT_PIVOT_NS)
-        return 1.0 / (1.0 + math.exp(-log_odds))
+        waits_ns = now_ns - owed_ns if owed_ns is not None and self.heard_ns <= owed_ns else 0
+        return max(self.round_trip.typical_ns, waits_ns)
 
     def _hear_unit(
         self, sent: Sent, at_unit_ns: int, queue_ns: int, now_ns: int, is_ok: bool
@@ -381,13 +362,11 @@ class LinkEstimator:
             noise = (self.round_trip.jitter_ns / service_ns) ** 2
             log_rate = math.log(sent.bits * 1e9 / service_ns)
             self.rate.measure(log_rate, noise, now_ns)
-            if sent.pose is not None and self.radio_map is not None:
-                self.radio_map.learn_rate(sent.pose, log_rate)
+            self.place.learn_rate(sent.pose, log_rate)
 
     def _fail(self, sent: Sent) -> None:
         self._judge(sent, False)
-        if sent.pose is not None:
-            self._learn_fate(sent.pose, True, sent.was_fine)
+        self.place.learn_fate(sent.pose, True, sent.was_fine)
 
     def _judge(self, sent: Sent, is_in_time: bool) -> None:
         """Compare a promise with what came of it."""
@@ -397,8 +376,3 @@ class LinkEstimator:
         self.correction.add(sent.p_raw, is_in_time)
         if sent.p_placed >= 0.0:
             self.promised.add(sent.p_placed, is_in_time)
-
-    def _learn_fate(self, pose: Pose, is_bad: bool, was_fine: bool) -> None:
-        self._is_fine = not is_bad
-        if self.radio_map is not None:
-            self.radio_map.learn_fate(pose, is_bad, was_fine)
