@@ -1,0 +1,22 @@
+"""Policies that tests name: one radio alone, and both at once."""
+
+from collections.abc import Mapping
+
+from scheduler.placement import Placement, View
+from scheduler.tasks import Task
+
+
+class OverRadios:
+    """Sends every frame over the first link, and a duplicate over the second where it is named.
+
+    Options: `first`, a link's id; `second`, another's or empty.
+    """
+
+    name = "over_radios"
+
+    def __init__(self, options: Mapping[str, object]) -> None:
+        self._first = str(options["first"])
+        self._second = str(options.get("second", ""))
+
+    def place(self, task: Task, view: View) -> Placement:
+        return Placement("offload", "large", self._first, 60, hedge=self._second)
