@@ -20,8 +20,7 @@ from sim.channel.trace import Trace
 NEEDED = ("pub_time", "delay")
 OPTIONAL = ("utmx", "utmy", "heading", "velocity", "sinr", "rsrp")
 STEP_S = 0.1  # between rows that no outage begins or ends
-BASE_WINDOW = 40  # samples, some two seconds: their median is the round trip without an outage
-LEAST_OUTAGE_S = 0.05
+USUAL_SHARE = 0.25  # of a run's round trips are below its usual one, even where half are outages
 
 
 class Sample(NamedTuple):
@@ -74,8 +73,8 @@ def samples(path: Path) -> list[Sample]:
     if not found:
         raise ConfigError(f"rtt drive: {path}: expected a line a round trip, got none")
     found.sort()
-    start = found[0].t_s
-    return [sample._replace(t_s=sample.t_s - start) for sample in found]
+    start_ms = found[0].t_s
+    return [sample._replace(t_s=(sample.t_s - start_ms) / 1000.0) for sample in found]
 
 
 def _split(line: str) -> list[str]:
@@ -92,7 +91,7 @@ def _sample(row: dict[str, str], path: Path, number: int) -> Sample:
         raise ConfigError(f"{where}: expected numbers, got {values!r}") from None
     if not math.isfinite(sent_ms) or not 0.0 <= rtt_ms < math.inf:
         raise ConfigError(f"{where}: expected a round trip of at least 0 ms")
-    return Sample(sent_ms / 1000.0, rtt_ms, *rest)
+    return Sample(sent_ms, rtt_ms, *rest)  # the caller counts from the run's start
 
 
 def read(path: Path, *, rate_mbps: float = 20.0, outage_ms: float = 100.0) -> Trace:
@@ -101,15 +100,16 @@ def read(path: Path, *, rate_mbps: float = 20.0, outage_ms: float = 100.0) -> Tr
     Args:
         path: See `samples`.
         rate_mbps: Both ways: round trips of small packets do not tell it.
-        outage_ms: A round trip so far above the usual is an outage; a lower one is delay. Less
-            makes more, shorter outages.
+        outage_ms: A round trip so far above the run's usual one is an outage; a lower one is
+            delay. Less makes more, shorter outages.
 
     Raises:
         ConfigError: see `samples`.
     """
     drive = samples(path)
-    bases = [_base_ms(drive, index) for index in range(len(drive))]
-    outages = _outages(drive, bases, outage_ms)
+    ordered = sorted(sample.rtt_ms for sample in drive)
+    usual_ms = ordered[int(USUAL_SHARE * len(ordered))]
+    outages = _outages(drive, usual_ms, outage_ms)
     end_s = drive[-1].t_s + STEP_S
     times = sorted(
         {round(index * STEP_S, 3) for index in range(math.ceil(end_s / STEP_S))}
@@ -117,7 +117,7 @@ def read(path: Path, *, rate_mbps: float = 20.0, outage_ms: float = 100.0) -> Tr
     )
     starts = [start for start, _ in outages]
     states = []
-    for at, rtt_ms in zip(times, _usual_ms(drive, bases, outage_ms, times), strict=True):
+    for at, rtt_ms in zip(times, _delays_ms(drive, usual_ms, outages, times), strict=True):
         span = bisect_right(starts, at) - 1
         is_out = span >= 0 and at < outages[span][1]
         bps = 0.0 if is_out else rate_mbps * 1e6
@@ -125,40 +125,35 @@ def read(path: Path, *, rate_mbps: float = 20.0, outage_ms: float = 100.0) -> Tr
     return Trace.of(times, states, "hold")
 
 
-def _usual_ms(
-    drive: list[Sample], bases: list[float], outage_ms: float, times: list[float]
-) -> list[float]:
-    """The round trip of each row without outages: the median of its samples, else as before."""
-    here: list[list[float]] = [[] for _ in times]
-    for sample, base in zip(drive, bases, strict=True):
-        if sample.rtt_ms <= base + outage_ms:
-            here[bisect_right(times, sample.t_s) - 1].append(sample.rtt_ms)
-    usual = bases[0]
-    found = []
-    for rtts in here:
-        usual = median(rtts) if rtts else usual
-        found.append(usual)
+def _outages(drive: list[Sample], usual_ms: float, outage_ms: float) -> list[tuple[float, float]]:
+    """From when to when nothing got through: from sending to arrival, less the usual way."""
+    found: list[tuple[float, float]] = []
+    for sample in drive:
+        if sample.rtt_ms <= usual_ms + outage_ms:
+            continue
+        start, end = sample.t_s, sample.t_s + (sample.rtt_ms - usual_ms) / 1000.0
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], round(end, 3)))
+        else:
+            found.append((round(start, 3), round(end, 3)))
     return found
 
 
-def _base_ms(drive: list[Sample], index: int) -> float:
-    around = drive[max(0, index - BASE_WINDOW) : index + BASE_WINDOW + 1]
-    return median(sample.rtt_ms for sample in around)
-
-
-def _outages(
-    drive: list[Sample], bases: list[float], outage_ms: float
-) -> list[tuple[float, float]]:
-    """From when to when nothing got through: from sending to arrival, less the usual way."""
-    found: list[tuple[float, float]] = []
-    for sample, base in zip(drive, bases, strict=True):
-        if sample.rtt_ms <= base + outage_ms:
-            continue
-        start, end = sample.t_s, sample.t_s + (sample.rtt_ms - base) / 1000.0
-        if end - start < LEAST_OUTAGE_S:
-            continue
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        else:
-            found.append((round(start, 3), round(end, 3)))
+def _delays_ms(
+    drive: list[Sample],
+    usual_ms: float,
+    outages: list[tuple[float, float]],
+    times: list[float],
+) -> list[float]:
+    """The round trip of each row outside of outages: the median of its samples, else as before."""
+    starts = [start for start, _ in outages]
+    here: list[list[float]] = [[] for _ in times]
+    for sample in drive:
+        span = bisect_right(starts, sample.t_s) - 1
+        if span < 0 or sample.t_s >= outages[span][1]:
+            here[bisect_right(times, sample.t_s) - 1].append(sample.rtt_ms)
+    found = []
+    for rtts in here:
+        usual_ms = median(rtts) if rtts else usual_ms
+        found.append(usual_ms)
     return found
