@@ -69,7 +69,11 @@ class Case:
     unit: Unit
     duration_s: float = 14.0
     detections: str = "truth"
-    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """How tables call the policy."""
+        return self.policy.name if self.policy is not None else NO_ADVISORIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +323,7 @@ def _result(case: Case, staged: _Staged, held: HeldDrive) -> Result:
     return Result(
         case.scenario,
         case.link,
-        case.label or (case.policy.name if case.policy else NO_ADVISORIES),
+        case.title,
         case.seed,
         collided=staged.impact_mps is not None,
         impact_mps=round(staged.impact_mps or 0.0, 3),
