@@ -120,6 +120,8 @@ class Dispatcher(LinkEvents):
                 self.counters.hedged += 1
             self._out.begin(entry, effects, now_ns)
         self._advance(effects, now_ns)
+        if placement.probe is not None:
+            self._out.begin(entry, effects, now_ns)
         self.work.measure_motion(task, effects, now_ns)
         return effects
 
@@ -130,7 +132,7 @@ class Dispatcher(LinkEvents):
         effects: list[Effect] = []
         entry = self._open.get(task_id)
         if entry is not None and size_bytes:
-            self.placer.on_encoded(entry.task, entry.placement, size_bytes, duration_ns, now_ns)
+            self.placer.on_encoded(entry.task, entry.sent_as, size_bytes, duration_ns, now_ns)
         self._out.send(task_id, size_bytes, duration_ns, effects, now_ns)
         self._advance(effects, now_ns)
         return effects
@@ -165,7 +167,7 @@ class Dispatcher(LinkEvents):
         effects: list[Effect] = []
         entry = self._open.get(effect.task.task_id)
         if is_sent and entry is not None:
-            size_bytes, placement = entry.size_bytes, entry.placement
+            size_bytes, placement = entry.size_bytes, entry.sent_as
             self.counters.sent_bytes += size_bytes
             self.placer.outcomes.on_sent(
                 effect.seq, effect.task, placement, effect.unit_id, size_bytes, now_ns
@@ -375,7 +377,7 @@ class Dispatcher(LinkEvents):
         self._out.stop_encoding(entry, effects, now_ns)
         unit_id, model, answer = "", "", None
         if remote is not None:
-            (unit_id, answer), model = remote, entry.placement.model
+            (unit_id, answer), model = remote, entry.sent_as.model
         elif kind == "onboard" and entry.local is not None:
             model, answer = entry.local
         if kind == "carried":

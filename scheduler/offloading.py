@@ -42,7 +42,7 @@ class Offloading:
 
         A hedged frame takes a credit of each of its two links, or goes over the one that has one.
         """
-        placement = entry.placement
+        placement = entry.sent_as
         uplink = self._uplinks[placement.unit_id]
         second = self._second(placement, now_ns)
         if second is not None and (uplink.state(now_ns) != "up" or uplink.credits_free <= 0):
@@ -90,7 +90,9 @@ class Offloading:
         Not if a copy of it may still be answered over another link.
         """
         entry = self._open.get(task_id)
-        if entry is not None and not any(u.carries(task_id) for u in self._uplinks.values()):
+        if entry is None or entry.placement.probe is not None:
+            return  # a copy that is not answered changes nothing
+        if not any(u.carries(task_id) for u in self._uplinks.values()):
             entry.problem, entry.wants_local, entry.wants_features = problem, True, False
 
     def give_up(self, entry: OpenTask, problem: str, effects: list[Effect], now_ns: int) -> None:
@@ -127,7 +129,7 @@ class Offloading:
 
     def _request(self, entry: OpenTask, uplink: Uplink, is_hedged: bool, now_ns: int) -> Send:
         self._seq += 1
-        placement = entry.placement
+        placement = entry.sent_as
         is_split = placement.place == "split"
         return Send(
             entry.task,
@@ -156,7 +158,7 @@ class Offloading:
                 task.task_id, effect.model, lease_ns, is_split, task.deadline_ns, effect.is_hedged
             )
             self._counters.offload.hedged += (
-                effect.is_hedged and effect.unit_id != entry.placement.unit_id
+                effect.is_hedged and effect.unit_id != entry.sent_as.unit_id
                 if entry is not None
                 else 0
             )
@@ -169,7 +171,7 @@ class Offloading:
                     now_ns,
                     entry.due_ns,
                     uplink.service_ns(effect.model, is_split),
-                    entry.placement.p_in_time,
+                    entry.sent_as.p_in_time,
                 )
             return
         if entry is not None:
@@ -227,7 +229,7 @@ class Offloading:
             for uplink in holders:
                 uplink.encoding.discard(entry.task.task_id)
                 self.refill(uplink, effects, now_ns)
-        elif entry.placement.place != "split":
+        elif entry.sent_as.place != "split":
             effects.append(Cancel(entry.task))
 
     def holders(self, task_id: int) -> list[Uplink]:

@@ -40,6 +40,11 @@ class OpenTask:
     runs_beside: bool = False
 
     @property
+    def sent_as(self) -> Placement:
+        """The placement under which it is sent: its own, or that of a copy."""
+        return self.placement.probe or self.placement
+
+    @property
     def is_out(self) -> bool:
         """On its way to a unit: neither wanted at home nor answered there, but for a first look."""
         return not self.wants_local and (self.local is None or self.doubt is not None)

@@ -31,6 +31,8 @@ class Placement:
         first: The rung that looks first, of `escalate`; `model` is then the unit's.
         width: Pixels of the picture that is sent, of `offload` and `escalate`; 0 = as it is.
         height: As `width`.
+        probe: Of `onboard`: how a copy is sent to learn of a link. The rung's answer is the verdict
+            as without it, unless the copy's comes first.
         hedge: What runs at once beside an `offload`, first answer wins: `local` (a rung on board)
             or the id of a second unit, which gets a duplicate; empty for nothing.
     """
@@ -47,6 +49,7 @@ class Placement:
     width: int = 0
     height: int = 0
     hedge: str = ""
+    probe: "Placement | None" = None
 
     @property
     def label(self) -> str:
@@ -59,7 +62,7 @@ class Placement:
         hedge = f" +{self.hedge}" if self.hedge else ""
         match self.place:
             case "onboard":
-                return f"onboard/{self.model}"
+                return f"onboard/{self.model}" + (f" +{self.probe.label}" if self.probe else "")
             case "offload":
                 return f"{self.unit_id}/{self.model}@q{self.quality}{size}{hedge}"
             case "split":

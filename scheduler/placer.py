@@ -84,7 +84,8 @@ class Placer:
             rung = view.fitting_rung(task.deadline_ns, now_ns)
             model = rung.model if rung else self._models()[0] if self._models() else ""
             placement = Placement("onboard" if model else "carry", model, reason=problem)
-        self._previous[task.camera_id] = placement
+        if placement.probe is None:
+            self._previous[task.camera_id] = placement
         return placement
 
     def on_encoded(
@@ -193,6 +194,10 @@ class Placer:
             return f"policy chose {placement.label!r}, which is no rung of this vehicle"
         if place == "split" and placement.model not in self._onboard.encoders:
             return f"policy chose {placement.label!r}, whose first half is not on this vehicle"
+        if placement.probe is not None:
+            if place != "onboard" or placement.probe.place != "offload":
+                return f"policy chose {placement.label!r}, expected a probe offloaded, of onboard"
+            return self._objection(placement.probe, task)
         return self._objection_to_hedge(placement) if placement.hedge else ""
 
     def _objection_to_hedge(self, placement: Placement) -> str:

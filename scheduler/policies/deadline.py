@@ -64,7 +64,7 @@ class Deadline:
             if score > best_score:
                 best, best_score = offer, score
         if best is None:
-            return self._probe(weighing) or home
+            return self._probe(weighing, home)
         return self._hedged(weighing, best, chosen)
 
     def on_outcome(self, outcome: Outcome) -> None:
@@ -171,26 +171,32 @@ class Deadline:
             height=encoding.height if encoding is not None else 0,
         )
 
-    def _probe(self, weighing: Weighing) -> Placement | None:
-        """Forced sampling: a link that is up but quiet gets one small real frame."""
+    def _probe(self, weighing: Weighing, home: Placement) -> Placement:
+        """Forced sampling: a copy of a frame tells of a link that is up but quiet.
+
+        The frame is answered on board as without it. Where nothing on board is in time, the frame
+        itself is sent; where nothing has changed, nobody needs to know.
+        """
         view = weighing.view
+        if home.place == "carry" and weighing.has_time():
+            return home
+        after_ns = round(self._o["probe_after"] * 1e9)
         for link in view.usable_links():
-            after_ns = round(self._o["probe_after"] * 1e9)
             due_ns, wait_ns = self._probes.get(link.unit_id, (0, after_ns))
             is_quiet = link.estimate.quiet_ns(view.now_ns) >= after_ns
             if not is_quiet or view.now_ns < due_ns or link.in_flight:
                 continue
-            if not view.fitting_rung(weighing.by_ns + view.margin_ns, view.now_ns):
-                continue  # the fallback pays for the probe
             offer = self._smallest(weighing, link)
             if offer is None or offer.p <= self._o["probe_floor"]:
                 continue
             longest_ns = round(self._o["probe_most"] * 1e9)
             self._probes[link.unit_id] = view.now_ns + wait_ns, min(2 * wait_ns, longest_ns)
-            placed = self._placement(weighing, offer)
             reason = f"probe: quiet link, {offer.p:.0%} in time"
-            return replace(placed, is_probe=True, reason=reason)
-        return None
+            placed = replace(self._placement(weighing, offer), is_probe=True, reason=reason)
+            if home.place == "carry" or placed.place == "split":
+                return placed
+            return replace(home, probe=placed, is_probe=True, reason=f"{home.reason}; {reason}")
+        return home
 
     def _smallest(self, weighing: Weighing, link: LinkView) -> Offer | None:
         """The frame at its smallest: the worst JPEG, or features where no pixel may leave."""
