@@ -62,7 +62,7 @@ class EmulatedLink:
         unit_id: str,
         channel: Channel,
         carrier: Proxy | TunLink,
-        folder: Path | None,
+        record: TraceWriter | None,
     ) -> None:
         self.vehicle_id = vehicle_id
         self.unit_id = unit_id  # the link's, which names the radio where there are two
@@ -75,9 +75,7 @@ class EmulatedLink:
         self._expected = 0.0
         self._expected_rows = 0
         self._up_bits = 0.0
-        self._writer: TraceWriter | None = None
-        if folder is not None:
-            self._writer = TraceWriter(folder / f"link-{vehicle_id}-{paths.file_name(unit_id)}.csv")
+        self._writer = record
 
     def step(
         self, now_ns: int, t_s: float, around: Surroundings, trace_s: float | None
@@ -173,10 +171,11 @@ def open_link(
     radio, name = config.radio(unit_id), f"{vehicle_id}.{unit_id}"
     channel = _channel(config, radio, vehicle_id, unit_id)
     limit_bytes = round(radio.queue_kib * 1024)
+    outage = outage_of(channel, radio.outage)
     model = LinkModel.of(
         channel if isinstance(channel, Trace) else None,
         limit_bytes=limit_bytes,
-        outage=outage_of(channel, radio.outage),
+        outage=outage,
         seed=f"{config.seed}/{name}",
     )
     carrier: Proxy | TunLink
@@ -186,7 +185,11 @@ def open_link(
     else:
         routes = _routes(config, name, paths.unit_of(unit_id))
         carrier = Proxy(selector, name, routes, model, limit_bytes=limit_bytes)
-    return EmulatedLink(vehicle_id, unit_id, channel, carrier, folder)
+    record: TraceWriter | None = None
+    if folder is not None:
+        path = folder / f"link-{vehicle_id}-{paths.file_name(unit_id)}.csv"
+        record = TraceWriter(path, outage=outage)
+    return EmulatedLink(vehicle_id, unit_id, channel, carrier, record)
 
 
 def _routes(

@@ -14,7 +14,7 @@ import zmq
 from scheduler import config_file, processes, telemetry, transport, wire
 from scheduler.clock import MonotonicClock
 from scheduler.errors import ConfigError, PortInUseError, VdapError
-from scheduler.messages import VERSION, LinkRow, Pose, Site, Unit
+from scheduler.messages import VERSION, LinkRow, Obstacle, Pose, Site, Traffic, Unit
 from sim import link_emulator
 from sim.channel.trace import Trace
 
@@ -261,7 +261,7 @@ def test_no_pose_no_link_then_the_model_decides(tmp_path):
     context = zmq.Context()
     address = processes.address(config, "bridge", "", "frames", is_bind=True)
     bridge = telemetry.Publisher(transport.bind_publisher(context, address, None), "bridge")
-    heard = transport.connect_subscriber(context, [address], ["pose/", "site"])
+    heard = transport.connect_subscriber(context, [address], ["pose/", "site", "traffic"])
     rows = None
     try:
         with Running(config, tmp_path, heard) as link:
@@ -278,6 +278,14 @@ def test_no_pose_no_link_then_the_model_decides(tmp_path):
             assert (row.vehicle_id, row.unit_id) == ("ego", "rsu")
             assert row.sim_ns > 0
             assert row.up_bps > 10e6
+            truck = Obstacle(7, (10.0, 0.0, 2.5), 0.0, (4.0, 1.2, 2.5))  # before the vehicle
+            for traffic, state in (([], "LOS"), ([truck], "NLOSv")):
+                for tick in range(40, 60):
+                    bridge.publish(Traffic(VERSION, 0, traffic))
+                    publish_world(bridge, tick)
+                    if next_row(rows, lambda row: True).state == state:
+                        break
+                assert next_row(rows, lambda row: True).state == state
             near, far = link.connect()
             near.close()
             far.close()
@@ -286,6 +294,7 @@ def test_no_pose_no_link_then_the_model_decides(tmp_path):
         assert summary["outage_share"] == 0.0
         assert summary["expected_outage_share"] < 0.01
         replayed = Trace(tmp_path / "link-ego-rsu.csv")
+        assert replayed.outage == "drop"
         assert replayed.at(0.0).is_outage
         assert not replayed.at(replayed.length_s - 0.05).is_outage
     finally:
