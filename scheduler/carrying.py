@@ -6,14 +6,14 @@ tracks without a model are, whatever was known before.
 """
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 CHANGE_REF = 0.05  # of the picture: as much as makes an old look worth no more than bare tracks
 STILL_TAU_NS = 60_000_000_000  # of a look at a still scene; more looks at red lights less often
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """A model's answer for a frame.
 
     Attributes:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from scheduler.placement import Placement
 from scheduler.tasks import Task
 
@@ -11,8 +13,7 @@ PayloadKind = Literal["jpeg", "features"]
 AnswerKind = Literal["onboard", "offloaded", "carried"]
 
 
-@dataclass(frozen=True, slots=True)
-class Encode:
+class Encode(Struct, frozen=True):
     """Write the task's frame as JPEG; the driver owes `on_encoded`.
 
     Attributes:
@@ -26,8 +27,7 @@ class Encode:
     height: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class EncodeFeatures:
+class EncodeFeatures(Struct, frozen=True):
     """Run a model's first half on the task's frame, in the inference worker.
 
     The driver owes `on_features`, or `on_local_failed`.
@@ -37,8 +37,7 @@ class EncodeFeatures:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Send the encoded frame; the driver owes `on_sent` at once.
 
     Attributes:
@@ -63,8 +62,7 @@ class Send:
     is_hedged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RunLocal:
+class RunLocal(Struct, frozen=True):
     """Run an onboard rung on the task's frame; the driver owes `on_local_done` or `_failed`.
 
     The task's verdict may be among the same effects, before this one: then the run is for the
@@ -75,22 +73,19 @@ class RunLocal:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunFlow:
+class RunFlow(Struct, frozen=True):
     """Measure in the idle worker how the tracks' boxes moved; the driver owes `on_flow_done`."""
 
     task: Task
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     """The task's encoding, if it did not end yet, is wanted no more."""
 
     task: Task
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(Struct, frozen=True):
     """The verdict of a task, now; the driver fills in boxes and publishes it.
 
     Attributes:
@@ -110,8 +105,7 @@ class Emit:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Correct:
+class Correct(Struct, frozen=True):
     """An answer came after its verdict: it corrects tracks and changes no verdict."""
 
     task: Task
@@ -119,29 +113,25 @@ class Correct:
     answer: object
 
 
-@dataclass(frozen=True, slots=True)
-class Reopen:
+class Reopen(Struct, frozen=True):
     """Close both sockets to this unit and open new ones with a new session."""
 
     unit_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Struct, frozen=True):
     """Open both sockets of this link, which was closed, with a new session."""
 
     unit_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Struct, frozen=True):
     """Say good-bye on this link and close its sockets: nothing is in flight there."""
 
     unit_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(Struct, frozen=True):
     """Send a ping of this number to this unit."""
 
     unit_id: str
@@ -203,8 +193,7 @@ class Counters:
         self.carried += kind == "carried"
 
 
-@dataclass(frozen=True, slots=True)
-class UnitLoad:
+class UnitLoad(Struct, frozen=True):
     """What a unit's beacon says of it, whoever asked what of it; durations in nanoseconds.
 
     Attributes:
@@ -219,13 +208,12 @@ class UnitLoad:
     wait_ns: int
     busy_share: float
     credits: int
-    models: Mapping[str, int] = field(default_factory=dict)
-    splits: Mapping[str, int] = field(default_factory=dict)
+    models: Mapping[str, int] = {}
+    splits: Mapping[str, int] = {}
     position: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UnitReport:
+class UnitReport(Struct, frozen=True):
     """What a unit says beside its answer; durations in nanoseconds on its own clock."""
 
     status: Literal["ok", "late", "reject", "bad"]

@@ -6,7 +6,8 @@ time. At that instant the newest task that still fits takes the largest rung tha
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scheduler.latency import FOREVER_NS, StageTimes
 from scheduler.placement import Features, Rung, fitting, split_name
@@ -16,8 +17,7 @@ FLOW_PRIOR_NS = 4_000_000
 SIZE_RATE = 0.2  # of the payloads' mean; raising it follows the street faster, and its noise
 
 
-@dataclass(frozen=True, slots=True)
-class RungSpec:
+class RungSpec(Struct, frozen=True):
     """A rung as declared: its expected F1 alone and a first guess of its duration."""
 
     model: str
@@ -25,8 +25,7 @@ class RungSpec:
     prior_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class EncoderSpec:
+class EncoderSpec(Struct, frozen=True):
     """A model's first half that runs on board: first guesses of its duration and payload."""
 
     model: str

@@ -1,7 +1,8 @@
 """Tells a policy that learns what became of the frames that it sent (sans-IO)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scheduler.placement import Outcome, Placement
 from scheduler.tasks import Task
@@ -9,8 +10,7 @@ from scheduler.tasks import Task
 LEASE_NS = 500_000_000  # no answer by then is none
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
+class _Sent(Struct, frozen=True):
     task: Task
     placement: Placement
     unit_id: str

@@ -1,6 +1,6 @@
 """What is placed: one frame of one camera for one service, due at one instant."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 SLOW_DEADLINE_NS = 400_000_000  # up to 10 m/s: a reaction each 4 m
 LEAST_DEADLINE_NS = 50_000_000  # faster than any road allows; no pipeline is in time for less
@@ -12,8 +12,7 @@ def deadline_by_speed_ns(speed: float) -> int:
     return max(LEAST_DEADLINE_NS, SLOW_DEADLINE_NS - less_ns)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """One (frame, every-frame service) that owes a verdict.
 
     Attributes:

@@ -5,7 +5,9 @@ returns it (reference network.md 3.2).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from msgspec import Struct
 
 from scheduler.effects import UnitLoad
 from scheduler.link import LinkEstimator, LinkState
@@ -16,8 +18,7 @@ PING_INTERVAL_NS = 100_000_000  # of silence; 64 B at 10 Hz is 11 kbit/s with he
 EXPECTED_SERVICE_NS = 30_000_000  # of a model that the unit has not measured yet
 
 
-@dataclass(frozen=True, slots=True)
-class Flight:
+class Flight(Struct, frozen=True):
     """One request in flight."""
 
     task_id: int

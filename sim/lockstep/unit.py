@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import bisect
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from roadside_unit.admission import Admission, Offer, Refused
 from roadside_unit.beacon import PERIOD_NS, SILENT_NS, Beacons

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 import zmq
+from msgspec.structs import replace
 
 from scheduler import messages, security, transport, wire
 from scheduler.effects import Send
