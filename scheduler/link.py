@@ -58,6 +58,7 @@ class LinkEstimator:
         self._replies = 0
         # What holds for every size, computed once for an instant; see `_look`.
         self._looked_ns = -1
+        self._log_rate = self.rate.mean
         self._spread = 1.0
         self._overhead_ns = 0.0
         self._time_error = 0.0
@@ -134,7 +135,7 @@ class LinkEstimator:
     def on_pong(self, number: int, now_ns: int, *, is_admitted: bool = True) -> None:
         """A ping came back; the link goes up after some in a row once the unit admitted us."""
         is_clean = not self._in_flight
-        rtt_ns = self.round_trip.on_pong(number, now_ns)
+        rtt_ns = self.round_trip.on_pong(number, now_ns, is_settled=self.state == "up")
         if rtt_ns is None:
             return
         self.heard_ns = now_ns
@@ -296,7 +297,7 @@ class LinkEstimator:
         needed = bits / available_ns
         for sent_ns, ahead in self._ahead:
             needed = max(needed, (ahead + bits) / (available_ns + before_ns + now_ns - sent_ns))
-        leeway = self.rate.mean - math.log(needed * 1e9)  # ln(time there is / time expected)
+        leeway = self._log_rate - math.log(needed * 1e9)  # ln(time there is / time expected)
         error = self._time_error / available_ns
         if leeway < 0.0:
             error *= math.exp(leeway)
@@ -304,13 +305,14 @@ class LinkEstimator:
         z = leeway * scale
         p = 0.5 * math.erfc(-z)
         if self._log_cap != math.inf:
-            below = 0.5 * math.erfc((self.rate.mean - self._log_cap) * scale)
+            below = 0.5 * math.erfc((self._log_rate - self._log_cap) * scale)
             p = (p - 1.0 + below) / below if p + below > 1.0 else 0.0
         return p * self._p_clear
 
     def _look(self, now_ns: int) -> None:
         """Compute what does not depend on the size of the frame."""
         self._looked_ns = now_ns
+        self._log_rate = self.rate.mean_at(now_ns)
         self._spread = self.rate.spread(now_ns)
         age_ns = max(0, now_ns - self._queue_stamp_ns)
         queue_ns = self.queue_ns * math.exp(-age_ns / QUEUE_DECAY_NS)
@@ -347,7 +349,8 @@ class LinkEstimator:
         if is_ok and sent.unit_ns:
             age_ns = max(0, now_ns - self._queue_stamp_ns)
             expected = sent.unit_ns + self.queue_ns * math.exp(-age_ns / QUEUE_DECAY_NS)
-            error = 1.25 * abs(at_unit_ns - expected)
+            most = 3.0 * self._unit_error + LEAST_SERVICE_NS
+            error = min(most, 1.25 * abs(at_unit_ns - expected))
             self._unit_error += UNIT_RATE * (error - self._unit_error)
         self.queue_ns, self._queue_stamp_ns = float(queue_ns), now_ns
 

@@ -7,6 +7,9 @@ import math
 
 FIRST_RATE_BPS = 4e6  # median of urban 802.11p and LTE uplinks (network.md 2.5)
 MAX_VARIANCE = 1.5**2  # nat^2: what is known before anything was measured
+RETURN_S = 5.0  # what was measured last counts e times less after this: links recover unseen
+USUAL_RATE = 0.01  # of the mean that it returns to, per sample
+MOST_UNUSUAL = 1.5  # nat of one sample's weight in that mean
 PROCESS_NOISE = 0.5**2  # nat^2 per second of the log-rate's random walk
 MEASUREMENT_NOISE = 0.25**2  # nat^2 of one service-time sample
 SURPRISE = 3.0  # deviations of a sample after which the old rate is believed less
@@ -20,11 +23,16 @@ class LogRate:
     """ln R ~ N(mean, spread^2), R in bits a second."""
 
     def __init__(self, now_ns: int) -> None:
-        self.mean = math.log(FIRST_RATE_BPS)
+        self.mean = self.usual = math.log(FIRST_RATE_BPS)
         self.variance = MAX_VARIANCE
         self.residual = FIRST_RESIDUAL  # running mean of |innovation|, as a standard deviation
         self._explained = 0.0  # running mean of the filter's own share of the innovation's variance
         self._stamp_ns = now_ns
+
+    def mean_at(self, now_ns: int) -> float:
+        """The mean, on its way back to what is usual for this link since the last measure."""
+        elapsed = max(0, now_ns - self._stamp_ns) / 1e9
+        return self.usual + (self.mean - self.usual) * math.exp(-elapsed / RETURN_S)
 
     def spread(self, now_ns: int) -> float:
         """Standard deviation of what the next frame will see.
@@ -48,6 +56,8 @@ class LogRate:
         gain = self.variance / total
         is_surprise = abs(innovation) > SURPRISE * math.sqrt(total)
         self.mean += gain * innovation
+        unusual = min(MOST_UNUSUAL, max(-MOST_UNUSUAL, log_rate - self.usual))
+        self.usual += USUAL_RATE * unusual
         # A first sample corrects the prior, which says nothing of the channel.
         size = min(1.25 * abs(innovation), 3.0 * max(self.residual, FIRST_RESIDUAL))
         self.residual += RESIDUAL_RATE * (size - self.residual)
@@ -75,5 +85,6 @@ class LogRate:
         return min(MAX_VARIANCE, self.variance + PROCESS_NOISE * elapsed)
 
     def _drift(self, now_ns: int) -> None:
+        self.mean = self.mean_at(now_ns)
         self.variance = self._variance_at(now_ns)
         self._stamp_ns = max(self._stamp_ns, now_ns)

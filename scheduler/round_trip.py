@@ -6,7 +6,7 @@ WINDOW_NS = 10_000_000_000  # of the least one
 MOST_PINGS = 64  # that wait for an answer
 CLEAN_RATE = 0.125  # of the mean over pings that waited behind nothing of ours
 QUICK_RATE = 0.4
-MOST_JITTERS = 4.0
+MOST_JITTERS = 2.0  # of what one ping may add: one that sat through an outage is no jitter
 LEAST_JITTER_NS = 1e6
 OVERUSE_NS = 12_500_000.0  # GCC's threshold for queueing that is not ours
 OVERUSE_FOR_NS = 100_000_000
@@ -42,8 +42,12 @@ class RoundTrip:
         if len(self._pings) > MOST_PINGS:
             del self._pings[next(iter(self._pings))]
 
-    def on_pong(self, number: int, now_ns: int) -> int | None:
-        """A ping came back: its round trip; None when it is not known. Older ones are given up."""
+    def on_pong(self, number: int, now_ns: int, *, is_settled: bool = True) -> int | None:
+        """A ping came back: its round trip; None when it is not known. Older ones are given up.
+
+        Args:
+            is_settled: Nothing else, such as the opening of connections, is on the link.
+        """
         sent = self._pings.pop(number, None)
         if sent is None:
             return None
@@ -55,7 +59,7 @@ class RoundTrip:
             del self._pings[oldest]
         rtt_ns = now_ns - sent_ns
         self._smooth(rtt_ns, now_ns)
-        if is_clean:
+        if is_clean and (is_settled or not self._has_clean):
             self._learn_clean(rtt_ns)
         return rtt_ns
 
@@ -102,7 +106,6 @@ class RoundTrip:
             self.jitter_ns = 0.25 * rtt_ns
             self._has_clean = True
             return
-        # A ping that sat through an outage tells of the outage, not of the usual way.
         most_ns = self.typical_ns + MOST_JITTERS * self.jitter_ns + LEAST_JITTER_NS
         error = min(rtt_ns, most_ns) - self.typical_ns
         self.typical_ns += CLEAN_RATE * error
