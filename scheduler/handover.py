@@ -17,7 +17,8 @@ HORIZON_S = 10.0  # of coverage ahead that counts; longer looks past the next co
 PRECONNECT_S = 3.0  # before coverage begins: six round trips and some tries of 0.3 s
 SWITCH_NS = 300_000_000  # the better link must have been better for so long
 LEAST_OPEN_NS = 2_000_000_000  # before a link may be replaced
-TRY_NS = 3_000_000_000  # a link that has not answered by then gives way to others
+TRY_NS = 2_000_000_000  # a link that has not answered by then gives way to others
+RETRY_M = 30.0  # moved since then, a link that did not answer is worth another try
 MOST_BACKOFF = 4  # doublings of the pause after a try that nobody answered: 48 s
 FAR, SILENT = -2.0, -1.0  # values of links that are not wanted
 KEEP_S = 1.0  # of coverage that a link not open yet must bring more than one that is
@@ -57,6 +58,7 @@ class Candidate:
         since_ns: When it was opened or closed by a decision.
         better_since_ns: Since when it has been better than an open one; None = it is not.
         failures: Tries in a row that nobody answered though it should be covered.
+        failed_at: Where the vehicle was when the last of these ended.
         is_open: Its sockets are.
         is_leaving: It takes nothing new, and closes when nothing is in flight on it.
     """
@@ -69,6 +71,7 @@ class Candidate:
     since_ns: int = 0
     better_since_ns: int | None = None
     failures: int = 0
+    failed_at: "Motion | None" = None
     is_open: bool = False
     is_leaving: bool = False
 
@@ -206,8 +209,7 @@ class Handover:
         is_up = link.state(now_ns) == "up"
         waited_ns = now_ns - candidate.since_ns
         is_silent = candidate.is_open and not is_up and waited_ns > TRY_NS
-        pause_ns = TRY_NS << min(candidate.failures, MOST_BACKOFF)
-        if candidate.failures and not candidate.is_open and waited_ns < pause_ns:
+        if not candidate.is_open and self._is_pausing(candidate, waited_ns):
             return SILENT
         if candidate.is_everywhere:
             return 0.0 if is_silent else 2.0 * HORIZON_S
@@ -220,10 +222,17 @@ class Handover:
                 leaves_s = min(leaves_s, PRECONNECT_S / 2.0)
         if enters_s > PRECONNECT_S * (2.0 if candidate.is_open else 1.0):
             return FAR
-        if is_silent:
+        if is_silent and enters_s * 1e9 < -TRY_NS:  # it has been covered for long enough
             return 0.0
         nearness = 1.0 / (1.0 + self._motion.distance(candidate.place) / 100.0)
         return max(0.0, min(leaves_s, HORIZON_S) - max(enters_s, 0.0)) + nearness
+
+    def _is_pausing(self, candidate: Candidate, waited_ns: int) -> bool:
+        """After a try in vain: longer each time, or until the vehicle is elsewhere."""
+        if waited_ns >= TRY_NS << min(candidate.failures, MOST_BACKOFF) or not candidate.failures:
+            return False
+        was, now = candidate.failed_at, self._motion
+        return was is None or now is None or now.distance((was.x, was.y)) < RETRY_M
 
     @staticmethod
     def _value_of_unknown(candidate: Candidate, is_up: bool, is_silent: bool, now_ns: int) -> float:
@@ -281,9 +290,10 @@ class Handover:
             leaving = self._replaced(held, links, values, now_ns)
         for candidate in leaving:
             candidate.is_leaving = True
-            if links[candidate.link_id].state(now_ns) != "up":
-                waited_ns, value = now_ns - candidate.since_ns, values[candidate.link_id]
-                candidate.failures += value > FAR and waited_ns >= TRY_NS
+            is_up = links[candidate.link_id].state(now_ns) == "up"
+            if not is_up and FAR < values[candidate.link_id] <= 0.0:
+                candidate.failures += 1
+                candidate.failed_at = self._motion
         return tuple(candidate.link_id for candidate in leaving)
 
     def _replaced(
@@ -302,7 +312,7 @@ class Handover:
         down = [c for c in old if links[c.link_id].state(now_ns) != "up"]
         if down or (old and links[newest.link_id].state(now_ns) == "up"):
             return [min(down or old, key=lambda c: round(values[c.link_id], 6))]
-        return [newest] if now_ns - newest.since_ns >= TRY_NS else []
+        return [newest] if values[newest.link_id] <= 0.0 else []
 
     def _open(self, candidate: Candidate, now_ns: int) -> None:
         candidate.since_ns, candidate.better_since_ns = now_ns, None

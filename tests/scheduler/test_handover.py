@@ -78,6 +78,9 @@ class Road:
         for name, link in self.links.items():
             is_ready = name in self.open_ns and self.now_ns - self.open_ns[name] >= ANSWERS_NS
             link.now = "up" if is_ready and self.reach(name, x) else "connecting"
+            silent_ns = self.now_ns - self.open_ns.get(name, self.now_ns)
+            if link.now != "up" and silent_ns and silent_ns % SECOND == 0:
+                self.handover.on_lost(name)  # as each second without an answer to a handshake
 
     def _carry_out(self, decision: Decision) -> None:
         for name in decision.closed:
@@ -163,6 +166,19 @@ def test_without_places_links_are_tried_in_turn_and_those_that_answer_are_kept()
     assert set(road.open_ns) == {"u3", "u5"}
     last = max(at for at, _, _ in road.log)
     assert last < 30.0, "it goes on trying though both answer"
+
+
+def test_a_unit_that_was_silent_from_afar_is_asked_again_when_it_is_nearer() -> None:
+    """Houses stand in the way of all but the last 60 m; three more units never answer."""
+    road = Road([400.0, 380.0, 390.0, 410.0], max_links=2, radius=250.0, is_learning=True)
+    road.reach = lambda name, x: name == "u0" and abs(400.0 - x) < 60.0
+    up: list[float] = []
+    for k in range(450):
+        road.drive(0.1, speed=10.0, begin=float(k))
+        if road.links["u0"].now == "up":
+            up.append(float(k))
+    assert up and up[0] < 340.0 + 60.0
+    assert len(up) > 0.5 * 110.0
 
 
 def test_range_is_learned_from_what_is_heard_and_lost() -> None:
