@@ -151,20 +151,29 @@ def air_time_s(mcs: int, size_bytes: int) -> float:
 
 def goodput_bps(mcs: int, loss: float = 0.0) -> float:
     """TCP payload a second of one sender: unicast, acknowledged, mean back-off."""
-    once = (
+    return PAYLOAD_BYTES * 8 * (1 - loss) / _exchange_s(mcs)
+
+
+@cache
+def _exchange_s(mcs: int) -> float:
+    """From one packet to the next: back-off, packet, acknowledgement."""
+    return (
         SIFS_S
         + (AIFSN + CW_MIN / 2) * SLOT_S
         + air_time_s(mcs, PAYLOAD_BYTES + HEADER_BYTES)
         + SIFS_S
         + air_time_s(min(mcs, 2), ACK_BYTES)
     )
-    return PAYLOAD_BYTES * 8 * (1 - loss) / once
 
 
 def best(snr_db: float) -> tuple[float, float]:
     """(goodput in bits a second, packet error rate) of the scheme that carries most."""
-    choices = []
-    for mcs in range(len(SCHEMES)):
+    found = (0.0, 1.0)
+    for mcs in reversed(range(len(SCHEMES))):
+        if goodput_bps(mcs) < found[0]:
+            break  # slower ones are slower still
         loss = packet_error_rate(mcs, snr_db)
-        choices.append((goodput_bps(mcs, loss), loss))
-    return max(choices, key=lambda choice: choice[0])
+        carried = goodput_bps(mcs, loss)
+        if carried >= found[0]:
+            found = (carried, loss)
+    return found

@@ -64,7 +64,11 @@ class Radio80211p:
         """
         self._radio = msgspec.convert(options, Radio)
         name = f"{seed}/{vehicle_id}/{unit_id}"
-        place = WINNER_B1 if self._radio.path_loss == "winner_b1" else self.environment
+        place = self.environment
+        if self._radio.path_loss == "winner_b1":
+            if place is not URBAN:
+                raise ValueError("path_loss winner_b1 is of a town: expected model urban_80211p")
+            place = WINNER_B1
         self._path = RadioPath(place, name, self._radio.frequency_ghz)
         self._fading = random.Random(f"{name}/fading")
         self._traffic: Sequence[Obstacle] | None = None
