@@ -80,16 +80,22 @@ def _percentiles(values: Sequence[float]) -> tuple[float | None, float | None]:
 
 
 COLUMNS = (
-    "policy", "in time", "offloaded", "onboard", "carried", "missed", "age p50 / p99",
-    "last look p50 / p99", "streaming F1", "MB sent",
+    "policy", "in time", "off / on / carried", "missed", "age ms", "last look ms", "F1", "MB",
 )  # fmt: skip
+NOTES = (
+    "in time: frames that a model looked at by their deadline; off / on / carried: offloaded, on "
+    "board, tracks moved on; missed: sent, and no answer in time; age, last look: p50 / p99 of "
+    "picture to verdict, and of the picture that a model last looked at; F1: streaming, against "
+    "the run's truth; MB: sent"
+)
 
 
 def cells(row: PolicyFigures) -> tuple[str, ...]:
     """The row as text, in the order of `COLUMNS`."""
     return (
         row.policy,
-        *(f"{share:.1%}" for share in (row.in_time, row.offloaded, row.onboard, row.carried)),
+        f"{row.in_time:.1%}",
+        " / ".join(f"{share:.0%}" for share in (row.offloaded, row.onboard, row.carried)),
         f"{row.missed:.1%}",
         _pair(row.age_p50_ms, row.age_p99_ms),
         _pair(row.look_p50_ms, row.look_p99_ms),
@@ -99,18 +105,19 @@ def cells(row: PolicyFigures) -> tuple[str, ...]:
 
 
 def _pair(p50: float | None, p99: float | None) -> str:
-    return "-" if p50 is None or p99 is None else f"{p50:.0f} / {p99:.0f} ms"
+    return "-" if p50 is None or p99 is None else f"{p50:.0f} / {p99:.0f}"
 
 
 def show(console: Console, title: str, rows: Sequence[PolicyFigures]) -> None:
     """The table on the terminal."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column == "policy" else "right")
+        table.add_column(column, justify="left" if column == "policy" else "right", no_wrap=True)
     for row in rows:
         table.add_row(*cells(row))
     console.print()
     console.print(table)
+    console.print(NOTES, style="dim", markup=False)
 
 
 def write(folder: Path, rows: Sequence[PolicyFigures]) -> None:
@@ -123,4 +130,4 @@ def write(folder: Path, rows: Sequence[PolicyFigures]) -> None:
         writer.writerows(plain)
     lines = [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
     lines += [f"| {' | '.join(cells(row))} |" for row in rows]
-    (folder / "compare.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "compare.md").write_text("\n".join([*lines, "", NOTES, ""]), encoding="utf-8")
