@@ -14,7 +14,7 @@ from scheduler.calibration import IsotonicMap, Reliability
 from scheduler.in_flight import InFlight, Sent, bits_of
 from scheduler.place import STUCK_NS, Place
 from scheduler.radio_map import Pose, RadioMap
-from scheduler.rate import LogRate
+from scheduler.rate import FIRST_RATE_BPS, LogRate
 from scheduler.round_trip import RoundTrip
 
 LinkState = Literal["connecting", "up", "down"]
@@ -57,8 +57,11 @@ class LinkEstimator:
         self._last_done_ns = 0.0
         self._replies = 0
         # What holds for every size, computed once for an instant; see `_look`.
-        self._looked_ns = -1
+        self._looked_ns = now_ns
+        self._is_stale = True
         self._log_rate = self.rate.mean
+        self._ns_per_bit = 1e9 / FIRST_RATE_BPS
+        self._backlog_ns = 0.0
         self._spread = 1.0
         self._overhead_ns = 0.0
         self._time_error = 0.0
@@ -120,17 +123,17 @@ class LinkEstimator:
         self._replies = 0
         self.rate.shift(0.0, 1.0, now_ns)
         self.opened_ns = self.heard_ns = now_ns
-        self._looked_ns = -1
+        self._is_stale = True
 
     def on_pose(self, x: float, y: float, heading: float, speed: float, now_ns: int) -> None:
         """Where the vehicle is (world, metres, radians, m/s); only a radio map listens."""
         self.place.move(Pose(x, y, heading, speed), self.rate, now_ns)
-        self._looked_ns = -1
+        self._is_stale = True
 
     def on_ping(self, number: int, now_ns: int) -> None:
         """A ping left."""
         self.round_trip.on_ping(number, not self._in_flight, now_ns)
-        self._looked_ns = -1
+        self._is_stale = True
 
     def on_pong(self, number: int, now_ns: int, *, is_admitted: bool = True) -> None:
         """A ping came back; the link goes up after some in a row once the unit admitted us."""
@@ -139,7 +142,7 @@ class LinkEstimator:
         if rtt_ns is None:
             return
         self.heard_ns = now_ns
-        self._looked_ns = -1
+        self._is_stale = True
         if is_clean:
             is_bad = rtt_ns > self.round_trip.typical_ns + STUCK_NS
             self.place.learn_fate(self.place.pose, is_bad, self.place.is_fine)
@@ -171,7 +174,7 @@ class LinkEstimator:
         sent.expected_ns = self.transfer_ns(size_bytes) + self.round_trip.typical_ns
         sent.pose, sent.was_fine = self.place.pose, self.place.is_fine
         self._in_flight.add(seq, sent)
-        self._looked_ns = -1
+        self._is_stale = True
 
     def on_answer(
         self, seq: int, at_unit_ns: int, queue_ns: int, now_ns: int, *, is_ok: bool = True
@@ -190,7 +193,7 @@ class LinkEstimator:
         if sent is None:
             return 0
         self.heard_ns = self.result_ns = now_ns
-        self._looked_ns = -1
+        self._is_stale = True
         self._hear_unit(sent, at_unit_ns, queue_ns, now_ns, is_ok)
         on_link_ns = max(0, now_ns - sent.at_ns - at_unit_ns)
         self._in_flight.answer(sent, on_link_ns)
@@ -207,13 +210,13 @@ class LinkEstimator:
             return
         self._fail(sent)
         self.rate.shift(-1.0, 0.25, now_ns)
-        self._looked_ns = -1
+        self._is_stale = True
         self._measure_answered(now_ns)
 
     def on_load(self, queue_ns: float, now_ns: int) -> None:
         """A beacon told how long a request would wait at the unit."""
         self.queue_ns, self._queue_stamp_ns = queue_ns, now_ns
-        self._looked_ns = -1
+        self._is_stale = True
 
     # --- stalls ----------------------------------------------------------------------------
 
@@ -244,14 +247,16 @@ class LinkEstimator:
 
     def overhead_ns(self, now_ns: int) -> float:
         """The round trip and what is left of the unit's reported queue."""
-        if now_ns != self._looked_ns:
+        if self._is_stale or now_ns != self._looked_ns:
             self._look(now_ns)
         return self._overhead_ns
 
     def transfer_ns(self, size_bytes: int, z: float = 0.0) -> float:
         """Time for the backlog and `size_bytes`, at the rate `z` deviations *below* its median."""
-        bits = self._in_flight.bits + bits_of(size_bytes)
-        return bits / self.rate_quantile_bps(-z) * 1e9
+        if self._is_stale:
+            self._look(self._looked_ns)
+        way_ns = self._backlog_ns + bits_of(size_bytes) * self._ns_per_bit
+        return way_ns * math.exp(z * self._spread) if z else way_ns
 
     def p_in_time(
         self, size_bytes: int, remaining_ns: float, now_ns: int, before_ns: int = 0
@@ -288,7 +293,7 @@ class LinkEstimator:
         With the requests ahead sent at s_k, the frame is through in time at a constant rate R iff
         R >= max over k of (bits from k on) / (limit - s_k): the backlog at its true size.
         """
-        if now_ns != self._looked_ns:
+        if self._is_stale or now_ns != self._looked_ns:
             self._look(now_ns)
         available_ns = remaining_ns - self._overhead_ns
         if self.state != "up" or available_ns <= 0.0:
@@ -311,7 +316,7 @@ class LinkEstimator:
 
     def _look(self, now_ns: int) -> None:
         """Compute what does not depend on the size of the frame."""
-        self._looked_ns = now_ns
+        self._looked_ns, self._is_stale = now_ns, False
         self._log_rate = self.rate.mean_at(now_ns)
         self._spread = self.rate.spread(now_ns)
         age_ns = max(0, now_ns - self._queue_stamp_ns)
@@ -319,7 +324,10 @@ class LinkEstimator:
         trip = self.round_trip
         self._overhead_ns = trip.typical_ns + queue_ns
         self._time_error = math.hypot(trip.jitter_ns, self._unit_error)
+        self._ns_per_bit = 1e9 / math.exp(self._log_rate)
         self._ahead = self._in_flight.ahead() if self._in_flight.bytes else []
+        done = [sent_ns + bits * self._ns_per_bit for sent_ns, bits in self._ahead]
+        self._backlog_ns = max(0.0, max(done) - now_ns) if done else 0.0
         self._log_cap = math.inf
         hold_ns = trip.typical_ns + PATIENCE * trip.jitter_ns
         owed_ns = trip.owed_since_ns()
