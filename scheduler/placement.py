@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from scheduler.link import LinkEstimator, LinkState, normal_cdf
 from scheduler.tasks import Task
@@ -14,8 +15,7 @@ Size = tuple[int, int]  # width and height, pixels
 Z99 = 2.326  # standard deviations from the median to the 99th percentile
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Struct, frozen=True):
     """One decision, with its reason.
 
     Attributes:
@@ -83,8 +83,7 @@ def split_name(model: str) -> str:
     return f"{model}+split"
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(Struct, frozen=True):
     """An onboard detector with its measured cost.
 
     Attributes:
@@ -122,8 +121,7 @@ def fitting(rungs: Sequence[Rung], available_ns: int) -> Rung | None:
     return cheapest if cheapest is not None and cheapest.q50_ns <= available_ns else None
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
+class Encoding(Struct, frozen=True):
     """One way to write the frame as JPEG.
 
     Attributes:
@@ -142,8 +140,7 @@ class Encoding:
     height: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteModel:
+class RemoteModel(Struct, frozen=True):
     """A detector that a unit serves.
 
     Attributes:
@@ -155,7 +152,7 @@ class RemoteModel:
     model: str
     accuracy: float
     service_ns: int
-    accuracy_at: Mapping[Size, float] = field(default_factory=dict)
+    accuracy_at: Mapping[Size, float] = {}
 
     def accuracy_of(self, encoding: Encoding) -> float:
         """Expected F1 of a frame that is sent so."""
@@ -163,8 +160,7 @@ class RemoteModel:
         return self.accuracy_at.get(size, self.accuracy) - encoding.accuracy_loss
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(Struct, frozen=True):
     """A model's first half on this vehicle; its accuracy stands with the unit's second half.
 
     Attributes:
@@ -179,8 +175,7 @@ class Features:
     q99_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Escalation:
+class Escalation(Struct, frozen=True):
     """What asking a unit about unsure frames alone brings.
 
     Attributes:
@@ -192,8 +187,7 @@ class Escalation:
     gain: float
 
 
-@dataclass(frozen=True, slots=True)
-class LinkView:
+class LinkView(Struct, frozen=True):
     """What is known of the link to one unit.
 
     Attributes:
@@ -213,8 +207,7 @@ class LinkView:
     in_flight: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """All that a policy may look at.
 
     Attributes:
@@ -262,8 +255,7 @@ class View:
         return [link for link in self.links if link.state == "up" and link.credits_free > 0]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of a frame that was sent.
 
     Attributes:

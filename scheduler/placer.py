@@ -57,7 +57,8 @@ class Placer:
         pipelines: Sequence[Pipeline] = ("onboard", "offload"),
     ) -> None:
         self.policy = policy
-        self.outcomes = Outcomes(self._tell if isinstance(policy, Learner) else None)
+        self._learner = policy if isinstance(policy, Learner) else None
+        self.outcomes = Outcomes(self._tell if self._learner is not None else None)
         self._onboard = onboard
         self._uplinks = uplinks
         self._counters = counters
@@ -173,8 +174,8 @@ class Placer:
     def _tell(self, outcome: Outcome) -> None:
         """The policy learns; one that cannot is counted and stops nothing."""
         try:
-            assert isinstance(self.policy, Learner)
-            self.policy.on_outcome(outcome)
+            assert self._learner is not None
+            self._learner.on_outcome(outcome)
         except Exception:  # noqa: BLE001 - as `place`
             self._counters.policy_faults += 1
 

@@ -5,9 +5,9 @@ returns it (reference network.md 3.2).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from scheduler.effects import UnitLoad
 from scheduler.link import LinkEstimator, LinkState
