@@ -139,6 +139,7 @@ class VehicleSpec:
         drive: File of the recorded drive that it sees; empty = no pictures. Frames then come
             when the recording's did, whatever the cameras' rates say.
         poses: Where it is, in order of time; a drive brings its own.
+        sees_change: Whether it measures how much of a drive's pictures changed.
     """
 
     id: str
@@ -162,6 +163,7 @@ class VehicleSpec:
     service: str = "object_detection"
     drive: str = ""
     poses: tuple[PoseAt, ...] = ()
+    sees_change: bool = True
 
 
 @dataclass(frozen=True, slots=True)

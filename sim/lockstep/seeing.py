@@ -111,7 +111,7 @@ class Spectator(Believer):
         vehicle_id = self._spec.id
         self.on_frame(Frame(vehicle_id, camera.id, tick, sim_ns, stamp_ns, blank, lens, (), mount))
         small = pictures.thumb(tick)
-        if small is None:
+        if small is None or not self._spec.sees_change:
             return 1.0
         return self._content.change_of(camera.id, stamp_ns, small)
 
