@@ -7,6 +7,7 @@ of Polyanskiy, Poor and Verdu, Channel coding rate in the finite blocklength reg
 """
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
 
@@ -147,6 +148,11 @@ def threshold_db(mcs: int, bler: float = TARGET_BLER) -> float:
     return high
 
 
+@cache
+def _thresholds_db() -> tuple[float, ...]:
+    return tuple(threshold_db(mcs) for mcs in range(len(MCS)))  # they rise with the MCS
+
+
 def adapt(snr_db: float, carrier: Carrier, spread: int = 1) -> Carried:
     """The fastest MCS whose first transmissions fail at most as often as the target.
 
@@ -159,9 +165,8 @@ def adapt(snr_db: float, carrier: Carrier, spread: int = 1) -> Carried:
     best, narrower = NOTHING, 1
     while narrower <= spread:
         here_db = snr_db + 10.0 * math.log10(narrower)
-        fitting = [mcs for mcs in range(len(MCS)) if threshold_db(mcs) <= here_db]
-        if fitting:
-            mcs = fitting[-1]
+        mcs = bisect_right(_thresholds_db(), here_db) - 1
+        if mcs >= 0:
             bler = block_error_rate(mcs, here_db)
             rate = carrier.rate_bps(mcs) / narrower * (1.0 - bler)
             if rate > best.rate_bps:

@@ -51,19 +51,19 @@ def surveys() -> list[Survey]:
     ]  # fmt: skip
 
 
-def rows(survey: Survey, seed: int) -> Iterator[LinkState]:
+def rows(survey: Survey, seed: int, step_s: float = STEP_S) -> Iterator[LinkState]:
     """The link to the first unit all along the road."""
     radio = Radio(model=survey.model, options=survey.options)
     unit = survey.road.site.units[0]
     link = registry.load(radio, seed=seed, vehicle_id="ego", unit_id=unit.unit_id)
-    for step in range(int(survey.road.length_m / survey.road.speed / STEP_S)):
-        vehicle = survey.road.at(step * STEP_S * survey.road.speed)
-        yield link.row(step * STEP_S, vehicle, unit.position, survey.road.site)
+    for step in range(int(survey.road.length_m / survey.road.speed / step_s)):
+        vehicle = survey.road.at(step * step_s * survey.road.speed)
+        yield link.row(step * step_s, vehicle, unit.position, survey.road.site)
 
 
-def line(survey: Survey, seeds: int) -> str:
+def line(survey: Survey, seeds: int, step_s: float) -> str:
     """One row of the table, over so many drives."""
-    seen = [state for seed in range(seeds) for state in rows(survey, seed)]
+    seen = [state for seed in range(seeds) for state in rows(survey, seed, step_s)]
     up = quantiles((1.0, state.up_bps / 1e6) for state in seen)
     delay = quantiles((1.0, state.up_delay_ms) for state in seen if not state.is_outage)
     states = Counter(state.state for state in seen)
@@ -81,12 +81,13 @@ def main(argv: list[str] | None = None) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="sim.channel.survey", description=main.__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="drives a row; default 5")
+    parser.add_argument("--step-s", type=float, default=STEP_S, help="between rows; default 0.1")
     flags = parser.parse_args(argv)
     head = "".join(f"{name:>6}" for name in ("p5", "p25", "p50", "p75", "p95"))
     sys.stdout.write(f"{'':<42}{'Mbit/s up':^30}{'delay':>8}{'outage':>8}{'by model':>9}\n")
     sys.stdout.write(f"{'road':<26}{'channel':<16}{head}{'ms p50':>8}{'':>17}  state\n")
     for survey in surveys():
-        sys.stdout.write(f"{line(survey, flags.seeds)}\n")
+        sys.stdout.write(f"{line(survey, flags.seeds, flags.step_s)}\n")
     return 0
 
 
