@@ -3,6 +3,7 @@
 import math
 from bisect import bisect_left, insort
 from collections import deque
+from functools import lru_cache
 
 WINDOW = 128  # samples kept per stage; more reacts slower to a changed clock rate
 WINDOW_NS = 10_000_000_000  # a spike that is older says nothing of the next run
@@ -73,9 +74,16 @@ def _between(quality: int, values: tuple[float, ...]) -> float:
     return values[-1]
 
 
+@lru_cache(maxsize=128)
 def accuracy_loss(quality: int) -> float:
     """F1 lost by JPEG at this quality, interpolated from the measured table."""
     return _between(quality, _ACCURACY_LOSS)
+
+
+@lru_cache(maxsize=128)
+def bytes_per_pixel(quality: int) -> float:
+    """Of a JPEG at this quality, interpolated from the measured table."""
+    return _between(quality, _BYTES_PER_PIXEL)
 
 
 class JpegSizes:
@@ -83,17 +91,17 @@ class JpegSizes:
 
     def __init__(self) -> None:
         self._log_scale = 0.0
+        self._scale = 1.0
         self._is_first = True
 
     def add(self, quality: int, pixels: int, size_bytes: int) -> None:
         """One more encoded frame."""
-        error = math.log(max(size_bytes, 1) / self._table_bytes(quality, pixels)) - self._log_scale
+        usual_bytes = bytes_per_pixel(quality) * pixels
+        error = math.log(max(size_bytes, 1) / usual_bytes) - self._log_scale
         self._log_scale += error if self._is_first else 0.2 * error
         self._is_first = False
+        self._scale = math.exp(self._log_scale)
 
     def expected_bytes(self, quality: int, pixels: int) -> int:
         """Size to plan with."""
-        return int(self._table_bytes(quality, pixels) * math.exp(self._log_scale))
-
-    def _table_bytes(self, quality: int, pixels: int) -> float:
-        return _between(quality, _BYTES_PER_PIXEL) * pixels
+        return int(bytes_per_pixel(quality) * pixels * self._scale)

@@ -7,6 +7,7 @@ from scheduler.placement import Encoding, Size
 from scheduler.tasks import Task
 
 ENCODE_PRIOR_NS = 4_000_000  # 640x384 at q60 on one core
+AS_IT_IS: list[Size] = [(0, 0)]
 REFRESH_NS = 1_000_000_000  # a list of encodings is made anew this often where none is encoded
 
 
@@ -44,9 +45,11 @@ class Pictures:
             if now_ns - made_ns < REFRESH_NS and width == task.width and height == task.height:
                 return encodings
         encodings = tuple(
-            self._encoding(task, size, quality, now_ns)
-            for size in self._sizes(task)
-            for quality in self._qualities
+            [
+                encoding
+                for size in self._sizes(task)
+                for encoding in self._of_size(task, size, self._qualities, now_ns)
+            ]
         )
         self._made[task.camera_id] = (now_ns, task.width, task.height, encodings)
         return encodings
@@ -56,7 +59,7 @@ class Pictures:
         for encoding in self.encodings(task, now_ns):
             if encoding.quality == quality and (encoding.width, encoding.height) == size:
                 return encoding
-        return self._encoding(task, size, quality, now_ns)
+        return self._of_size(task, size, (quality,), now_ns)[0]
 
     def on_encoded(
         self, task: Task, quality: int, size: Size, size_bytes: int, duration_ns: int, now_ns: int
@@ -67,22 +70,34 @@ class Pictures:
         self._made.pop(task.camera_id, None)
 
     def _sizes(self, task: Task) -> list[Size]:
+        if not self._resolutions:
+            return AS_IT_IS
         sizes = [sent_size(task.width, task.height, wanted) for wanted in self._resolutions]
-        distinct = dict.fromkeys(sizes or [(0, 0)])
-        return sorted(distinct, key=lambda size: -_pixels(task, size))
+        return sorted(dict.fromkeys(sizes), key=lambda size: -_pixels(task, size))
 
-    def _encoding(self, task: Task, size: Size, quality: int, now_ns: int) -> Encoding:
-        size_bytes = self._sizes_of(task.camera_id, size).expected_bytes(
-            quality, _pixels(task, size)
-        )
+    def _of_size(
+        self, task: Task, size: Size, qualities: Sequence[int], now_ns: int
+    ) -> list[Encoding]:
+        pixels = _pixels(task, size)
+        expected_bytes = self._sizes_of(task.camera_id, size).expected_bytes
         encode_ns = self._times_of(size).quantile_ns(0.5, now_ns)
-        return Encoding(quality, size_bytes, encode_ns, accuracy_loss(quality), *size)
+        return [
+            Encoding(q, expected_bytes(q, pixels), encode_ns, accuracy_loss(q), *size)
+            for q in qualities
+        ]
 
     def _sizes_of(self, camera_id: str, size: Size) -> JpegSizes:
-        return self._bytes.setdefault((camera_id, *size), JpegSizes())
+        key = (camera_id, *size)
+        found = self._bytes.get(key)
+        if found is None:
+            found = self._bytes[key] = JpegSizes()
+        return found
 
     def _times_of(self, size: Size) -> StageTimes:
-        return self._times.setdefault(size, StageTimes(ENCODE_PRIOR_NS))
+        found = self._times.get(size)
+        if found is None:
+            found = self._times[size] = StageTimes(ENCODE_PRIOR_NS)
+        return found
 
 
 def _pixels(task: Task, size: Size) -> int:
