@@ -91,6 +91,7 @@ def scenario(study: Study, cell: Cell, folder: Path) -> Scenario:
         ),
         deadline_ms=cell.deadline_ms,
         window=vehicle.window,
+        max_links=vehicle.max_links,
         qualities=tuple(vehicle.qualities),
         resolutions=tuple(vehicle.resolutions),
         pipelines=tuple(vehicle.pipelines),
@@ -99,6 +100,8 @@ def scenario(study: Study, cell: Cell, folder: Path) -> Scenario:
         watts=vehicle.compute.watts,
         encode=_times(study, "encode") or ENCODE,
         drive=str(drives.find(cell.drive, folder)) if cell.drive else "",
+        poses=roads.poses(cell.road, LEAD_S, length_s),
+        sees_change=cell.policy.content,
     )
     wanted = set(cell.road.legs)
     units = tuple(
@@ -107,6 +110,7 @@ def scenario(study: Study, cell: Cell, folder: Path) -> Scenario:
             tuple(unit_model(study, unit.id, detector) for detector in unit.detectors),
             unit.credits,
             held.get(unit.id, ()),
+            airs[unit.id].place if unit.kind == "roadside" else None,
         )
         for unit in study.roadside_units
         if unit.id in wanted

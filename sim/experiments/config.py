@@ -32,6 +32,7 @@ class Contender(Section, frozen=True):
     name: str  # short name, entry point or module:Class
     options: Options = {}
     label: Annotated[str, Meta(max_length=40)] = ""  # in tables; default: the name
+    content: bool = True  # false: it is not told how much of the picture has changed
 
     @property
     def title(self) -> str:

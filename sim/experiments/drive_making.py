@@ -67,8 +67,8 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("town", spawn_index=54, from_s=0.0, duration_s=40.0),
-    Recipe("red_light", spawn_index=10, from_s=20.0, duration_s=20.0),
+    Recipe("town", spawn_index=54, from_s=2.0, duration_s=30.0),
+    Recipe("red_light", spawn_index=10, from_s=22.0, duration_s=14.0),
 )
 
 

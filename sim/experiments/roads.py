@@ -15,6 +15,7 @@ from sim.channel.base import Mover
 from sim.channel.synthetic_drive import BLOCK_M, ROUTE, town
 from sim.channel.trace import Trace
 from sim.experiments.config import Bursts, Leg, Road
+from sim.lockstep.scenario import PoseAt
 
 STEP_S = 0.1  # between the rows of a channel
 ASIDE_M = 8.0  # of a unit from the middle of the road, to the right
@@ -24,11 +25,16 @@ NS_PER_S = 1_000_000_000
 
 
 class Air(NamedTuple):
-    """What a vehicle's link to one unit is in a drive."""
+    """What a vehicle's link to one unit is in a drive.
+
+    Attributes:
+        place: Of the unit's antenna; None where a trace does not say.
+    """
 
     trace: Trace
     outage: Literal["hold", "drop"]
     queue_kib: float
+    place: Metres3 | None
 
 
 class Way:
@@ -81,7 +87,7 @@ def airs(road: Road, seed: int, length_s: float, folder: Path) -> dict[str, Air]
 def _air(leg: Leg, unit_id: str, road: Road, seed: int, length_s: float, folder: Path) -> Air:
     if leg.trace is not None:
         trace = _entered(Trace(find_trace(leg.trace, folder)), f"{road.name}/{unit_id}/{seed}")
-        return Air(trace, leg.outage or trace.outage or "drop", leg.queue_kib)
+        return Air(trace, leg.outage or trace.outage or "drop", leg.queue_kib, None)
     assert leg.model is not None  # the study's checks see to it
     dice = Random(f"{road.name}/{unit_id}/{seed}/options")
     options = dict(leg.options)
@@ -95,7 +101,18 @@ def _air(leg: Leg, unit_id: str, road: Road, seed: int, length_s: float, folder:
     times = [round(step * STEP_S, 3) for step in range(math.ceil(length_s / STEP_S) + 1)]
     states = [channel.row(t, way.at(t * road.speed), place, way.site) for t in times]
     outage = leg.outage or getattr(channel, "outage", None) or "drop"
-    return Air(Trace.of(times, states), outage, leg.queue_kib)
+    return Air(Trace.of(times, states), outage, leg.queue_kib, place)
+
+
+def poses(road: Road, lead_s: float, length_s: float) -> tuple[PoseAt, ...]:
+    """Where the vehicle is from the first frame on, every `STEP_S`."""
+    way = Way(road)
+    found = []
+    for step in range(math.ceil((length_s - lead_s) / STEP_S)):
+        place = way.at((lead_s + step * STEP_S) * road.speed)
+        heading, speed = math.atan2(place.vy, place.vx), math.hypot(place.vx, place.vy)
+        found.append(PoseAt(round(step * STEP_S * NS_PER_S), place.x, place.y, heading, speed))
+    return tuple(found)
 
 
 def find_trace(name: str, folder: Path) -> Path:
