@@ -131,6 +131,7 @@ class Drive(msgspec.Struct, frozen=True):
     fps: float
     worker_restarts: int
     recorder_dropped: int
+    links: dict[str, int] = {}  # opened and closed by handover; hedged copies sent, spare answers
     models: dict[str, str] = {}  # what computed each onboard model, in words
 
 
@@ -260,6 +261,10 @@ def drive(
         fps=tally.overall_fps(len(vehicle.cameras)),
         worker_restarts=worker_restarts,
         recorder_dropped=recorder_dropped,
+        links={
+            "opened": offload.opened, "closed": offload.closed, "hedged": offload.hedged,
+            "spare": offload.spare,
+        },
         models=models,
     )  # fmt: skip
 
