@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from scheduler.calibration import Reliability
 from scheduler.effects import AnswerKind, Counters
 from scheduler.messages import Verdict
 from vehicle.perception.scores.streaming import Counts
@@ -69,13 +70,20 @@ class VerdictRow(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class VehicleTotals:
-    """Of one vehicle."""
+    """Of one vehicle.
+
+    Attributes:
+        raw: What its links' beliefs promised at sending, against what came.
+        promised: The same of what its placements promised.
+    """
 
     counters: Counters
     up_bytes: int = 0  # handed to the links, headers included
     dn_bytes: int = 0
     local_ns: int = 0  # the onboard worker was busy
     joules: float = 0.0  # of that, at the declared draw
+    raw: Reliability = field(default_factory=Reliability)
+    promised: Reliability = field(default_factory=Reliability)
 
 
 @dataclass(slots=True)

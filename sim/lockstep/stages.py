@@ -40,16 +40,26 @@ NOTHING = StageProfile(0, 0)
 class Stage:
     """Draws durations; one object and one generator per (owner, stage)."""
 
-    __slots__ = ("_gauss", "_median", "_most", "_spread")
+    __slots__ = ("_median", "_most", "_other", "_random", "_spread")
 
     def __init__(self, profile: StageProfile, seed: str) -> None:
-        self._gauss = Random(seed).gauss
+        self._random = Random(seed).random
         self._median = profile.q50_ns
         self._most = int(LONGEST * profile.q99_ns)
         self._spread = math.log(profile.q99_ns / profile.q50_ns) / Z99 if profile.q50_ns else 0.0
+        self._other: float | None = None  # factor of the next duration
 
     def draw(self) -> int:
         """The next duration, in ns."""
         if self._spread == 0.0:
             return self._median
-        return min(self._most, int(self._median * math.exp(self._spread * self._gauss(0.0, 1.0))))
+        factor = self._other
+        if factor is None:  # Box-Muller gives two at a time
+            radius = self._spread * math.sqrt(-2.0 * math.log(1.0 - self._random()))
+            angle = math.tau * self._random()
+            factor = math.exp(radius * math.cos(angle))
+            self._other = math.exp(radius * math.sin(angle))
+        else:
+            self._other = None
+        duration_ns = int(self._median * factor)
+        return duration_ns if duration_ns < self._most else self._most

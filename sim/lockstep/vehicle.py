@@ -6,13 +6,14 @@ event by event, is done here in the loop of virtual time.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from scheduler.dispatcher import Dispatcher
 from scheduler.effects import (
     Cancel,
     Close,
+    Correct,
     Effect,
     Emit,
     Encode,
@@ -42,6 +43,7 @@ from sim.lockstep.scenario import CameraSpec, LinkSpec, PoseAt, UnitModel, Vehic
 from sim.lockstep.stages import Stage, StageProfile
 
 NS_PER_S = 1_000_000_000
+FOREVER_NS = 1 << 62
 US = 1000  # ns
 
 
@@ -129,8 +131,11 @@ class VirtualVehicle:
         }
         self._payloads: dict[int, int] = {}  # bytes of what is about to be sent, by task
         self._sent: dict[tuple[str, int], Send] = {}  # by link and seq
-        self._timer_ns = 1 << 62  # when the earliest timer that was set fires
+        self._timer_ns = FOREVER_NS  # what the timer that is set is for
+        self._timer = 0  # its number
         self._next_task = 1
+        self._deadline_ns = round(spec.deadline_ms * 1e6)
+        self._ways = self._hands()
 
     def _stage(self, profile: StageProfile, purpose: str) -> Stage:
         return Stage(profile, f"{self._purpose}/{purpose}")
@@ -175,7 +180,7 @@ class VirtualVehicle:
             sim_ns,
             spec.service,
             stamp_ns,
-            stamp_ns + round(spec.deadline_ms * 1e6),
+            stamp_ns + self._deadline_ns,
             camera.width,
             camera.height,
             spec.stays_on_board,
@@ -184,24 +189,20 @@ class VirtualVehicle:
         self._next_task += 1
         self._carry_out(self.dispatcher.on_frame(task, self._loop.now_ns))
 
-    def _on_timer(self, due_ns: int) -> None:
-        if self._timer_ns != due_ns:
-            return  # an earlier one was set since
-        self._timer_ns = 1 << 62
-        now_ns = self._loop.now_ns
-        next_ns = self.dispatcher.next_timer_ns()
-        if next_ns is None or next_ns > now_ns:
-            self._set_timer()
-            return
-        self._carry_out(self.dispatcher.on_timer(now_ns, next_ns))
+    def _on_timer(self, number: int) -> None:
+        if number != self._timer:
+            return  # another one was set since
+        due_ns, self._timer_ns = self._timer_ns, FOREVER_NS
+        self._carry_out(self.dispatcher.on_timer(self._loop.now_ns, due_ns))
 
     def _set_timer(self) -> None:
         due_ns = self.dispatcher.next_timer_ns()
-        if due_ns is None or due_ns >= self._timer_ns:
-            return  # the one that is set asks again
+        if due_ns is None or due_ns == self._timer_ns:
+            return
         self._timer_ns = due_ns
+        self._timer += 1
         fires_ns = max(due_ns, self._loop.now_ns) + self._timer_lag.draw()
-        self._loop.at(fires_ns, self._on_timer, due_ns)
+        self._loop.at(fires_ns, self._on_timer, self._timer)
 
     def _on_encoded(self, job: Encode, size_bytes: int, duration_ns: int) -> None:
         task_id = job.task.task_id
@@ -255,45 +256,43 @@ class VirtualVehicle:
     # --- what is to be done --------------------------------------------------------------------
 
     def _carry_out(self, effects: list[Effect]) -> None:
-        if effects:
-            queue = deque(effects)
-            while queue:
-                more = self._do(queue.popleft())
-                if more:
-                    queue.extend(more)
+        for effect in effects:  # grows while it is walked through
+            more = self._ways[type(effect)](effect)
+            if more:
+                effects.extend(more)
         self._set_timer()
 
-    def _do(self, effect: Effect) -> list[Effect] | None:
-        if isinstance(effect, Emit):
-            self.recorder.emit(effect)
-        elif isinstance(effect, Encode):
-            self._encode.encode(effect)
-        elif isinstance(effect, Send):
-            return self._send(effect)
-        elif isinstance(effect, RunLocal):
-            duration_ns = self._rungs[effect.model].draw()
-            ends_ns = self._loop.now_ns + duration_ns
-            self._loop.at(ends_ns, self._on_looked, effect.task, effect.model, duration_ns)
-        elif isinstance(effect, Ping):
-            self._links[effect.unit_id].ping(effect.number)
-        elif isinstance(effect, Cancel):
-            self._encode.cancel(effect.task.task_id)
-        elif isinstance(effect, (Reopen, Open)):
-            self._links[effect.unit_id].reopen()
-        elif isinstance(effect, Close):
-            self._links[effect.unit_id].leave()
-        elif isinstance(effect, EncodeFeatures):
-            stage, usual_bytes = self._halves[effect.model]
-            size_bytes = self.recorder.payload_bytes(effect.task, effect.model, usual_bytes)
-            duration_ns = stage.draw()
-            ends_ns = self._loop.now_ns + duration_ns
-            arguments = (effect.task, effect.model, size_bytes, duration_ns)
-            self._loop.at(ends_ns, self._on_features, *arguments)
-        elif isinstance(effect, RunFlow):  # no pixels: there is nothing to measure motion in
-            return self.dispatcher.on_flow_done(0, self._loop.now_ns)
-        else:
-            self.recorder.correct(effect)
-        return None
+    def _hands(self) -> dict[type, Callable[[Any], list[Effect] | None]]:
+        """What carries out each kind of effect."""
+        links = self._links
+        return {
+            Emit: self.recorder.emit,
+            Correct: self.recorder.correct,
+            Encode: self._encode.encode,
+            Cancel: lambda effect: self._encode.cancel(effect.task.task_id),
+            Send: self._send,
+            RunLocal: self._run_local,
+            EncodeFeatures: self._encode_features,
+            # No pixels: there is nothing to measure motion in.
+            RunFlow: lambda effect: self.dispatcher.on_flow_done(0, self._loop.now_ns),
+            Ping: lambda effect: links[effect.unit_id].ping(effect.number),
+            Reopen: lambda effect: links[effect.unit_id].reopen(),
+            Open: lambda effect: links[effect.unit_id].reopen(),
+            Close: lambda effect: links[effect.unit_id].leave(),
+        }
+
+    def _run_local(self, effect: RunLocal) -> None:
+        duration_ns = self._rungs[effect.model].draw()
+        ends_ns = self._loop.now_ns + duration_ns
+        self._loop.at(ends_ns, self._on_looked, effect.task, effect.model, duration_ns)
+
+    def _encode_features(self, effect: EncodeFeatures) -> None:
+        stage, usual_bytes = self._halves[effect.model]
+        size_bytes = self.recorder.payload_bytes(effect.task, effect.model, usual_bytes)
+        duration_ns = stage.draw()
+        ends_ns = self._loop.now_ns + duration_ns
+        arguments = (effect.task, effect.model, size_bytes, duration_ns)
+        self._loop.at(ends_ns, self._on_features, *arguments)
 
     def _send(self, effect: Send) -> list[Effect]:
         task, now_ns = effect.task, self._loop.now_ns
