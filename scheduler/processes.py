@@ -44,17 +44,26 @@ class Process:
     is_wanted: Callable[[Config], bool] = lambda config: True
 
 
+def is_held(config: Config) -> bool:
+    """Whether vehicles, links and units live in simulated time, in one process."""
+    return config.world is not None and config.bridge.pace == "hold"
+
+
 PROCESSES = (
     Process("world", "sim.carla_server", "the embedded CARLA 0.9.16 world", 2000,
             ("rpc", "streaming"), is_wanted=lambda c: c.world is not None),
     Process("bridge", "sim.bridge", "ticks the world, owns the egos and their cameras", 5600,
             ("frames", "feedback"), is_wanted=lambda c: c.world is not None),
     Process("rsu", "roadside_unit", "a roadside unit", 5700, ("control", "frames", "telemetry"),
-            is_offload=True, is_restarted=True, is_wanted=lambda c: bool(c.roadside_units)),
+            is_offload=True, is_restarted=True,
+            is_wanted=lambda c: bool(c.roadside_units) and not is_held(c)),
     Process("link", "sim.link_emulator", "the radio between vehicles and roadside units", 5800,
             ("control", "frames", "telemetry"), is_offload=True, is_restarted=True,
-            is_wanted=lambda c: c.link is not None and bool(c.roadside_units)),
-    Process("vehicle", "vehicle", "onboard services and scheduler", 5610, ("telemetry",)),
+            is_wanted=lambda c: c.link is not None and bool(c.roadside_units) and not is_held(c)),
+    Process("vehicle", "vehicle", "onboard services and scheduler", 5610, ("telemetry",),
+            is_wanted=lambda c: not is_held(c)),
+    Process("held", "sim.lockstep.held_process", "all vehicles of a drive in hold mode",
+            is_wanted=lambda c: is_held(c)),
     Process("dashboard", "vehicle.dashboard", "watch a drive in the terminal"),
 )  # fmt: skip
 

@@ -37,6 +37,7 @@ TOPICS = (
     Topic("site", messages.Site, "bridge", 1.0, True),
     Topic("traffic", messages.Traffic, "bridge", 10.0, False),
     Topic("world", messages.WorldStatus, "bridge", 1.0, True),
+    Topic("advance", messages.Advance, "bridge", 0.0, False),  # in hold mode
     Topic("verdict", messages.Verdict, "vehicle", 10.0, True),
     Topic("link", messages.LinkStatus, "vehicle", 10.0, True),
     Topic("status", messages.VehicleStatus, "vehicle", 2.0, True),

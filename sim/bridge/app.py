@@ -17,6 +17,7 @@ from scheduler.messages import WorldStatus
 from sim import scenarios
 from sim.bridge.cameras import BridgeCamera, FramePublisher, attach_all
 from sim.bridge.drive import Drive
+from sim.bridge.hold import Holder
 from sim.bridge.pace import Pace
 from sim.bridge.site import site_of
 from sim.bridge.sockets import BridgeSockets
@@ -104,6 +105,9 @@ class Bridge:
         self._warm_up()
         self._weather = world.weather().name
         self._pace = Pace(clock.now_ns(), self._seen.sim_ns)
+        self._holder: Holder | None = None
+        if config.bridge.pace == "hold":
+            self._holder = Holder(sockets, self._drive.egos, clock)
 
     def _populate(self, config: Config, world: WorldConfig) -> None:
         if world.scenario is not None:
@@ -129,9 +133,16 @@ class Bridge:
         end_ns = start_ns + round(self._config.duration_s * NS_PER_S)
         self._pace = Pace(self._clock.now_ns(), start_ns)
         keeper.wait_ns()
+        if self._holder is not None:
+            self._holder.advance(start_ns, should_stop)  # everybody is there
         while not should_stop() and self._seen.sim_ns < end_ns:
             self.step()
-            self._listen(self._clock.now_ns() + keeper.wait_ns(), should_stop)
+            if self._holder is None:
+                self._listen(self._clock.now_ns() + keeper.wait_ns(), should_stop)
+                continue
+            until_ns = self._seen.sim_ns + round(self._delta_s * NS_PER_S)
+            for feedback in self._holder.advance(until_ns, should_stop):
+                self._drive.on_feedback(feedback, until_ns)
         self._sockets.publisher.publish(self.status(self._pace.overall()))
         time.sleep(LAST_WORD_S)
 
@@ -145,7 +156,7 @@ class Bridge:
         for camera in self._cameras:
             self._frames.send(self._world, camera, seen)
         times.append(self._clock.now_ns())
-        self._drive.on_tick(seen, times[-1])
+        self._drive.on_tick(seen, times[-1] if self._holder is None else seen.sim_ns)
         if self._script is not None:
             self._script(seen)
         if self._config.link is not None:
@@ -247,8 +258,6 @@ def run(
     """
     if config.world is None:
         raise ConfigError("expected a `world` section: without one there is nothing to bridge")
-    if config.bridge.pace != "realtime":
-        raise ConfigError("bridge.pace: only `realtime` is there yet")
     with ExitStack() as stack:
         sockets = stack.enter_context(BridgeSockets(config))
         world = world_of(config, config.world)

@@ -9,7 +9,7 @@ from zmq.auth.thread import ThreadAuthenticator
 from scheduler import processes, transport, wire
 from scheduler.config import Config
 from scheduler.errors import WireError
-from scheduler.messages import Encoding, Feedback
+from scheduler.messages import Advanced, Encoding, Feedback
 from scheduler.security import Keys, Site, start_authenticator
 from scheduler.telemetry import Publisher
 
@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 MAX_FEEDBACK_BYTES = 4096
 MAX_AT_ONCE = 100  # messages taken before the loop goes on: a flood must not stop the world
+HOLD_SHARE = 4  # of the queue, in hold mode, where a tick's messages all wait at once
 FRAME_QUEUE = 4  # frames that a subscriber may lag behind before it loses the oldest
 
 
@@ -51,6 +52,8 @@ class BridgeSockets:
             self._authenticator = start_authenticator(self._context, self._site)
         try:
             cameras = max(len(vehicle.cameras) for vehicle in config.vehicles)
+            if config.bridge.pace == "hold":  # one process hears all and must miss nothing
+                cameras = HOLD_SHARE * sum(len(vehicle.cameras) for vehicle in config.vehicles)
             publisher = transport.bind_publisher(
                 self._context, frames, keys, high_water=FRAME_QUEUE * 4 * cameras
             )
@@ -64,9 +67,13 @@ class BridgeSockets:
 
     def wait(self, timeout_ms: int) -> list[Feedback]:
         """Wait for feedback, at most so long, and take what is there, up to `MAX_AT_ONCE`."""
+        return [one for one in self.take(timeout_ms) if isinstance(one, Feedback)]
+
+    def take(self, timeout_ms: int) -> list[Feedback | Advanced]:
+        """As `wait`, with the answers of hold mode."""
         if not self._feedback.poll(timeout_ms):
             return []
-        taken: list[Feedback] = []
+        taken: list[Feedback | Advanced] = []
         for _ in range(MAX_AT_ONCE):
             try:
                 parts = self._feedback.recv_multipart(zmq.DONTWAIT, copy=False)
@@ -77,14 +84,14 @@ class BridgeSockets:
                 taken.append(feedback)
         return taken
 
-    def _decode(self, parts: "list[zmq.Frame]") -> Feedback | None:
+    def _decode(self, parts: "list[zmq.Frame]") -> Feedback | Advanced | None:
         try:
-            message, _ = wire.unpack([part.bytes for part in parts[1:]], Feedback)
+            message, _ = wire.unpack([part.bytes for part in parts[1:]], Feedback, Advanced)
         except WireError as error:
             self.malformed += 1
             log.debug("feedback dropped: %s", error)
             return None
-        assert isinstance(message, Feedback)
+        assert isinstance(message, Feedback | Advanced)
         if self._site is not None:
             key = parts[-1].get("User-Id")
             peer = self._site.by_key(key.encode() if isinstance(key, str) else b"")

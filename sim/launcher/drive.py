@@ -17,10 +17,14 @@ from sim.launcher.plan import Plan
 from sim.launcher.supervisor import Child, Supervisor, ending
 
 # Who starts together; the bridge last: its first frame finds everybody ready.
-PHASES = (("world", "rsu", "link"), ("vehicle",), ("dashboard",), ("bridge",))
+PHASES = (("world", "rsu", "link"), ("vehicle", "held"), ("dashboard",), ("bridge",))
 # Who ends together, and the seconds given before the next: the vehicle first, so that it still
 # answers what it holds; the world after the bridge, which hands back settings and actors.
-ENDING = ((("vehicle",), 0.8), (("dashboard", "rsu", "link", "bridge"), 0.7), (("world",), 0.3))
+ENDING = (
+    (("vehicle", "held"), 0.8),
+    (("dashboard", "rsu", "link", "bridge"), 0.7),
+    (("world",), 0.3),
+)
 INTERRUPTED_S = 1.9  # for all, after Ctrl-C
 ENDED_S = 6.0  # for all, after a drive that ended by itself: records are written out
 READY_S = 90.0  # the first start compiles the renderer
@@ -146,7 +150,7 @@ class Drive:
         # A unit or link that never served cannot be restarted into serving.
         if any(
             child.is_final
-            for name in ("world", "rsu", "link", "bridge")
+            for name in ("world", "rsu", "link", "held", "bridge")
             for child in self._of(name)
         ):
             return True

@@ -165,8 +165,8 @@ def _with_keys(
         note.append(f"keys: made {len(made)} in {_short(folder)}")
     site = Site(folder)
     for process, instance_id in wanted:
-        if process.name == "world":
-            continue  # CARLA's protocol has no keys
+        if process.name in ("world", "held"):
+            continue  # CARLA's protocol has no keys; what is held stays on this machine
         try:
             site.keys(instance_id or process.name)
         except CertificateError as error:

@@ -18,7 +18,8 @@ def show_plan(console: Console, plan: Plan, folder: Path) -> None:
     for instance in plan.instances:
         listens = _listens(plan, instance)
         log = f"logs/{instance.name}.log"
-        table.add_row(instance.name, listens, "this terminal" if not listens else log)
+        is_shown = instance.process.name == "dashboard"
+        table.add_row(instance.name, listens, "this terminal" if is_shown else log)
     console.print(
         f"[bold]{plan.config.name}[/bold]: {plan.config.duration_s:g} s, run folder {folder}"
     )
