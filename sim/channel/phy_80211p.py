@@ -32,7 +32,7 @@ PUNCTURING = {
     "3/4": ((1, 1), (1, 0), (0, 1)),
 }
 FREE_DISTANCE = {"1/2": 10, "2/3": 6, "3/4": 5}
-TERMS = 9  # of the union bound; the rest is below 1 % where the bound is below 1
+TERMS = 10  # of the union bound; the rest is below 1 % where the bound is below 1
 
 
 Counts = NDArray[np.float64]  # whole numbers, exact below 2^53; floats for the sake of BLAS
@@ -68,8 +68,8 @@ SCHEMES = (
 def distance_spectrum(code_rate: str) -> tuple[tuple[int, int], ...]:
     """(Hamming distance, information bits in error) of the code's error events.
 
-    Counted on the trellis: every path that leaves the zero state and first comes back, over all
-    phases of the puncturing pattern; `TERMS` distances that have any.
+    Counted on the trellis: every path that leaves the zero state, in any phase of the puncturing
+    pattern, until it is back at the end of a period; `TERMS` distances that have any.
     """
     pattern = PUNCTURING[code_rate]
     spacing = 2 if code_rate == "1/2" else 1  # its distances are all even
@@ -115,9 +115,10 @@ def _error_events(steps: list[Counts], phase: int, most: int) -> Counts:
                 arrived = edges[bit, weight] @ paths[:, kept]
                 next_paths[:, shifted] += arrived
                 next_bits[:, shifted] += edges[bit, weight] @ bits[:, kept] + bit * arrived
-        found += next_bits[0]
-        next_paths[0] = next_bits[0] = 0
         paths, bits, phase, is_first = next_paths, next_bits, phase + 1, False
+        if phase % len(steps) == 0:
+            found += bits[0]
+            paths[0] = bits[0] = 0
     return found
 
 
