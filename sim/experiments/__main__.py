@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
     report.write(study, results, findings, out)
     if not flags.no_plots:
         _plot(study, findings, out)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     report.say(study, findings, out, console)
     is_missed = any(not each.is_met for each in findings.verdicts)
     return MISSED if flags.strict and is_missed else 0

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import msgspec
 
@@ -26,20 +26,29 @@ FIGURES = (
 Conditions = tuple[str, str, int, float]
 
 
+class Setting(NamedTuple):
+    """What a table is of."""
+
+    deadline_ms: float
+    drive: str
+    link: str
+
+    def __str__(self) -> str:
+        return ", ".join(part for part in (f"{self.deadline_ms:g} ms", *self[1:]) if part)
+
+
 class Summary(msgspec.Struct, frozen=True):
     """One policy over all drives of a setting: the means of `Measures`, and how it stands.
 
     Attributes:
-        deadline_ms: Of the setting.
-        drive: Of the setting.
+        setting: Deadline, drive and link; the link is empty where all are taken together.
         share: Of the DP oracle's gain over keeping all on board; None without an oracle.
         worst_decile: Utility that nine drives in ten exceed.
         worse_than_local: Share of drives below keeping all on board.
         regret: To the DP oracle, a frame.
     """
 
-    deadline_ms: float
-    drive: str
+    setting: Setting
     policy: str
     drives: int
     figures: dict[str, float]
@@ -60,8 +69,7 @@ class Comparison:
         adjusted: Its p after Holm's correction over all baselines of the setting.
     """
 
-    deadline_ms: float
-    drive: str
+    setting: Setting
     figure: str
     policy: str
     other: str
@@ -77,9 +85,8 @@ class Comparison:
             verb = "is not told apart from"
         else:
             verb = "beats" if self.difference.value > 0.0 else "loses to"
-        setting = f"{self.deadline_ms:g} ms{', ' + self.drive if self.drive else ''}"
         return (
-            f"{setting}: {self.policy} {verb} {self.other}: {self.figure} "
+            f"{self.setting}: {self.policy} {verb} {self.other}: {self.figure} "
             f"{self.difference.value:+.3f} [{low:.3f}, {high:.3f}], p {p:.1g}, "
             f"{self.test.wins} of {self.test.pairs} drives"
         )
@@ -100,17 +107,15 @@ def summaries(study: Study, results: Results) -> list[Summary]:
     """All policies, by deadline and drive, the oracles behind them."""
     ceilings = {each.conditions: each for each in results.ceilings}
     found: list[Summary] = []
-    for (drive, deadline_ms), rows in _settings(results.measures):
+    for setting, rows in _settings(study, results.measures):
         local = {m.conditions: m.utility for m in rows if m.policy == local_title(study)}
         for title in [contender.title for contender in study.policies]:
             own = [m for m in rows if m.policy == title]
-            found.append(_summary(study, title, own, local, ceilings))
+            found.append(_summary(study, setting, title, own, local, ceilings))
         known = [
-            each
-            for each in results.ceilings
-            if (each.drive, each.deadline_ms) == (drive, deadline_ms)
+            ceilings[key] for key in dict.fromkeys(m.conditions for m in rows) if key in ceilings
         ]
-        found += [_oracle(study, name, known, local) for name in ORACLES if known]
+        found += [_oracle(study, setting, name, known, local) for name in ORACLES if known]
     return found
 
 
@@ -119,15 +124,17 @@ def local_title(study: Study) -> str:
     return next((each.title for each in study.policies if each.name == HOME), "")
 
 
-def _settings(rows: Iterable[Measures]) -> list[tuple[tuple[str, float], list[Measures]]]:
-    groups: dict[tuple[str, float], list[Measures]] = {}
+def _settings(study: Study, rows: Iterable[Measures]) -> list[tuple[Setting, list[Measures]]]:
+    groups: dict[Setting, list[Measures]] = {}
     for row in rows:
-        groups.setdefault((row.drive, row.deadline_ms), []).append(row)
+        link = row.link if study.by_link else ""
+        groups.setdefault(Setting(row.deadline_ms, row.drive, link), []).append(row)
     return list(groups.items())
 
 
 def _summary(
     study: Study,
+    setting: Setting,
     title: str,
     rows: Sequence[Measures],
     local: Mapping[Conditions, float],
@@ -136,8 +143,7 @@ def _summary(
     utilities = {m.conditions: m.utility for m in rows}
     best = {key: each.dp for key, each in ceilings.items()}
     return Summary(
-        deadline_ms=rows[0].deadline_ms,
-        drive=rows[0].drive,
+        setting=setting,
         policy=title,
         drives=len(rows),
         figures={name: _mean([getattr(m, name) for m in rows]) for name in FIGURES},
@@ -146,14 +152,17 @@ def _summary(
 
 
 def _oracle(
-    study: Study, name: str, ceilings: Sequence[Ceiling], local: Mapping[Conditions, float]
+    study: Study,
+    setting: Setting,
+    name: str,
+    ceilings: Sequence[Ceiling],
+    local: Mapping[Conditions, float],
 ) -> Summary:
     field = {"greedy clairvoyant": "greedy", "DP oracle": "dp", "relaxed bound": "bound"}[name]
     utilities = {each.conditions: float(getattr(each, field)) for each in ceilings}
     best = {each.conditions: each.dp for each in ceilings}
     return Summary(
-        deadline_ms=ceilings[0].deadline_ms,
-        drive=ceilings[0].drive,
+        setting=setting,
         policy=name,
         drives=len(ceilings),
         figures={"utility": _mean(list(utilities.values()))},
@@ -196,7 +205,7 @@ def comparisons(study: Study, results: Results) -> list[Comparison]:
     first = study.policies[0].title
     others = [contender.title for contender in study.policies[1:]]
     found: list[Comparison] = []
-    for (_, _), rows in _settings(results.measures):
+    for setting, rows in _settings(study, results.measures):
         figures = ["utility"] + (["f1"] if rows[0].drive else [])
         for figure in figures:
             pairs = {other: _paired(rows, first, other, figure) for other in others}
@@ -207,7 +216,7 @@ def comparisons(study: Study, results: Results) -> list[Comparison]:
             adjusted = statistics.holm({other: test.p for other, test in tests.items()})
             found += [
                 Comparison(
-                    rows[0].deadline_ms, rows[0].drive, figure, first, other,
+                    setting, figure, first, other,
                     statistics.bootstrap(
                         [(before - after,) for before, after in pairs[other]],
                         statistics.mean_of, seed=f"{study.name}/{other}/{figure}",

@@ -40,11 +40,20 @@ class Contender(Section, frozen=True):
         return self.label or self.name
 
 
+class Steady(Section, frozen=True):
+    """A link that never changes."""
+
+    mbps: Positive = 20.0  # each way
+    delay_ms: NotNegative = 2.0  # each way
+    loss: Share = 0.0  # of packets
+
+
 class Leg(Section, frozen=True):
-    """The way to one unit: a radio model along the road, or a trace."""
+    """The way to one unit: a radio model along the road, a trace, or a steady link."""
 
     model: str | None = None  # a channel: short name, entry point or module:Class
     trace: str | None = None  # a CSV instead, entered at a seeded instant; shipped ones by name
+    steady: Steady | None = None
     along: float = 0.5  # where the unit stands beside the road: share of the way that is driven
     at: tuple[float, float, float] | None = None  # instead: its antenna, m
     options: Options = {}  # of the channel
@@ -100,6 +109,7 @@ class Study(Section, frozen=True, kw_only=True):
     deadlines_ms: Annotated[list[Positive], Meta(min_length=1)] = field(
         default_factory=lambda: [100.0]
     )
+    by_link: bool = False  # a table for each link, instead of one for the drives of all of them
     drives: list[str] = []  # recorded ones; none: placement alone, without pictures
     duration_s: Positive = 58.0  # at most the drive's own
     vehicle: Vehicle = Vehicle()
@@ -169,10 +179,9 @@ def _check(study: Study, origin: str) -> None:
     for road in study.links:
         _known(set(road.legs), units, f"{origin}: links: {road.name}: legs")
         for unit_id, leg in road.legs.items():
-            if (leg.model is None) == (leg.trace is None):
-                raise ConfigError(
-                    f"{origin}: links: {road.name}: {unit_id}: expected a model or a trace"
-                )
+            if sum(one is not None for one in (leg.model, leg.trace, leg.steady)) != 1:
+                where = f"{origin}: links: {road.name}: {unit_id}"
+                raise ConfigError(f"{where}: expected a model or a trace or steady")
     _known(set(study.bursts), units, f"{origin}: bursts")
     jobs = [detector.id for detector in study.vehicle.detectors]
     jobs += [f"{unit.id}/{d.id}" for unit in study.roadside_units for d in unit.detectors]

@@ -73,8 +73,10 @@ def _standing(summary: Summary, figure: str) -> float:
 
 
 def _is_of(goal: Goal, each: Summary, title: str) -> bool:
-    is_deadline = goal.deadline_ms is None or each.deadline_ms == goal.deadline_ms
-    return each.policy == title and is_deadline and goal.drive in ("", each.drive)
+    setting = each.setting
+    is_deadline = goal.deadline_ms in (None, setting.deadline_ms)
+    is_place = goal.drive in ("", setting.drive) and goal.link in ("", setting.link)
+    return each.policy == title and is_deadline and is_place
 
 
 def _of_drives(study: Study, goal: Goal, measures: Sequence[Measures], title: str) -> list[float]:

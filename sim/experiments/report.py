@@ -64,7 +64,7 @@ def write(study: Study, results: Results, findings: Findings, out: Path) -> None
 def _markdown(study: Study, findings: Findings) -> str:
     parts = [f"# {study.name}\n", f"{study.about}\n" if study.about else ""]
     for title, group in tables.settings(findings.summaries):
-        parts += [f"\n## {title}\n\n", tables.markdown(tables.HEADS, tables.rows_of(group))]
+        parts += [f"\n## {title}\n\n", tables.markdown(*tables.told(tables.rows_of(group)))]
     parts.append(f"\n## {study.policies[0].title} against the others, paired over drives\n\n")
     parts.append(tables.markdown(tables.COMPARED, tables.compared(findings.comparisons)))
     parts += ["\n", *(f"- {each.line}\n" for each in findings.comparisons)]
@@ -88,9 +88,10 @@ def say(study: Study, findings: Findings, out: Path, console: Console) -> None:
     for title, group in tables.settings(findings.summaries):
         drives = max(each.drives for each in group)
         table = Table(title=f"{study.name}: {title}, {drives} drives")
-        for head in tables.HEADS:
-            table.add_column(head, justify="left" if head == "policy" else "right", no_wrap=True)
-        for row in tables.rows_of(group):
+        heads, rows = tables.told(tables.rows_of(group))
+        for head in heads:
+            table.add_column(head, justify="left" if head == "policy" else "right")
+        for row in rows:
             table.add_row(*row)
         console.print(table)
     _print(console, [each.line for each in findings.comparisons])

@@ -11,7 +11,7 @@ from scheduler.config import Radio
 from scheduler.errors import ConfigError
 from scheduler.messages import VERSION, Metres3, Site
 from sim.channel import registry
-from sim.channel.base import Mover
+from sim.channel.base import LinkState, Mover
 from sim.channel.synthetic_drive import BLOCK_M, ROUTE, town
 from sim.channel.trace import Trace
 from sim.experiments.config import Bursts, Leg, Road
@@ -88,6 +88,10 @@ def _air(leg: Leg, unit_id: str, road: Road, seed: int, length_s: float, folder:
     if leg.trace is not None:
         trace = _entered(Trace(find_trace(leg.trace, folder)), f"{road.name}/{unit_id}/{seed}")
         return Air(trace, leg.outage or trace.outage or "drop", leg.queue_kib, None)
+    if leg.steady is not None:
+        bps, delay_ms = leg.steady.mbps * 1e6, leg.steady.delay_ms
+        state = LinkState(bps, delay_ms, leg.steady.loss, bps, delay_ms, leg.steady.loss)
+        return Air(Trace.of([0.0], [state]), leg.outage or "drop", leg.queue_kib, None)
     assert leg.model is not None  # the study's checks see to it
     dice = Random(f"{road.name}/{unit_id}/{seed}/options")
     options = dict(leg.options)

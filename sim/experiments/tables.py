@@ -22,11 +22,10 @@ COMPARED = ("against", "figure", "difference", "wins", "p", "p (Holm)")
 
 
 def settings(summaries: Sequence[Summary]) -> list[tuple[str, list[Summary]]]:
-    """Summaries by deadline and drive, each with its title."""
+    """Summaries by setting, each with its title."""
     groups: dict[str, list[Summary]] = {}
     for each in summaries:
-        drive = f", drive {each.drive}" if each.drive else ""
-        groups.setdefault(f"deadline {each.deadline_ms:g} ms{drive}", []).append(each)
+        groups.setdefault(f"deadline {each.setting}", []).append(each)
     return list(groups.items())
 
 
@@ -42,7 +41,7 @@ def _row(each: Summary) -> Row:
     row = [
         each.policy,
         f"{figures['utility']:.3f}",
-        "-" if each.share is None else str(each.share),
+        "-" if each.share is None else "{:.2f} [{:.2f}, {:.2f}]".format(*each.share),
         f"{each.worst_decile:.3f}",
         "-" if math.isnan(worse) else f"{worse:.0%}",
     ]
@@ -60,6 +59,16 @@ def _row(each: Summary) -> Row:
         f"{figures['switches']:.1f}",
         f"{figures['age_p50_ms']:.0f} / {figures['age_p99_ms']:.0f}",
     ]
+
+
+def told(rows: Sequence[Row]) -> tuple[list[str], list[Row]]:
+    """Heads and rows without the columns that say nothing."""
+    kept = [
+        number
+        for number, head in enumerate(HEADS)
+        if head in ("policy", "utility") or {row[number] for row in rows} - {"-", "0.00%"}
+    ]
+    return [HEADS[n] for n in kept], [[row[n] for n in kept] for row in rows]
 
 
 def compared(comparisons: Iterable[Comparison]) -> list[Row]:
@@ -101,14 +110,14 @@ def write_cells(path: Path, measures: Sequence[Measures], ceilings: Sequence[Cei
 def write_table(path: Path, summaries: Sequence[Summary]) -> None:
     """table.csv: a row per setting and policy."""
     figures = list(summaries[0].figures)
-    heads = ["deadline_ms", "drive", "policy", "drives", *figures, "share", "share_low",
+    heads = ["deadline_ms", "drive", "link", "policy", "drives", *figures, "share", "share_low",
              "share_high", "worst_decile", "worse_than_local", "regret"]  # fmt: skip
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(heads)
         for each in summaries:
             share = each.share or (math.nan,) * 3
-            values = [each.deadline_ms, each.drive, each.policy, each.drives]
+            values: list[object] = [*each.setting, each.policy, each.drives]
             values += [each.figures.get(name, math.nan) for name in figures]
             values += [*share, each.worst_decile, each.worse_than_local, each.regret]
             writer.writerow(map(_plain, values))
