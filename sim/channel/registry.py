@@ -5,7 +5,8 @@ from typing import cast
 from scheduler import plugins
 from scheduler.config import Radio
 from scheduler.errors import ConfigError
-from sim.channel.base import Channel
+from sim.channel.base import Channel, outage_of
+from sim.channel.link_model import Outage
 
 ENTRY_POINT_GROUP = "vdap.channels"
 BUILT_IN = {
@@ -15,6 +16,17 @@ BUILT_IN = {
     "nr_uma": "sim.channel.nr_uma:NrUma",
     "lte_cloud": "sim.channel.lte_cloud:LteCloud",
 }
+
+
+def outage(radio: Radio) -> Outage:
+    """What becomes of packets in an outage of a live channel: as the config says, else its class.
+
+    Raises:
+        ConfigError: unknown name, or a class that cannot be imported.
+    """
+    return outage_of(
+        plugins.find("channel", ENTRY_POINT_GROUP, BUILT_IN, radio.model), radio.outage
+    )
 
 
 def load(radio: Radio, *, seed: int, vehicle_id: str, unit_id: str) -> Channel:

@@ -13,6 +13,7 @@ from scheduler import paths
 from scheduler.config import Config
 from scheduler.errors import ConfigError
 from scheduler.messages import Pose, Verdict
+from sim.channel import registry
 from sim.channel.base import UNKNOWN, LinkState
 from sim.channel.link_model import LinkModel
 from sim.channel.trace import Trace
@@ -123,7 +124,7 @@ class HeldDrive:
         trace = traces.get((vehicle_id, link_id))
         unit = self.units[paths.unit_of(link_id)]
         if trace is None:
-            air = LiveAir(limit_bytes=limit_bytes, outage=radio.outage or "drop", seed=seed)
+            air = LiveAir(limit_bytes=limit_bytes, outage=registry.outage(radio), seed=seed)
             link = VirtualLink(self.loop, vehicle_id, link_id, unit, air.model, air.refusals)
             self._live[vehicle_id, link_id] = air, link
             return link

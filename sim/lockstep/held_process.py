@@ -63,7 +63,10 @@ class Held:
             )
             for vehicle_id, link_id in self.drive.live
         }
-        self._links = {pair: HeldLink(self._csv(*pair)) for pair in self._channels}
+        self._links = {
+            pair: HeldLink(self._csv(*pair), registry.outage(config.radio(pair[1])))
+            for pair in self._channels
+        }
         self._logs = {v.id: HeldLog(self._mcap(v.id)) for v in config.vehicles if run_folder}
         self._written = dict.fromkeys(self.drive.vehicles, 0)
         self._advised: dict[str, list[Advised]] = {name: [] for name in self.drive.vehicles}

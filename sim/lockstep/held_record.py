@@ -10,6 +10,7 @@ from mcap.writer import CompressionType, Writer
 
 from scheduler.messages import LinkRow, Verdict
 from sim.channel.base import LinkState
+from sim.channel.link_model import Outage
 from sim.channel.trace import TraceWriter
 from sim.lockstep.held import HeldVehicle
 
@@ -49,8 +50,8 @@ class HeldLog:
 class HeldLink:
     """One link's rows as a trace, and what the link came to."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._writer = TraceWriter(path) if path is not None else None
+    def __init__(self, path: Path | None, outage: Outage) -> None:
+        self._writer = TraceWriter(path, outage=outage) if path is not None else None
         self._rows = 0
         self._out = 0
         self._bits = 0.0
