@@ -127,6 +127,8 @@ class Vehicle(Section, frozen=True):
     deadline_ms: Annotated[float, Meta(ge=20, le=5000)] = 100.0
     deadline: DeadlineRule = DeadlineRule()
     window: Annotated[int, Meta(ge=1, le=8)] = 2  # requests in flight per link
+    radio_map: str | None = None
+    # a file: where links broke and what they carried, learned over drives; None = not learned
     max_links: Annotated[int, Meta(ge=1, le=16)] = 3  # open at once; of more, only the best are
     qualities: list[Annotated[int, Meta(ge=5, le=95)]] = field(default_factory=lambda: [80, 60, 40])
     # JPEG qualities an offload may use, best first

@@ -29,8 +29,9 @@ from scheduler.open_tasks import OpenTask, OpenTasks
 from scheduler.pictures import Pictures
 from scheduler.placement import Pipeline, Policy, Size, split_name
 from scheduler.placer import EMIT_MARGIN_NS, Placer
+from scheduler.radio_map import RadioMaps
 from scheduler.tasks import Task
-from scheduler.uplink import Uplink
+from scheduler.uplink import FOREVER_NS, Uplink
 
 
 class Dispatcher(LinkEvents):
@@ -54,6 +55,7 @@ class Dispatcher(LinkEvents):
         flow_ns: The worker measures motion when it is free and that takes no longer; 0 = never.
         handover: Chooses the links that are open; None = all are. The driver opens at the start
             those that `uplinks` then calls open.
+        radio_maps: Where links broke and what they carried, learned by place; None = not asked.
     """
 
     def __init__(
@@ -76,11 +78,15 @@ class Dispatcher(LinkEvents):
         doubt_above: float = 2.0,
         flow_ns: int = 0,
         handover: Handover | None = None,
+        radio_maps: RadioMaps | None = None,
     ) -> None:
         self.counters = Counters()
         self.onboard = Onboard(rungs, encoders)
+        maps = {unit: radio_maps.of(unit) for unit in units} if radio_maps is not None else {}
         super().__init__(
-            {unit: Uplink(unit, window, accuracies, now_ns) for unit in units}, handover, now_ns
+            {unit: Uplink(unit, window, accuracies, now_ns, maps.get(unit)) for unit in units},
+            handover,
+            now_ns,
         )
         for uplink in self.uplinks.values():
             uplink.shrunk = shrunk or {}
@@ -292,13 +298,15 @@ class Dispatcher(LinkEvents):
 
     def next_timer_ns(self) -> int | None:
         """When `on_timer` is due; None when nothing is pending."""
-        times = self._out.timers_ns()
-        times += [entry.due_ns for entry in self._open]
+        due_ns = self._out.next_timer_ns()
+        for entry in self._open:
+            if entry.due_ns < due_ns:
+                due_ns = entry.due_ns
         if self.onboard.running_task is None:
-            start = self._open.fallback_start_ns(self._now_ns)
-            if start is not None:
-                times.append(start)
-        return min(times, default=None)
+            start_ns = self._open.fallback_start_ns(self._now_ns)
+            if start_ns is not None and start_ns < due_ns:
+                due_ns = start_ns
+        return due_ns if due_ns < FOREVER_NS else None
 
     def shutdown(self, now_ns: int) -> list[Effect]:
         """Close every open task and count what is in flight as lost."""
@@ -354,8 +362,8 @@ class Dispatcher(LinkEvents):
 
     def _advance(self, effects: list[Effect], now_ns: int) -> None:
         self._now_ns = now_ns
-        for entry in list(self._open):
-            if entry.due_ns <= now_ns or (entry.wants_local and entry.local is not None):
+        while ripe := self._open.ripe(now_ns):  # one verdict may send another task home
+            for entry in ripe:
                 self._emit_best(entry, "deadline", effects, now_ns)
         self.work.start(effects, now_ns)
 

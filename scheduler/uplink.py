@@ -12,8 +12,10 @@ from msgspec.structs import replace
 from scheduler.effects import UnitLoad
 from scheduler.link import LinkEstimator, LinkState
 from scheduler.placement import RemoteModel, Size, split_name
+from scheduler.radio_map import RadioMap
 
 MIN_LEASE_NS = 400_000_000
+FOREVER_NS = 1 << 62
 PING_INTERVAL_NS = 100_000_000  # of silence; 64 B at 10 Hz is 11 kbit/s with headers
 EXPECTED_SERVICE_NS = 30_000_000  # of a model that the unit has not measured yet
 
@@ -32,9 +34,16 @@ class Flight(Struct, frozen=True):
 class Uplink:
     """State of one (vehicle, unit) pair on the vehicle."""
 
-    def __init__(self, unit_id: str, window: int, accuracies: dict[str, float], now_ns: int):
+    def __init__(
+        self,
+        unit_id: str,
+        window: int,
+        accuracies: dict[str, float],
+        now_ns: int,
+        radio_map: RadioMap | None = None,
+    ) -> None:
         self.unit_id = unit_id
-        self.estimator = LinkEstimator(now_ns)
+        self.estimator = LinkEstimator(now_ns, radio_map)
         self.models: tuple[RemoteModel, ...] = ()
         self.splits: tuple[RemoteModel, ...] = ()  # whose second half runs there
         self.heads: Mapping[str, Sequence[str]] = {}  # further results, by model
@@ -161,6 +170,8 @@ class Uplink:
 
     def expire(self, now_ns: int) -> list[int]:
         """Give back the credits whose lease ended; the tasks that held them."""
+        if not self.flights:
+            return []
         ended = [s for s, flight in self.flights.items() if flight.lease_until_ns <= now_ns]
         for seq in ended:
             self.estimator.on_expired(seq, now_ns)
@@ -183,9 +194,10 @@ class Uplink:
 
     def ping_due_ns(self) -> int:
         """When the next ping leaves if nothing is heard until then."""
-        if self.estimator.state == "connecting":
+        silent_ns = self.estimator.heard_ns + PING_INTERVAL_NS
+        if silent_ns <= self._next_ping_ns or self.estimator.state == "connecting":
             return self._next_ping_ns
-        return max(self._next_ping_ns, self.estimator.heard_ns + PING_INTERVAL_NS)
+        return silent_ns
 
     def ping(self, now_ns: int) -> int:
         """Number of the ping that leaves now."""
@@ -203,9 +215,15 @@ class Uplink:
     def next_timer_ns(self) -> int:
         """The earliest of ping, lease and stall."""
         if not self.is_open:
-            return 2**62
-        leases = (flight.lease_until_ns for flight in self.flights.values())
-        return min(self.ping_due_ns(), self.estimator.stall_ns(), *leases, 2**62)
+            return FOREVER_NS
+        due_ns = self.ping_due_ns()
+        stall_ns = self.estimator.stall_ns()
+        if stall_ns < due_ns:
+            due_ns = stall_ns
+        for flight in self.flights.values():
+            if flight.lease_until_ns < due_ns:
+                due_ns = flight.lease_until_ns
+        return due_ns
 
 
 def _measured(models: Sequence[RemoteModel], name: str, service_ns: int) -> tuple[RemoteModel, ...]:

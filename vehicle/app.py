@@ -128,6 +128,7 @@ class VehicleApp:
             doubt_above=self.vehicle.doubt_above,
             flow_ns=flow_ns,
             handover=self.parts.handover(list(self.links)),
+            radio_maps=self.parts.radio_maps(),
         )
 
     # --- the loop ----------------------------------------------------------------------------

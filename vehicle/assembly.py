@@ -13,6 +13,7 @@ from scheduler import paths, processes, security, transport
 from scheduler.clock import Clock
 from scheduler.config import Config, Unit, Vehicle
 from scheduler.handover import FIRST_RANGE_M, Candidate, Handover
+from scheduler.radio_map import RadioMaps
 from scheduler.telemetry import Publisher
 from vehicle.camera.base import Camera
 from vehicle.camera.bridge import BridgeFeed
@@ -131,6 +132,19 @@ class Assembly:
                 self._closing.append(link.leave)
         return links
 
+    def radio_maps(self) -> RadioMaps | None:
+        """What earlier drives learned of places, kept up in its file; None where none is named.
+
+        Raises:
+            ConfigError: the file is no radio map of this version.
+        """
+        if self.vehicle.radio_map is None:
+            return None
+        path = self.config.path(self.vehicle.radio_map)
+        maps = RadioMaps.from_bytes(path.read_bytes(), str(path)) if path.is_file() else RadioMaps()
+        self._closing.append(lambda: _replace(path, maps.to_bytes()))
+        return maps
+
     def handover(self, links: Sequence[str]) -> Handover:
         """Which of the links are open; where units stand is known if the file says it."""
         return Handover(
@@ -175,6 +189,13 @@ class Assembly:
                 log.warning("while closing: %s", error)
         self._closing.clear()
         self.context.destroy(linger=0)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file as a whole."""
+    scratch = path.with_suffix(".part")
+    scratch.write_bytes(data)
+    scratch.replace(path)
 
 
 def candidate_of(unit: Unit, link_id: str) -> Candidate:

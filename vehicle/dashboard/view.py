@@ -7,6 +7,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from scheduler import paths
 from scheduler.clock import NS_PER_S
 from scheduler.config import Config
 from scheduler.messages import Verdict
@@ -153,12 +154,12 @@ def _link(
     name = status.state if status is not None else "?"
     if now_ns - view.heard_ns > STALE_NS:
         name = "silent"
-    style = {"up": GOOD, "connecting": WARN, "silent": BAD}.get(name, BAD)
+    style = {"up": GOOD, "connecting": WARN, "silent": BAD, "closed": DIM}.get(name, BAD)
     rate = view.rate_mbps()
     text = Text(no_wrap=True, overflow="crop")
-    text.append(f" {unit_id:<6.6}", style="bold")
+    text.append(f" {unit_id:<8.8}", style="bold")
     text.append(f" {SHORT.get(name, name):<6.6} ", style=style)
-    text.append_text(_bar(rate / scale, 8, style if rate > 0 else DIM))
+    text.append_text(_bar(rate / scale, 6, style if rate > 0 else DIM))
     text.append(f" {rate:4.1f} Mb/s ")
     room = max(6, min(60, width - 75))
     text.append(f"{sparkline(view.history, room, scale):<{room}}", style=GOOD)
@@ -167,7 +168,7 @@ def _link(
         text.append(f" {status.in_flight}/{status.credits} fly", style=DIM)
         text.append(f" {status.ok} ok", style="default")
         text.append(f" {status.late} late {status.rejected + status.lost} lost", style=DIM)
-    unit = state.units.get(unit_id)
+    unit = state.units.get(paths.unit_of(unit_id))
     if unit is not None and width >= 100:
         text.append(f" busy {unit.busy_share:.0%}", style=DIM)
     return text
