@@ -27,8 +27,11 @@ class LocalWork:
     def start(self, effects: list[Effect], now_ns: int) -> None:
         """Give the idle detector what is next, if there is something."""
         carried, self.carried = self.carried, None
-        for entry in self._open.hopeless_encodings(now_ns):
-            self._out.give_up(entry, "no time left to encode", effects, now_ns)
+        if self._onboard.encoders:
+            for entry in self._open.hopeless_encodings(now_ns):
+                self._out.give_up(entry, "no time left to encode", effects, now_ns)
+        if self._onboard.running_task is not None:
+            return
         run = self._open.next_run(now_ns)
         if run is None:
             chosen = self._open.next_look(carried, now_ns) if carried is not None else None

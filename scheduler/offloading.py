@@ -17,7 +17,7 @@ from scheduler.effects import (
 from scheduler.handover import Decision, Handover
 from scheduler.open_tasks import REMEMBERED_TASKS, OpenTask, OpenTasks
 from scheduler.placement import Placement
-from scheduler.uplink import MIN_LEASE_NS, Flight, Uplink
+from scheduler.uplink import FOREVER_NS, MIN_LEASE_NS, Flight, Uplink
 
 
 class Offloading:
@@ -249,11 +249,14 @@ class Offloading:
         if self._handover is not None:
             self._hand_over(self._handover.decide(self._uplinks, until_ns), effects, now_ns)
 
-    def timers_ns(self) -> list[int]:
-        """When `on_timer` is due, of each link."""
-        times = [uplink.next_timer_ns() for uplink in self._uplinks.values()]
-        due_ns = self._handover.next_ns() if self._handover is not None else None
-        return times if due_ns is None else [*times, due_ns]
+    def next_timer_ns(self) -> int:
+        """When `on_timer` is due for the links and their choice; far away when for nothing."""
+        due_ns = FOREVER_NS
+        for uplink in self._uplinks.values():
+            if uplink.is_open and (link_ns := uplink.next_timer_ns()) < due_ns:
+                due_ns = link_ns
+        handover_ns = self._handover.next_ns() if self._handover is not None else None
+        return due_ns if handover_ns is None or handover_ns > due_ns else handover_ns
 
     def shutdown(self, now_ns: int) -> None:
         """What is in flight is lost."""

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from scheduler.onboard import Onboard, latest_start_ns
 from scheduler.placement import Placement, split_name
 from scheduler.placer import LOCAL_MARGIN_NS, START_SLACK_NS
@@ -67,8 +69,7 @@ class OpenTask:
         return "no onboard rung was free in time"
 
 
-@dataclass(frozen=True, slots=True)
-class NextRun:
+class NextRun(Struct, frozen=True):
     """What the idle onboard detector does next: a rung, or a model's first half."""
 
     entry: OpenTask
@@ -98,6 +99,14 @@ class OpenTasks:
         """One more task."""
         self._entries[entry.task.task_id] = entry
 
+    def ripe(self, now_ns: int) -> list[OpenTask]:
+        """Those whose verdict is due, or for which the answer that they want is there."""
+        return [
+            entry
+            for entry in self._entries.values()
+            if entry.due_ns <= now_ns or (entry.local is not None and entry.wants_local)
+        ]
+
     def remove(self, task_id: int) -> None:
         """The task has its verdict; it is remembered for a while."""
         self._closed[task_id] = self._entries.pop(task_id).task
@@ -118,18 +127,21 @@ class OpenTasks:
         if not self._entries or onboard.running_task is not None or not onboard.is_ready:
             return None
         pending = [entry for entry in self._entries.values() if entry.local is None]
+        if not pending:
+            return None
         if len(pending) > 1:
             pending.sort(key=lambda entry: -entry.task.deadline_ns)
         start = self.fallback_start_ns(now_ns)
         is_time = start is not None and start <= now_ns
         wanting = [entry for entry in pending if entry.wants_local or entry.runs_beside]
-        armed = [entry for entry in pending if not entry.wants_features]
-        for entry in (*wanting, *(armed if is_time else ())):
+        if is_time:
+            wanting += [entry for entry in pending if not entry.wants_features]
+        for entry in wanting:
             by_ns = entry.due_ns - LOCAL_MARGIN_NS
-            model = self._onboard.fitting(now_ns, by_ns, entry.placement.rung)
+            model = onboard.fitting(now_ns, by_ns, entry.placement.rung)
             if model is not None:
                 return NextRun(entry, model)
-        return self._next_encoding(pending, now_ns)
+        return self._next_encoding(pending, now_ns) if onboard.encoders else None
 
     def _next_encoding(self, pending: list[OpenTask], now_ns: int) -> NextRun | None:
         for entry in pending:
@@ -190,5 +202,8 @@ class OpenTasks:
         ]
         if not dues:
             return None
+        margin_ns = LOCAL_MARGIN_NS + START_SLACK_NS
+        if len(dues) == 1:
+            return dues[0] - cheapest.q99_ns - margin_ns
         dues.sort()
-        return latest_start_ns(dues, cheapest.q99_ns, LOCAL_MARGIN_NS + START_SLACK_NS)
+        return latest_start_ns(dues, cheapest.q99_ns, margin_ns)
