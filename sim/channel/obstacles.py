@@ -47,9 +47,7 @@ class Blocker(NamedTuple):
     top: float
 
 
-def blocker_between(
-    a: Metres3, b: Metres3, obstacles: Sequence[Obstacle], clearance_m: float = 0.0
-) -> Blocker | None:
+def blocker_between(a: Metres3, b: Metres3, obstacles: Sequence[Obstacle]) -> Blocker | None:
     """The tallest vehicle in the line from a to b (metres, world); None if it is clear.
 
     One whose footprint holds an end does not count: it carries that antenna.
@@ -58,7 +56,6 @@ def blocker_between(
         a: One antenna.
         b: The other.
         obstacles: Who is on the road.
-        clearance_m: That a line needs above a roof; more blocks more (Fresnel's first zone).
     """
     found: Blocker | None = None
     for obstacle in obstacles:
@@ -69,7 +66,7 @@ def blocker_between(
         if span is None or span[0] <= 0.0 or span[1] >= 1.0:
             continue
         heights = (a[2] + share * (b[2] - a[2]) for share in span)
-        if min(heights) < top + clearance_m:
+        if min(heights) < top:
             found = Blocker(obstacle.actor_id, top)
     return found
 
