@@ -21,6 +21,7 @@ PACKET_BYTES = 1448  # TCP payload of an Ethernet packet; what is lost or repeat
 LEAST_RESEND_NS = 10_000_000  # a loss is noticed by later packets, never sooner than this
 # The radio repeats across a gap of a few rows, as TCP would; a longer one ends the connections.
 RESET_AFTER_NS = 300_000_000
+ONE_PACKET = PACKET_BYTES * BYTE
 MOST_LOSS = 0.9  # share of packets; above it a reliable transport would not get through at all
 
 Outage = Literal["hold", "drop"]
@@ -109,6 +110,12 @@ class Direction:
         if served is None:
             return None
         at_ns, index = served
+        if end - begin <= ONE_PACKET:
+            row = self._rows[index]
+            at_ns += row.delay_ns
+            if row.loss and (losses := self._losses(index)):
+                at_ns += losses * _resend_ns(row)
+            return self._out(at_ns)
         if not self._is_lossy and self._capacity.row_begin(index, at_ns) <= begin:
             return self._out(at_ns + self._rows[index].delay_ns)  # all of it in one row
         return self._out(self._whole_ns(begin, end))
@@ -199,7 +206,7 @@ class Direction:
 
     def _whole_ns(self, begin: int, end: int) -> int:
         """When the last packet of a message is there, repetitions included."""
-        packet = PACKET_BYTES * BYTE
+        packet = ONE_PACKET
         latest_ns = 0
         place = begin
         while place < end:  # once per row that the message lies in, and per loss
@@ -212,16 +219,26 @@ class Direction:
             resend_ns = 0
             if row.loss:
                 count = -(-(until - place) // packet)
-                for number in range(1, count + 1):
-                    if losses := self._losses(index):
-                        resend_ns = losses * _resend_ns(row)
-                        until = min(place + number * packet, until)
-                        break
+                number = self._spared(index, count) + 1
+                if number <= count:
+                    resend_ns = self._losses(index) * _resend_ns(row)
+                    until = min(place + number * packet, until)
             if until - place > packet:
                 at_ns, _ = self._surely_served(until)
             latest_ns = max(latest_ns, at_ns + row.delay_ns + resend_ns)
             place = until
         return latest_ns
+
+    def _spared(self, index: int, count: int) -> int:
+        """How many of the next packets get through at once, at most `count`."""
+        hazard, calm = _hazard(self._rows[index].loss), self._calm
+        for number in range(count):
+            if hazard >= calm:
+                self._calm = calm
+                return number
+            calm -= hazard
+        self._calm = calm
+        return count
 
     def _losses(self, index: int) -> int:
         """How often the next packet is lost in a row before it gets through."""
@@ -229,7 +246,7 @@ class Direction:
         if loss == 0.0:
             return 0
         # Losses are events of a Poisson process in the sum of -ln(1 - loss): one throw per loss.
-        hazard = -math.log1p(-loss) if loss < 1.0 else math.inf
+        hazard = _hazard(loss)
         if hazard < self._calm:
             self._calm -= hazard
             return 0
@@ -238,8 +255,13 @@ class Direction:
         return 1 + int(math.log(1.0 - self._random.random()) / math.log(loss))
 
     def _out(self, at_ns: int) -> int:
-        self._last_ns = max(self._last_ns, at_ns)
+        if at_ns > self._last_ns:
+            self._last_ns = at_ns
         return self._last_ns
+
+
+def _hazard(loss: float) -> float:
+    return -math.log1p(-loss) if loss < 1.0 else math.inf
 
 
 def _resend_ns(row: Row) -> int:
