@@ -28,6 +28,7 @@ SUBCARRIERS = 12
 SYMBOLS = 14  # in a slot
 UP_OVERHEAD, DN_OVERHEAD = 0.08, 0.14  # TS 38.306 4.1.2, frequency range 1
 NODES = 32  # of Gauss-Hermite quadrature; more changes the third digit of nothing
+DIGITS = 9  # kept of the information: beyond them CPUs differ in numpy's exp and log
 LOW_DB, HIGH_DB, STEP_DB = -15.0, 35.0, 0.25  # where mutual information is computed
 
 
@@ -110,7 +111,7 @@ def _information(bits: int) -> NDArray[np.float64]:
                 is_one[:, None], likely[:, :, is_one].sum(2), likely[:, :, ~is_one].sum(2)
             )
             lost += float(np.mean(np.log2(total / same) @ weights)) / math.sqrt(math.pi)
-        found.append(2.0 * (half - lost))
+        found.append(round(2.0 * (half - lost), DIGITS))
     return np.array(found)
 
 
