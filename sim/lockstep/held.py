@@ -13,24 +13,56 @@ from scheduler import paths
 from scheduler.config import Config
 from scheduler.errors import ConfigError
 from scheduler.messages import Pose, Verdict
+from scheduler.tasks import Task
 from sim.channel import registry
 from sim.channel.base import UNKNOWN, LinkState
 from sim.channel.link_model import LinkModel
 from sim.channel.trace import Trace
 from sim.lockstep.believer import Advised, Believer, Eyes
+from sim.lockstep.detector_eyes import DetectorEyes
 from sim.lockstep.link import VirtualLink
 from sim.lockstep.live_air import LiveAir
 from sim.lockstep.loop import Loop
 from sim.lockstep.refusals import Refusals
-from sim.lockstep.scenario import LinkSpec, PoseAt, VehicleSpec
+from sim.lockstep.scenario import CameraSpec, LinkSpec, PoseAt, VehicleSpec
 from sim.lockstep.sections import DECLARED, StageTimes, unit_spec, vehicle_spec
 from sim.lockstep.unit import VirtualUnit
 from sim.lockstep.vehicle import VirtualVehicle, deployed_dispatcher
+from vehicle.perception.content import Content
 from vehicle.services.base import Frame
 from vehicle.services.registry import ServiceSet
 
 ROW_NS = 100_000_000  # between rows of a live channel
 SERVICE = "object_detection"
+
+
+class HeldBeliever(Believer):
+    """Measures how much of a picture changed, where there are pictures."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        spec: VehicleSpec,
+        seed: int,
+        services: Mapping[str, ServiceSet],
+        accuracies: Mapping[str, float],
+        eyes: Eyes,
+    ) -> None:
+        super().__init__(loop, spec, seed, services, accuracies, eyes)
+        self._content = Content()
+        self._has_pictures = isinstance(eyes, DetectorEyes)
+
+    def frame(self, camera: CameraSpec, tick: int, sim_ns: int, stamp_ns: int) -> float:
+        """A picture came; how much of it changed since the last look, 1.0 = unknown."""
+        change = super().frame(camera, tick, sim_ns, stamp_ns)
+        if not self._has_pictures:
+            return change
+        image = self._frames[camera.id, tick].image
+        return self._content.change(camera.id, stamp_ns, image)
+
+    def _look(self, task: Task) -> None:
+        super()._look(task)
+        self._content.on_look(task.camera_id, task.stamp_ns)
 
 
 class HeldVehicle(VirtualVehicle):
@@ -48,7 +80,7 @@ class HeldVehicle(VirtualVehicle):
         models = [model for link in links for model in link.unit.spec.models]
         accuracies = {m.model: m.accuracy for m in models}
         accuracies |= {m.model: m.accuracy for m in spec.onboard}
-        self.believer = Believer(loop, spec, seed, services, accuracies, eyes)
+        self.believer = HeldBeliever(loop, spec, seed, services, accuracies, eyes)
         dispatcher = deployed_dispatcher(spec, models)
         super().__init__(loop, spec, dispatcher, links, seed, self.believer)
         self._by_id = {camera.id: camera for camera in spec.cameras}

@@ -249,7 +249,7 @@ def test_taken_port_is_one_clear_line(tmp_path):
     [
         ({"roadside_units": [{"id": "rsu"}]}, "no place"),
         ({"world": {"scenario": "stoped"}}, r"world\.scenario"),
-        ({"bridge": {"pace": "hold"}}, "realtime"),
+        ({"bridge": {"pace": "hold", "encoding": "jpeg"}}, "one machine"),
     ],
 )
 def test_wrong_config_ends_before_the_drive(tmp_path, change, message):
