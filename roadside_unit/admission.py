@@ -6,7 +6,8 @@ unless there is time for both: each of them owes its vehicle a verdict of its ow
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scheduler.offload_messages import Request, ResultStatus
 from scheduler.placement import split_name
@@ -21,8 +22,7 @@ NS_PER_US = 1000
 Slot = tuple[str, str, str]  # vehicle, camera, service
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """A request that passed the guards, with its picture or features."""
 
     request: Request
@@ -52,8 +52,7 @@ class Offer:
         return self.request.vehicle_id, self.request.camera_id, self.request.service
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """A request that gets no inference; it is answered at once, so that the vehicle can act."""
 
     offer: Offer

@@ -170,7 +170,7 @@ class Desk:
                     for name, result in answer.heads.items()
                     if len(result) <= MOST_HEAD_BYTES
                 }
-                found = answer.detections.to_bytes()
+                found = answer.packed or answer.detections.to_bytes()
                 self._answer(offer, Outcome("ok", "", durations, found, heads), now_ns)
             else:
                 durations = (now_ns - offer.received_ns, 0, 0)
@@ -273,7 +273,6 @@ class Desk:
             self._deliver(session, wire.pack(welcome))
 
     def _on_request(self, request: Request, payload: list[bytes], peer: bytes, now_ns: int) -> None:
-        offer = Offer(request, b"", now_ns)
         if self._duplicates.is_copy(request, now_ns):
             self.counters.copies += 1
             outcome = self._duplicates.outcome(request)
@@ -284,7 +283,8 @@ class Desk:
         try:
             offer = Offer(request, check_payload(request, payload), now_ns)
         except WireError as error:
-            self._answer(offer, Outcome("bad", str(error), (0, 0, 0)), now_ns)
+            refused = Offer(request, b"", now_ns)
+            self._answer(refused, Outcome("bad", str(error), (0, 0, 0)), now_ns)
             self._blame(peer, now_ns)
             return
         problem = self._objection(request)

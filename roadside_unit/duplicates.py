@@ -5,27 +5,31 @@ it comes over another path, with a session and a number of its own, and is answe
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Generic, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scheduler.offload_messages import Request, ResultStatus
 
 REMEMBERED_NS = 1_000_000_000  # answers; a copy that comes later is of no use to anybody
 MOST_REMEMBERED = 256  # requests, of all vehicles
+NO_HEADS: Mapping[str, bytes] = MappingProxyType({})
 
 Ended = TypeVar("Ended")
 Work = tuple[str, str, int, str, str, str]  # vehicle, camera, tick, service, model, payload kind
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of a request, as its result says it; durations are queue, decode, inference."""
 
     status: ResultStatus
     reason: str
     durations_ns: tuple[int, int, int]
     detections: bytes = b""
-    heads: Mapping[str, bytes] = field(default_factory=dict)
+    heads: Mapping[str, bytes] = NO_HEADS
 
     def within(self, here_ns: int) -> "Outcome":
         """The same for a copy that was here for a part of the work alone, or for none of it.

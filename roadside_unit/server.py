@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 STATUS_NS = 500_000_000
 LONGEST_WAIT_MS = 50  # the worker's watchdog and restarts are looked at this often
 LOADING_S = 60.0  # for the models, at start
-BURST = 16  # messages of one socket in a row, before the others get their turn
 
 
 class Server:
@@ -87,9 +86,10 @@ class Server:
     def turn(self) -> None:
         """Wait for something, and do it."""
         self._watch_worker()
-        self._poller.poll(LONGEST_WAIT_MS)
+        ready = [opened for opened, _ in self._poller.poll(LONGEST_WAIT_MS)]
         for socket in (self._control, self._frames):
-            self._receive(socket)
+            if socket in ready:
+                self._receive(socket)
         now_ns = self._clock.now_ns()
         self.desk.on_answers(self._worker.poll(now_ns), now_ns)
         self._tell_of_worker()
@@ -121,14 +121,17 @@ class Server:
         return transport.bind_router(self._context, address, keys)
 
     def _receive(self, socket: "zmq.Socket[bytes]") -> None:
-        for _ in range(BURST):
-            try:
-                frames = socket.recv_multipart(zmq.DONTWAIT, copy=False)
-            except zmq.Again:
-                return
-            parts = [frame.bytes for frame in frames]
-            key = _key_of(frames[-1]) if self.desk.site is not None else None
-            self.desk.on_message(parts[0], key, parts[1:], self._clock.now_ns())
+        """One message: the poller is level-triggered, and so each socket has its turn."""
+        try:
+            connection = socket.recv(zmq.DONTWAIT)
+        except zmq.Again:
+            return
+        kind = socket.recv(copy=False)  # as a frame, which knows whose it is
+        parts = [kind.bytes]
+        while socket.getsockopt(zmq.RCVMORE):
+            parts.append(socket.recv())
+        key = _key_of(kind) if self.desk.site is not None else None
+        self.desk.on_message(connection, key, parts, self._clock.now_ns())
 
     def _send(self, connection: bytes, parts: list[bytes]) -> bool:
         return transport.send(self._control, [connection, *parts])

@@ -169,6 +169,8 @@ def send(socket: "zmq.Socket[bytes]", parts: Sequence[bytes | memoryview]) -> bo
 
 def receive(socket: "zmq.Socket[bytes]") -> list[bytes] | None:
     """The next multipart message, or None when there is none now."""
+    if not int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+        return None  # to be told so by an exception takes twice as long
     try:
         return socket.recv_multipart(zmq.DONTWAIT)
     except zmq.Again:

@@ -67,6 +67,8 @@ class Detections:
             raise WireError(
                 f"detections: at most {MAX_DETECTIONS} boxes, got {size // RECORD.itemsize}"
             )
+        if not size:
+            return Detections.empty()
         records = np.frombuffer(payload, RECORD)
         xyxy = np.ascontiguousarray(records["xyxy"], np.float32)
         score = np.ascontiguousarray(records["score"], np.float32)

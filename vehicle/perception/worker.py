@@ -58,6 +58,7 @@ class Answer:
         task: What was asked for.
         payload: What "encode" or "flow" made; empty of the others.
         heads: Results of those heads that were asked for and that the model has.
+        packed: `detections` as the wire has them.
     """
 
     job_id: int
@@ -72,6 +73,7 @@ class Answer:
     task: Task = "detect"
     payload: bytes = b""
     heads: Mapping[str, bytes] = field(default_factory=dict)
+    packed: bytes = b""
 
 
 @dataclass(slots=True)
@@ -383,7 +385,7 @@ def _answer(done: Done) -> Answer:
     return Answer(
         done.job_id, not error, error, found, done.model,
         done.queue_ns, done.decode_ns, done.infer_ns, done.total_ns,
-        done.task, done.payload, done.heads,
+        done.task, done.payload, done.heads, done.detections,
     )  # fmt: skip
 
 
