@@ -77,13 +77,14 @@ class NrUu(NrCells):
     def masts(self, vehicle: Mover, unit: Metres3, site: Site) -> Mapping[str, Metres3]:
         """`Cellular.masts`: the units of the site."""
         if site is not self._site:
+            if self._site is None or site.buildings != self._site.buildings:
+                self._buildings = Buildings(site.buildings) if site.buildings else None
             self._site = site
             self._masts = {
                 placed.unit_id: placed.position
                 for placed in site.units
                 if placed.position[2] < HIGHEST_M
             }
-            self._buildings = Buildings(site.buildings) if site.buildings else None
         return self._masts or {OWN: unit}
 
     def buildings(self, site: Site) -> Buildings | None:
