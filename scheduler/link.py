@@ -288,7 +288,7 @@ class LinkEstimator:
     # --- inside ----------------------------------------------------------------------------
 
     def _p_raw(self, size_bytes: int, remaining_ns: float, now_ns: int, before_ns: int) -> float:
-        """P(in time) of a log-normal rate, given that what is owed has not come yet.
+        """P(in time) of a log-normal rate that may break, given what is owed and has not come yet.
 
         With the requests ahead sent at s_k, the frame is through in time at a constant rate R iff
         R >= max over k of (bits from k on) / (limit - s_k): the backlog at its true size.
@@ -308,11 +308,15 @@ class LinkEstimator:
             error *= math.exp(leeway)
         scale = 1.0 / math.sqrt(2.0 * (self._spread * self._spread + error * error))
         z = leeway * scale
-        p = 0.5 * math.erfc(-z)
-        if self._log_cap != math.inf:
-            below = 0.5 * math.erfc((self._log_rate - self._log_cap) * scale)
-            p = (p - 1.0 + below) / below if p + below > 1.0 else 0.0
-        return p * self._p_clear
+        late = 0.5 * math.erfc(z)
+        onset = self.place.onset
+        if self._log_cap == math.inf:
+            return (1.0 - onset) * (1.0 - late) * self._p_clear
+        # What is owed has not come: either the rate is below the cap, or the link is out.
+        below = 0.5 * math.erfc((self._log_rate - self._log_cap) * scale)
+        if below <= late:
+            return 0.0
+        return (1.0 - onset) * (below - late) / ((1.0 - onset) * below + onset) * self._p_clear
 
     def _look(self, now_ns: int) -> None:
         """Compute what does not depend on the size of the frame."""

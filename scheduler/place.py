@@ -10,6 +10,9 @@ MAP_VARIANCE = 0.8**2 * 10.0  # nat^2 of a pseudo-measurement from the radio map
 LEAN_EVERY_NS = 100_000_000
 RTT_WEIGHT = 1.2  # of ln(round trip / RTT_PIVOT_NS) beside the map's log-odds (network.md 3.7)
 RTT_PIVOT_NS = 40e6
+FIRST_ONSET = 0.02  # share of requests on a fine link that get lost or stuck
+LEAST_ONSET = 0.002
+ONSET_RATE = 0.02  # of its mean; raising it follows worse roads sooner, and its noise
 LEAST_P, MOST_P = 0.02, 0.98  # of the map, before the round trip is weighed in
 
 
@@ -19,12 +22,14 @@ class Place:
     Attributes:
         pose: Where the vehicle is; None where nobody needs to know.
         is_fine: The last fate that is known was a good one.
+        onset: How often a link that is fine breaks with the next request, anywhere.
     """
 
     def __init__(self, radio_map: RadioMap | None) -> None:
         self.radio_map = radio_map
         self.pose: Pose | None = None
         self.is_fine = True
+        self.onset = FIRST_ONSET
         self._pose_ns = 0
         self._leaned_ns = 0
 
@@ -59,6 +64,8 @@ class Place:
     def learn_fate(self, pose: Pose | None, is_bad: bool, was_fine: bool) -> None:
         """What became of something that was sent there; see `RadioMap.learn_fate`."""
         self.is_fine = not is_bad
+        if was_fine:
+            self.onset = max(LEAST_ONSET, self.onset + ONSET_RATE * (is_bad - self.onset))
         if self.radio_map is not None and pose is not None:
             self.radio_map.learn_fate(pose, is_bad, was_fine)
 
