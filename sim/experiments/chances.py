@@ -8,20 +8,18 @@ vehicle's own requests before it at the unit.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.latency import accuracy_loss
 from scheduler.placer import EMIT_MARGIN_NS
 from sim.channel.link_model import Row
+from sim.experiments import encodings
 from sim.experiments.worth import BARE
 from sim.lockstep import wire_bytes
 from sim.lockstep.scenario import Scenario, UnitModel, UnitSpec
-from sim.lockstep.sizes import FrameSizes
 from sim.lockstep.stages import Stage, StageProfile
 
 Floats = NDArray[np.float64]
@@ -115,14 +113,13 @@ def of_scenario(scenario: Scenario, stamps_ns: Sequence[int], tau_s: float) -> C
     stamp = np.array(stamps_ns, np.float64)
     ready = stamp + _draws(vehicle.capture, f"{purpose}/capture", frames)
     encoded = ready + _draws(vehicle.encode, f"{purpose}/encode", frames)
-    sizes = _sizes(scenario, frames)
+    bits = encodings.request_bits(scenario, frames)
     columns: list[tuple[int, float, Floats, Floats]] = []  # link, worth, bits, service
     for number, link in enumerate(vehicle.links):
         unit = units[link.unit_id]
         for model in unit.models:
             service = _service(model, unit, f"{purpose}/{unit.id}/{model.model}", frames)
-            for (_quality, loss), size in sizes.items():
-                columns.append((number, model.accuracy - loss, size, service))
+            columns += [(number, way.accuracy(model), sent, service) for way, sent in bits.items()]
     until_ns = int(stamp[-1]) + AFTER_NS if frames else AFTER_NS
     curves = [link.trace.directions() for link in vehicle.links]
     lengths = [round(link.trace.length_s * 1e9) for link in vehicle.links]
@@ -132,7 +129,7 @@ def of_scenario(scenario: Scenario, stamps_ns: Sequence[int], tau_s: float) -> C
         ready=ready,
         due=stamp + vehicle.deadline_ms * 1e6 - EMIT_MARGIN_NS,
         sent=np.stack([encoded for _ in columns], 1) if columns else np.zeros((frames, 0)),
-        bits=_table([bits for _, _, bits, _ in columns], frames),
+        bits=_table([sent for _, _, sent, _ in columns], frames),
         service=_table([service for _, _, _, service in columns], frames),
         link=np.array([number for number, _, _, _ in columns], np.int64),
         worth=np.array([worth for _, worth, _, _ in columns], np.float64),
@@ -158,27 +155,5 @@ def _service(model: UnitModel, unit: UnitSpec, seed: str, frames: int) -> Floats
     return _draws(model.decode, f"{seed}/decode", frames) + _draws(model.infer, seed, frames)
 
 
-def _sizes(scenario: Scenario, frames: int) -> dict[tuple[int, float], Floats]:
-    """Bits of each frame's request by JPEG quality and its loss of F1; as lockstep has them."""
-    vehicle = scenario.vehicles[0]
-    camera = vehicle.cameras[0]
-    sizes = FrameSizes(f"{scenario.seed}/{vehicle.id}/{camera.id}/sizes")
-    found: dict[int, list[float]] = {quality: [] for quality in vehicle.qualities}
-    for _ in range(frames):
-        sizes.step()
-        for quality, column in found.items():
-            payload = sizes.jpeg_bytes(quality, camera.width * camera.height)
-            column.append(8.0 * wire_bytes.request_bytes(payload))
-    return {
-        (quality, accuracy_loss(quality)): np.array(column, np.float64)
-        for quality, column in found.items()
-    }
-
-
 def _table(columns: Sequence[Floats], frames: int) -> Floats:
     return np.stack(columns, 1) if columns else np.zeros((frames, 0), np.float64)
-
-
-def fresh(worth: float, age_ns: float, tau_ns: float) -> float:
-    """What an answer of this age is worth."""
-    return worth * math.exp(-age_ns / tau_ns)

@@ -11,18 +11,27 @@ from scheduler.errors import ConfigError
 from sim.experiments.config import Study
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = (
-    "scheduler", "roadside_unit", "vehicle/content.py", "vehicle/services", "vehicle/perception",
-    "sim/channel", "sim/evaluation", "sim/lockstep", "sim/experiments",
+_OWN = tuple(
+    f"sim/experiments/{name}.py" for name in ("building", "config", "encodings", "roads", "worth")
+)
+DRIVEN = (
+    "scheduler", "roadside_unit", "vehicle/services", "vehicle/perception", "sim/channel",
+    "sim/evaluation", "sim/lockstep", *_OWN, "sim/experiments/measures.py",
+)  # fmt: skip
+# No policy changes what could have been got.
+KNOWN_BEFORE = (
+    "scheduler/latency.py", "scheduler/pictures.py", "sim/channel", "sim/lockstep/scenario.py",
+    "sim/lockstep/sizes.py", "sim/lockstep/stages.py", "sim/lockstep/wire_bytes.py", *_OWN,
+    *(f"sim/experiments/{name}.py" for name in ("chances", "oracle", "oracle_kernels")),
 )  # fmt: skip
 WEIGHTS = "vehicle/perception/weights/rungs.json"  # accuracies and times
 
 
-@lru_cache(maxsize=1)
-def of_code() -> str:
-    """Of every source file that a virtual drive runs, and of the rungs' measured figures."""
+@lru_cache(maxsize=2)
+def of_code(places: tuple[str, ...] = DRIVEN) -> str:
+    """Of source files, by default all that a virtual drive runs, and of the rungs' figures."""
     told = hashlib.sha256()
-    for place in (*SOURCES, WEIGHTS):
+    for place in (*places, WEIGHTS):
         path = ROOT / place
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             if file.is_file():
@@ -31,7 +40,7 @@ def of_code() -> str:
 
 
 def of_study(study: Study) -> str:
-    """Of the code and of what all cells of a study share.
+    """Of what all cells of a study share.
 
     Another policy, link, seed, deadline or drive leaves it as it is, so that the rest is kept.
     """
@@ -39,7 +48,7 @@ def of_study(study: Study) -> str:
         study, name="x", about="", goals=[], policies=[], links=[], seeds=1, deadlines_ms=[100.0],
         oracle=False, drives=["x"] if study.drives else [],
     )  # fmt: skip
-    return of_values(of_code(), shared)
+    return of_values(shared)
 
 
 def of_values(*values: object) -> str:

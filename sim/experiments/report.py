@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -83,14 +83,19 @@ def _error_lines(errors: dict[str, float]) -> list[str]:
 
 def say(study: Study, findings: Findings, out: Path, console: Console) -> None:
     """The tables and one line per comparison and goal."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     for title, group in tables.settings(findings.summaries):
         drives = max(each.drives for each in group)
-        table = Table(title=f"{study.name}: {title}, {drives} drives")
+        table = Table(
+            title=f"{study.name}: {title}, {drives} drives", box=SIMPLE_HEAD, pad_edge=False
+        )
         heads, rows = tables.told(tables.rows_of(group))
         for head in heads:
-            table.add_column(head, justify="left" if head == "policy" else "right")
+            is_whole = head in ("policy", tables.SHARE)
+            justify: Literal["left", "right"] = "left" if head == "policy" else "right"
+            table.add_column(head, justify=justify, no_wrap=is_whole)
         for row in rows:
             table.add_row(*row)
         console.print(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from sim.experiments.measures import Measures, measure
 from sim.experiments.worth import Worth
 from sim.lockstep import Scenario, run
 
+ORACLE = "oracle"
 CELLS = "cells"  # folder of the results that are kept
 
 
@@ -91,6 +93,7 @@ def run_study(
         ConfigError: something of the study cannot be.
     """
     (out / CELLS).mkdir(parents=True, exist_ok=True)
+    see(folder)
     jobs = [
         Job(study, tuple(group), folder, out, fingerprint.of_study(study), keeps_lines)
         for _, group in itertools.groupby(building.cells(study), key=lambda cell: cell.conditions)
@@ -127,6 +130,7 @@ def _done(jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, Done]]:
 
 def do(job: Job) -> Done:
     """All cells of a job that are not there yet."""
+    see(job.folder)
     measures: list[Measures] = []
     drive: Scenario | None = None
     stamps: list[int] = []
@@ -138,6 +142,12 @@ def do(job: Job) -> Done:
             held, stamps = _drive(job, cell, drive, path)
         measures.append(held)
     return Done(measures, _ceiling(job, drive, stamps) if job.study.oracle else None)
+
+
+def see(folder: Path) -> None:
+    """Policies and channels of a user's own lie beside the study."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def _drive(job: Job, cell: Cell, drive: Scenario, path: Path) -> tuple[Measures, list[int]]:
@@ -156,7 +166,7 @@ def _drive(job: Job, cell: Cell, drive: Scenario, path: Path) -> tuple[Measures,
 
 def _ceiling(job: Job, drive: Scenario | None, stamps: Sequence[int]) -> Ceiling:
     cell = job.cells[0]
-    path = _path(job, cell, "oracle")
+    path = _path(job, cell, ORACLE)
     held = _read(path, Ceiling)
     if held is not None:
         return held
@@ -178,6 +188,7 @@ def _path(job: Job, cell: Cell, what: Contender | str) -> Path:
         job.fingerprint, cell.road, cell.seed, cell.deadline_ms, what,
         [fingerprint.of_file(file) for file in files],
         fingerprint.of_policy(what.name) if isinstance(what, Contender) else "",
+        fingerprint.of_code(fingerprint.KNOWN_BEFORE if what == ORACLE else fingerprint.DRIVEN),
     )  # fmt: skip
     return job.out / CELLS / f"{key}.cell"
 

@@ -14,8 +14,9 @@ from sim.experiments.measures import Measures
 from sim.experiments.running import Ceiling
 
 Row = list[str]
+SHARE = "of oracle's gain"
 HEADS = (
-    "policy", "utility", "share of oracle gain", "worst decile", "< local", "F1", "in time",
+    "policy", "utility", SHARE, "worst decile", "< local", "F1", "in time",
     "missed", "carried", "late", "MB", "J", "switches/s", "age p50/p99 ms",
 )  # fmt: skip
 COMPARED = ("against", "figure", "difference", "wins", "p", "p (Holm)")

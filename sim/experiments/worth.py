@@ -2,10 +2,9 @@
 
 import inspect
 import math
-from collections.abc import Mapping
 
 from scheduler.dispatcher import Dispatcher
-from scheduler.latency import accuracy_loss
+from sim.experiments.encodings import Way, ways
 from sim.lockstep import VerdictRow
 from sim.lockstep.scenario import Scenario
 
@@ -23,9 +22,10 @@ class Worth:
     def __init__(self, scenario: Scenario, tau_s: float) -> None:
         self._tau_ns = tau_s * 1e9
         self._local = {m.model: m.accuracy for v in scenario.vehicles for m in v.onboard}
-        self._remote: Mapping[str, float] = {
-            m.model: m.accuracy for unit in scenario.units for m in unit.models
-        }
+        self._remote = {m.model: m for unit in scenario.units for m in unit.models}
+        vehicle = scenario.vehicles[0]
+        self._ways = ways(vehicle)
+        self._whole = (vehicle.cameras[0].width, vehicle.cameras[0].height)
 
     def of(self, row: VerdictRow) -> float:
         """Of one verdict."""
@@ -33,10 +33,15 @@ class Worth:
             return 0.0
         if row.answer == "carried":
             return BARE
-        if row.answer == "onboard":
-            accuracy = self._local[row.model]
-        else:
-            accuracy = self._remote[row.model]
-            if row.quality:
-                accuracy -= accuracy_loss(row.quality)
+        accuracy = self._local[row.model] if row.answer == "onboard" else self._sent(row)
         return accuracy * math.exp(-row.age_ns / self._tau_ns)
+
+    def _sent(self, row: VerdictRow) -> float:
+        model = self._remote[row.model]
+        if row.place == "split":
+            return model.split_accuracy
+        if not row.quality:  # a probe's copy, the smallest, of a frame that was placed on board
+            return min(way.accuracy(model) for way in self._ways)
+        size = (row.width, row.height)
+        way = Way(*((0, 0) if size == self._whole else size), row.quality)
+        return way.accuracy(model)

@@ -1,13 +1,15 @@
 import itertools
 import math
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
 from scheduler.errors import ConfigError
 from sim.channel.trace import Trace
-from sim.experiments import building, config, roads
+from sim.experiments import building, config, roads, running
 from sim.experiments.__main__ import OTHERS
 from sim.experiments.config import Bursts, Leg, Road
 
@@ -143,3 +145,33 @@ def test_bursts_take_their_share() -> None:
     one = roads.taken(bursts, 3, 60.0)["rsu1"]
     assert all(a[1] < b[0] for a, b in itertools.pairwise(one))
     assert roads.taken({"rsu1": Bursts(per_minute=0)}, 1, 60.0) == {"rsu1": ()}
+
+
+def test_the_study_of_the_page_runs(tmp_path: Path) -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "scheduling" / "experiments.md"
+    (block,) = re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
+    path = tmp_path / "my_study.yaml"
+    path.write_text(block)
+    study = config.only(config.quick(config.load(path)), ["careful", "local_only"])
+    study = msgspec.structs.replace(study, duration_s=2.0, seeds=[1], oracle=False)
+    found = running.run_study(study, tmp_path, tmp_path / "out")
+    assert [row.policy for row in found.measures] == ["careful", "local_only"]
+
+
+def test_a_policy_beside_the_study_is_found(tmp_path: Path) -> None:
+    (tmp_path / "beside_study.py").write_text(
+        "from scheduler.placement import Placement\n\n\n"
+        "class Carry:\n"
+        "    name = 'carry'\n\n"
+        "    def __init__(self, options):\n"
+        "        pass\n\n"
+        "    def place(self, task, view):\n"
+        "        return Placement('carry', reason='lazy')\n"
+    )
+    study = loaded(tmp_path, policies=[{"name": "beside_study:Carry"}], seeds=[1], duration_s=2)
+    found = running.run_study(study, tmp_path, tmp_path / "out")
+    assert found.measures[0].carried == 1.0
+    assert found.measures[0].utility == pytest.approx(0.2)
+    study = loaded(tmp_path, policies=[{"name": "nobody:Carry"}])
+    with pytest.raises(ConfigError, match="nobody"):
+        running.run_study(study, tmp_path, tmp_path / "out")
