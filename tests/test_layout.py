@@ -73,8 +73,8 @@ def test_a_roadside_unit_may_import_nothing_of_the_vehicle_but_perception() -> N
 
 
 def test_every_module_of_the_kernel_decides_or_drives() -> None:
-    driving = {"clock", "config", "config_file", "plugins", "processes", "security", "telemetry",
-               "transport"}  # fmt: skip
+    driving = {"clock", "config", "config_file", "plugins", "processes", "replay_start", "security",
+               "telemetry", "transport", "tun_addresses"}  # fmt: skip
     deciding = contract("Deciding is sans-IO", "source_modules")
     assert deciding | {f"scheduler.{name}" for name in driving} == modules_of("scheduler")
 
