@@ -179,7 +179,8 @@ class Dispatcher(LinkEvents):
                 effect.seq, effect.task, placement, effect.unit_id, size_bytes, now_ns
             )
         self._out.on_sent(effect, is_sent, effects, now_ns)
-        self._advance(effects, now_ns)
+        if not is_sent:  # then the task may want an answer from on board
+            self._advance(effects, now_ns)
         return effects
 
     def on_local_done(

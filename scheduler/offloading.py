@@ -246,7 +246,7 @@ class Offloading:
                 self._reopen(uplink, effects, now_ns)
             if uplink.ping_due_ns() <= until_ns:
                 effects.append(Ping(uplink.unit_id, uplink.ping(now_ns)))
-        if self._handover is not None:
+        if self._handover is not None and self._handover.is_choosing:
             self._hand_over(self._handover.decide(self._uplinks, until_ns), effects, now_ns)
 
     def next_timer_ns(self) -> int:

@@ -1,7 +1,6 @@
 """The tasks that still owe their verdict, and which of them the onboard detector takes next."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from msgspec import Struct
 
@@ -13,8 +12,7 @@ from scheduler.tasks import Task
 REMEMBERED_TASKS = 64  # closed ones that a late answer may still correct
 
 
-@dataclass(slots=True)
-class OpenTask:
+class OpenTask(Struct):
     """A task that owes its verdict.
 
     Attributes:
@@ -35,7 +33,7 @@ class OpenTask:
     wants_local: bool
     problem: str = ""
     size_bytes: int = 0
-    stages_ns: dict[str, int] = field(default_factory=dict)
+    stages_ns: dict[str, int] = {}
     local: tuple[str, object] | None = None
     wants_features: bool = False
     doubt: float | None = None
