@@ -84,9 +84,10 @@ class Radio80211p:
 
     def row(self, t_s: float, vehicle: Mover, unit: Metres3, site: Site) -> LinkState:
         """The link where the vehicle is now; `Channel.row`."""
-        if site.buildings is not self._footprints and site.buildings != self._footprints:
+        if site.buildings is not self._footprints:  # the site is told each second, mostly the same
+            if site.buildings != self._footprints:
+                self._buildings = Buildings(site.buildings)
             self._footprints = site.buildings
-            self._buildings = Buildings(site.buildings)
         place = (vehicle.x, vehicle.y)
         antenna = (*place, vehicle.z + self._radio.vehicle_antenna_m)
         if self._traffic is None:

@@ -224,8 +224,12 @@ def reconnected(link):
     raise AssertionError("never in range again")
 
 
-def test_outage_on_hold_keeps_connections_and_bytes(tmp_path):
-    with Running(config_of(tmp_path, UP_THEN_OUT, "hold")) as link:
+@pytest.mark.parametrize(
+    ("trace", "outage"), [(UP_THEN_OUT, "hold"), (f"# outage: hold\n{UP_THEN_OUT}", None)]
+)
+def test_outage_on_hold_keeps_connections_and_bytes(tmp_path, trace, outage):
+    """As the config says; where it does not, as the trace does."""
+    with Running(config_of(tmp_path, trace, outage)) as link:
         near, far = link.connect()
         with near, far:
             time.sleep(0.4)
