@@ -14,6 +14,7 @@ from scheduler import messages
 from scheduler.config import Vehicle
 from scheduler.dispatcher import Dispatcher
 from scheduler.uplink import Uplink
+from vehicle.beliefs import LinkBelief, beliefs_of
 
 WINDOW_NS = 10_000_000_000  # of the stage times shown while driving
 MAX_SAMPLES = 200_000  # per stage and drive; two hours at 25 Hz
@@ -133,6 +134,7 @@ class Drive(msgspec.Struct, frozen=True):
     recorder_dropped: int
     links: dict[str, int] = {}  # opened and closed by handover; hedged copies sent, spare answers
     models: dict[str, str] = {}  # what computed each onboard model, in words
+    beliefs: dict[str, LinkBelief] = {}  # by link: what was promised of it, against what came
 
 
 def answers_of(dispatcher: Dispatcher) -> dict[str, int]:
@@ -266,6 +268,7 @@ def drive(
             "spare": offload.spare,
         },
         models=models,
+        beliefs=beliefs_of(dispatcher.uplinks),
     )  # fmt: skip
 
 

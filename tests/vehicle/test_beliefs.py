@@ -1,0 +1,42 @@
+"""The final record tells what was promised of each link, and what came."""
+
+import msgspec
+from virtual_drive import FakeLink, VirtualDrive
+
+from scheduler.policies import load_policy
+from scheduler.radio_map import RadioMap
+from vehicle.beliefs import LinkBelief, beliefs_of
+
+
+def driven() -> VirtualDrive:
+    links = {"rsu": FakeLink(rate_bps=20e6), "far": FakeLink(dead=[(0.0, 1e9)])}
+    drive = VirtualDrive(load_policy("always_offload", {}), links=links)
+    drive.frames(40)
+    drive.run(6_000.0)
+    return drive
+
+
+def test_promises_and_outcomes_are_in_the_record_of_the_links_that_were_used() -> None:
+    drive = driven()
+    beliefs = beliefs_of(drive.dispatcher.uplinks)
+    assert set(beliefs) == {"rsu"}
+    belief = beliefs["rsu"]
+    offload = drive.dispatcher.counters.offload
+    assert belief.checked == offload.sent > 30
+    assert sum(requests for _, _, requests in belief.table) == belief.checked
+    in_time = sum(share * requests for _, share, requests in belief.table)
+    assert abs(in_time - offload.ok) < 0.01 * belief.checked
+    assert (belief.map_score, belief.map_cells) == (0.5, 0)
+
+
+def test_a_map_is_in_the_record_with_its_score() -> None:
+    drive = driven()
+    uplink = drive.dispatcher.uplinks["rsu"]
+    uplink.estimator.place.radio_map = RadioMap()
+    drive.frames(10, first_ms=6_500.0)
+    uplink.on_pose(5.0, 5.0, 0.0, 8.0, drive.now_ns)
+    drive.run(9_000.0)
+    belief = beliefs_of(drive.dispatcher.uplinks)["rsu"]
+    assert belief.map_cells == 1
+    packed = msgspec.json.encode(belief)
+    assert msgspec.json.decode(packed, type=LinkBelief) == belief
