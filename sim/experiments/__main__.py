@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    it.add_argument("study", help="a YAML file, or the name of a shipped one")
+    it.add_argument("study", nargs="?", help="a YAML file, or the name of a shipped one; none: all")
     it.add_argument("--out", type=Path, help="where results are kept; default: experiments/NAME")
     it.add_argument("--workers", type=int, default=1, help="processes")
     it.add_argument("--quick", action="store_true", help="two seeds and short drives")
@@ -49,6 +50,8 @@ def main(argv: list[str] | None = None) -> int:
     if words and words[0] in OTHERS:
         return int(importlib.import_module(OTHERS[words[0]]).main(words[1:]))
     flags = parser().parse_args(words)
+    if flags.study is None:
+        return _list()
     from rich.console import Console
 
     from sim.experiments import config, report
@@ -73,6 +76,19 @@ def main(argv: list[str] | None = None) -> int:
     report.say(study, findings, out, console)
     is_missed = any(not each.is_met for each in findings.verdicts)
     return MISSED if flags.strict and is_missed else 0
+
+
+def _list() -> int:
+    from sim.experiments import config
+
+    sys.stdout.write("usage: vdap experiment STUDY [...]; shipped studies:\n\n")
+    for name in sorted({*config.names(), *OTHERS}):
+        if name in OTHERS:
+            about = (importlib.import_module(OTHERS[name]).__doc__ or "").splitlines()[0]
+        else:
+            about = config.load(config.find(name)).about
+        sys.stdout.write(f"  {name:<12} {textwrap.shorten(about, 100, placeholder=' ...')}\n")
+    return 0
 
 
 def _run(study: Study, folder: Path, out: Path, flags: argparse.Namespace) -> Results:

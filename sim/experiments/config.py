@@ -148,8 +148,13 @@ def find(name: str) -> Path:
     for folder in shipped():
         if (folder / f"{name}.yaml").is_file():
             return folder / f"{name}.yaml"
-    known = sorted({file.stem for folder in shipped() for file in folder.glob("*.yaml")})
-    raise ConfigError(f"expected a YAML file or one of {', '.join(known)}; {name!r} is neither")
+    known = ", ".join(names())
+    raise ConfigError(f"expected a YAML file or one of {known}; {name!r} is neither")
+
+
+def names() -> list[str]:
+    """Of all shipped studies."""
+    return sorted({file.stem for folder in shipped() for file in folder.glob("*.yaml")})
 
 
 def load(path: Path) -> Study:

@@ -65,15 +65,17 @@ def _utility(axis: Any, title: str, group: Sequence[Summary], own: str) -> None:
     colours = [OWN if each.policy == own else OTHER for each in policies]
     axis.barh([each.policy for each in policies], values, color=colours)
     for number, each in enumerate(policies):
-        share = "" if each.share is None else f"  {each.share.value:.2f} of the gain"
-        axis.text(values[number], number, f" {values[number]:.3f}{share}", va="center", fontsize=8)
+        share = "" if each.share is None else f"  ({each.share.value:.2f} of the gain)"
+        text, colour = f"{values[number]:.3f}{share} ", "white" if each.policy == own else "black"
+        axis.text(values[number], number, text, va="center", ha="right", fontsize=8, color=colour)
     for each in group:
         if each.policy in STYLES:
             style = STYLES[each.policy]
             axis.axvline(each.figures["utility"], color=LINE, ls=style, lw=1, label=each.policy)
     if len(policies) < len(group):
-        axis.legend(fontsize=7, loc="lower right")
-    axis.set_xlim(0.0, 1.25 * max(each.figures["utility"] for each in group))
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.18), "ncol": 3}
+        axis.legend(fontsize=7, frameon=False, **below)
+    axis.set_xlim(0.0, 1.05 * max(each.figures["utility"] for each in group))
     axis.set_xlabel("utility (expected F1 of a frame's answer)")
     axis.set_title(title, fontsize=10)
     axis.spines[["top", "right"]].set_visible(False)

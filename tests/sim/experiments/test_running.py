@@ -118,3 +118,9 @@ def test_goals_by_hand(tmp_path: Path) -> None:
     assert [each.is_met for each in verdicts] == [True, True, True, False]
     assert verdicts[3].value == 0.0
     assert "MISSED: share >= 0.99" in verdicts[3].line
+
+
+def test_studies_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    told = capsys.readouterr().out
+    assert all(name in told for name in config.names())
