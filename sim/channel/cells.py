@@ -55,7 +55,8 @@ class CellRadio(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     harq_ms: float = 6.0  # a repeated block costs
     backhaul_ms: float = 1.0  # from the cell to the unit, one way
     hysteresis_db: float = 3.0  # that another cell must be better ...
-    trigger_s: float = 0.4  # ... for so long; less changes more often, more falls out of reach
+    trigger_s: float = 1.0  # ... for so long: 640 ms to trigger, behind a filter of 0.4 s; less
+    # changes more often (1 to 5 times a km as it stands), more falls out of reach
     handover_s: tuple[float, float] = (0.05, 0.3)  # a change costs, drawn evenly
 
     def __post_init__(self) -> None:
