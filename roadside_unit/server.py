@@ -180,6 +180,7 @@ def serve(start: processes.Start, clock: Clock) -> None:
         unit.id,
         specs,
         threads=unit.threads,
+        slowdown=unit.slowdown,
         max_frame_bytes=wire.MAX_OFFLOAD_BYTES,
         clock=clock,
         wanted=Wanted(decode=True, heads=("*",)),

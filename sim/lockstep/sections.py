@@ -92,7 +92,7 @@ def unit_spec(unit: Unit, times: StageTimes = DECLARED) -> UnitSpec:
     """
     models = []
     for detector in unit.detectors:
-        infer = times.infer.get((unit.id, detector.id)) or measured(detector, 1.0)
+        infer = times.infer.get((unit.id, detector.id)) or measured(detector, unit.slowdown)
         decode = times.decode.get(unit.id, DECODE)
         models.append(UnitModel(detector.id, accuracy_of(detector), infer, decode))
     return UnitSpec(unit.id, tuple(models), unit.credits)
