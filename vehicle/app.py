@@ -192,8 +192,12 @@ class VehicleApp:
             self.outlet.publish(self._status(now_ns), self.vehicle.id)
 
     def _is_over(self, start_ns: int, polled: Polled) -> bool:
-        """Whether the drive has had its time; a simulated one ends when its bridge says so."""
+        """Whether the drive has had its time; a simulated one ends when its bridge says so.
+
+        A replay begins later than this process, and ends with its pictures.
+        """
         is_timed = not any(camera.source == "bridge" for camera in self.vehicle.cameras)
+        is_timed = is_timed and self.config.replay is None
         has_ended = all(camera.is_finished for camera in self.cameras.values())
         elapsed = self.clock.now_ns() - start_ns
         if not has_ended and not (is_timed and elapsed >= self.config.duration_s * 1e9):
