@@ -52,7 +52,6 @@ class Deadline:
         home = self._at_home(weighing)
         best: Offer | None = None
         best_score = _rounded(home.utility)
-        chosen: list[Offer] = []
         for link in view.links:
             if link.state != "up" or link.credits_free <= 0:
                 continue
@@ -60,12 +59,11 @@ class Deadline:
             if not offers:
                 continue
             offer, score = self._priced(view, offers, home.utility)
-            chosen.append(offer)
             if score > best_score:
                 best, best_score = offer, score
         if best is None:
             return self._probe(weighing, home)
-        return self._hedged(weighing, best, chosen)
+        return self._hedged(weighing, best)
 
     def on_outcome(self, outcome: Outcome) -> None:
         """An answered link is soon probed again when it falls silent; a dead one ever later."""
@@ -120,22 +118,34 @@ class Deadline:
                 best, best_score = offer, score
         return best, best_score
 
-    def _hedged(self, weighing: Weighing, best: Offer, chosen: list[Offer]) -> Placement:
+    def _hedged(self, weighing: Weighing, best: Offer) -> Placement:
         """The best offer, with a duplicate or a rung beside it where that is worth it."""
         placed = self._placement(weighing, best)
         if best.place != "offload" or best.p > 1.0 - self._o["hedge_gain"]:
             return placed
-        weights, view = weighing.weights, weighing.view
-        lost = best.worth - weighing.fallback(view.now_ns) + weights.miss
-        for other in chosen:
-            if other.link is best.link or other.model.model != best.model.model:
-                continue
-            gain = (1.0 - best.p) * other.p * lost - weights.byte * best.size_bytes
-            if other.place == "offload" and gain > self._o["hedge_gain"]:
-                p = 1.0 - (1.0 - best.p) * (1.0 - other.p)
-                reason = f"{placed.reason}; with {other.link.unit_id} {p:.0%}"
-                return replace(placed, hedge=other.link.unit_id, p_in_time=p, reason=reason)
+        weights = weighing.weights
+        lost = best.worth - weighing.fallback(weighing.now_ns) + weights.miss
+        second, p_second = self._second(weighing, best)
+        gain = (1.0 - best.p) * p_second * lost - weights.byte * best.size_bytes
+        if second and gain > self._o["hedge_gain"]:
+            p = 1.0 - (1.0 - best.p) * (1.0 - p_second)
+            reason = f"{placed.reason}; with {second} {p:.0%}"
+            return replace(placed, hedge=second, p_in_time=p, reason=reason)
         return self._beside(weighing, best, placed)
+
+    @staticmethod
+    def _second(weighing: Weighing, best: Offer) -> tuple[str, float]:
+        """The other free link that the same picture would most likely cross in time."""
+        encode_ns = best.encoding.encode_ns if best.encoding is not None else 0
+        found, best_p = "", 0.0
+        for link in weighing.view.links:
+            is_free = link.state == "up" and link.credits_free > 0 and link is not best.link
+            if not is_free or all(m.model != best.model.model for m in link.models):
+                continue
+            p, _, _ = weighing.chance(link, best.model, best.size_bytes, encode_ns)
+            if _rounded(p) > _rounded(best_p):
+                found, best_p = link.unit_id, p
+        return found, best_p
 
     def _beside(self, weighing: Weighing, best: Offer, placed: Placement) -> Placement:
         """A rung at once, where the fallback at the last moment could only be a poorer one."""
