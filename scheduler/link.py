@@ -50,7 +50,7 @@ class LinkEstimator:
         self.correction = IsotonicMap()
         self.place = Place(radio_map)
         self.queue_ns = 5e6
-        self.opened_ns = self.heard_ns = self.result_ns = now_ns
+        self.heard_ns = self.result_ns = now_ns
         self._queue_stamp_ns = now_ns
         self._unit_error = 5e6  # deviation of the time at the unit from what was expected
         self._in_flight = InFlight()
@@ -75,11 +75,6 @@ class LinkEstimator:
     def bytes_in_flight(self) -> int:
         """Sent and not yet answered."""
         return self._in_flight.bytes
-
-    @property
-    def log_rate(self) -> float:
-        """Mean of ln(bits a second)."""
-        return self.rate.mean
 
     @property
     def rate_bps(self) -> float:
@@ -122,7 +117,7 @@ class LinkEstimator:
         self.state = "connecting"
         self._replies = 0
         self.rate.shift(0.0, 1.0, now_ns)
-        self.opened_ns = self.heard_ns = now_ns
+        self.heard_ns = now_ns
         self._is_stale = True
 
     def on_pose(self, x: float, y: float, heading: float, speed: float, now_ns: int) -> None:
@@ -135,12 +130,15 @@ class LinkEstimator:
         self.round_trip.on_ping(number, not self._in_flight, now_ns)
         self._is_stale = True
 
-    def on_pong(self, number: int, now_ns: int, *, is_admitted: bool = True) -> None:
-        """A ping came back; the link goes up after some in a row once the unit admitted us."""
+    def on_pong(self, number: int, now_ns: int, *, is_admitted: bool = True) -> int | None:
+        """A ping came back: its round trip; None when it is not known.
+
+        The link goes up after some in a row, once the unit admitted us.
+        """
         is_clean = not self._in_flight
         rtt_ns = self.round_trip.on_pong(number, now_ns, is_settled=self.state == "up")
         if rtt_ns is None:
-            return
+            return None
         self.heard_ns = now_ns
         self._is_stale = True
         if is_clean:
@@ -151,6 +149,7 @@ class LinkEstimator:
         self._replies += 1
         if is_admitted and self._replies >= REPLIES_TO_TRUST and self.state == "connecting":
             self.state = "up"
+        return rtt_ns
 
     def on_sent(
         self,
@@ -280,6 +279,13 @@ class LinkEstimator:
         """
         way_ns = self.transfer_ns(size_bytes, z=-BUDGET_Z) + self.round_trip.typical_ns
         return max(0, due_ns - sent_ns - int(way_ns))
+
+    def overdue_ns(self, now_ns: int) -> float:
+        """How long ago the oldest request should have been answered, by its predicted median."""
+        oldest = self._in_flight.oldest()
+        if oldest is None:
+            return -math.inf
+        return now_ns - oldest.at_ns - oldest.expected_ns - oldest.unit_ns
 
     def bad_within(self, seconds: float, now_ns: int) -> float:
         """Probability that the link breaks on the way ahead; 0 where no trusted map says so."""

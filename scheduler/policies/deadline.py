@@ -8,7 +8,8 @@ kept to their budgets by virtual queues (`scheduler.budgets`), misses by their p
 """
 
 import math
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from scheduler.budgets import VirtualQueue
 from scheduler.placement import LinkView, Options, Outcome, Placement, View
@@ -24,8 +25,8 @@ DEFAULTS = {
     "budget_mbps": 0.0,  # of pictures and features sent, on average; 0 = without bound
     "miss_price": 0.5,  # F1 per sent frame that is not answered in time; more gambles less
     "switch_cost": 0.02,  # F1; more switches less often and reacts later
-    "probe_after": 0.5,  # s without a result after which an idle link gets one small real frame
-    "probe_most": 4.0,  # s between probes that stay without answer; each one doubles the wait
+    "probe_after": 0.1,  # s without a result after which an idle link gets a small copy of a frame
+    "probe_most": 2.0,  # s between probes that stay without answer; each one doubles the wait
     "probe_floor": 0.02,  # least chance of a probe to be worth its bytes
     "hedge_gain": 0.02,  # F1 that a duplicate over a second link, or a rung beside, must bring
 }

@@ -11,6 +11,8 @@ from scheduler.placement import Encoding, Features, LinkView, RemoteModel, Rung,
 from scheduler.tasks import Task
 
 LEAST_CHANCE = 0.5  # of an answer in time: the unit refuses what its budget (q80) does not cover
+STALE_NS = 300_000_000  # since the last result; a rate is worth little after that
+OVERDUE_NS = 5_000_000  # beyond its predicted median; raising it sends more into trouble
 MOST_WINDOW = 4  # requests in flight per link, whatever its bandwidth-delay product
 P20 = -0.84  # standard deviations to the 20th percentile
 
@@ -129,7 +131,7 @@ class Weighing:
 
     def _offloads(self, link: LinkView, found: list[Offer]) -> None:
         view, weights, estimate = self.view, self.weights, link.estimate
-        if not link.models or not view.encodings:
+        if not link.models or not view.encodings or self.is_doubtful(link):
             return
         now_ns, decay, home = self.now_ns, weights.decay, self.home
         fallback = self.fallback(now_ns)
@@ -159,21 +161,35 @@ class Weighing:
                 utility = p * worth + (1.0 - p) * miss - cost
                 if p < LEAST_CHANCE or utility <= home:
                     continue
-                if self._is_taken(link, size_bytes, encoding.encode_ns, model):
-                    found.append(
-                        Offer("offload", link, model, size_bytes, p, age_ns, worth, utility,
-                              held_ns, encoding)
-                    )  # fmt: skip
+                found.append(
+                    Offer("offload", link, model, size_bytes, p, age_ns, worth, utility,
+                          held_ns, encoding)
+                )  # fmt: skip
+
+    def is_doubtful(self, link: LinkView) -> bool:
+        """Whether what is known of a link is out of date, or it is in trouble just now.
+
+        A copy of a frame tells at no risk how a link is of which nothing came of late; nobody can
+        do that where nothing looks on board. An answer that is overdue says that the link or the
+        unit has become slower than predicted.
+        """
+        now_ns = self.now_ns
+        if link.estimate.overdue_ns(now_ns) > OVERDUE_NS:
+            return True
+        stale_ns = max(STALE_NS, 3 * self.view.frame_interval_ns)
+        return link.estimate.quiet_ns(now_ns) > stale_ns and bool(self.view.rungs)
 
     def _window_bits(self, link: LinkView) -> float:
-        """W x bits of a frame may be in flight: the bandwidth-delay product at the rate's p20.
+        """W x bits of a frame may be in flight: what gets through within the deadline.
 
-        `W = clamp(ceil(rate_p20 (rtt_min + interval) / bits), 1, 4)` (reference network.md 3.2).
+        `W = clamp(ceil(rate_p20 (rtt_min + deadline) / bits), 1, 4)`: reference network.md 3.2 has
+        the frame interval in the deadline's place, which leaves a fifth of the gain on the road
+        (docs/scheduling/placement.md); the predicted probability counts the backlog anyway.
         """
         if link.in_flight >= MOST_WINDOW:
             return 0.0
         estimate = link.estimate
-        bdp_ns = estimate.rtt_min_ns + self.view.frame_interval_ns
+        bdp_ns = estimate.rtt_min_ns + self.allowed_ns
         return estimate.rate_quantile_bps(P20) * bdp_ns / 1e9
 
     def _is_taken(
