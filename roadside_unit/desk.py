@@ -141,7 +141,8 @@ class Desk:
         elif isinstance(message, Ping):
             session.control = connection
             queue = self._queue_length
-            pong = Pong(VERSION, self.unit_id, session.session, message.number, queue)
+            clock_us = now_ns // 1000
+            pong = Pong(VERSION, self.unit_id, session.session, message.number, queue, clock_us)
             self._deliver(session, wire.pack(pong))
         else:
             self.sessions.leave(speaker, message.session)

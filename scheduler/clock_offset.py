@@ -9,6 +9,7 @@ from collections import deque
 from typing import NamedTuple
 
 KEPT = 8  # exchanges, as NTP's clock filter; more finds quicker ones and believes older ones
+ROUNDING_NS = 2_000  # clocks travel in microseconds
 DRIFT = 50e-6  # of crystals, s/s: two hosts may part by 25 ppm each
 
 
@@ -36,12 +37,17 @@ class ClockOffset:
         """One exchange: it left here, came there, was answered there, was back here.
 
         The middle two are on the other host's clock. What does not add up (an answer before its
-        question, or a stay longer than the whole way) is left out.
+        question, or a stay longer than the whole way) is left out. What contradicts all that is
+        known comes from a clock that began anew: then that is forgotten.
         """
         delay_ns = (back_ns - left_ns) - (answered_ns - there_ns)
         if answered_ns < there_ns or delay_ns < 0:
             return
         offset_ns = ((there_ns - left_ns) + (answered_ns - back_ns)) // 2
+        known = self.at(back_ns)
+        bound_ns = delay_ns // 2 + int(self._drift * (back_ns - left_ns)) + ROUNDING_NS
+        if known is not None and abs(offset_ns - known.offset_ns) > known.bound_ns + bound_ns:
+            self._exchanges.clear()
         self._exchanges.append((left_ns, offset_ns, delay_ns))
 
     def at(self, now_ns: int) -> Offset | None:
@@ -53,7 +59,3 @@ class ClockOffset:
             if best is None or bound_ns <= best.bound_ns:
                 best = Offset(offset_ns, bound_ns)
         return best
-
-    def clear(self) -> None:
-        """The other host began anew: its clock may stand anywhere."""
-        self._exchanges.clear()

@@ -74,8 +74,8 @@ class LinkEvents(ABC):
         if self._handover is not None:
             self._handover.on_place(unit_id, x, y)
 
-    def on_pong(self, unit_id: str, number: int, now_ns: int) -> list[Effect]:
-        """A ping came back."""
-        self.uplinks[unit_id].on_pong(number, now_ns)
+    def on_pong(self, unit_id: str, number: int, now_ns: int, there_ns: int = 0) -> list[Effect]:
+        """A ping came back; `there_ns` was the unit's own clock (0 = not told), for displays."""
+        self.uplinks[unit_id].on_pong(number, now_ns, there_ns)
         self.heard(self.uplinks[unit_id])
         return self.on_timer(now_ns)

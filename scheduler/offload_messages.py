@@ -119,6 +119,7 @@ class Pong(Message, frozen=True):
     session: U63
     number: U63
     queue_length: U63
+    clock_us: U63 = 0  # the unit's monotonic clock, for displays alone; 0 = not told
 
 
 class Beacon(Message, frozen=True):

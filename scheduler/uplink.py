@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from scheduler.clock_offset import ClockOffset
 from scheduler.effects import UnitLoad
 from scheduler.link import LinkEstimator, LinkState
 from scheduler.placement import RemoteModel, Size, split_name
@@ -44,6 +45,7 @@ class Uplink:
     ) -> None:
         self.unit_id = unit_id
         self.estimator = LinkEstimator(now_ns, radio_map)
+        self.clock = ClockOffset()  # the unit's, for displays alone
         self.models: tuple[RemoteModel, ...] = ()
         self.splits: tuple[RemoteModel, ...] = ()  # whose second half runs there
         self.heads: Mapping[str, Sequence[str]] = {}  # further results, by model
@@ -206,9 +208,11 @@ class Uplink:
         self.estimator.on_ping(self._ping_number, now_ns)
         return self._ping_number
 
-    def on_pong(self, number: int, now_ns: int) -> None:
+    def on_pong(self, number: int, now_ns: int, there_ns: int = 0) -> None:
         """A ping came back; while connecting, the next one follows at once."""
-        self.estimator.on_pong(number, now_ns, is_admitted=bool(self.models))
+        rtt_ns = self.estimator.on_pong(number, now_ns, is_admitted=bool(self.models))
+        if rtt_ns is not None and there_ns:
+            self.clock.add(now_ns - rtt_ns, there_ns, there_ns, now_ns)
         if self.estimator.state == "connecting" and self.models:
             self._next_ping_ns = now_ns
 

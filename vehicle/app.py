@@ -299,6 +299,7 @@ class VehicleApp:
             self.worker.restarts,
             self.outlet.dropped,
             self.worker.loaded.backends,
+            now_ns,
         )
         if self.recorder is not None:
             self.recorder.end()

@@ -198,7 +198,7 @@ class Driver:
             elif isinstance(item, Beaconed):
                 effects = self._dispatcher.on_beacon(unit_id, item.load, now_ns)
             elif isinstance(item, Ponged):
-                effects = self._dispatcher.on_pong(unit_id, item.number, now_ns)
+                effects = self._dispatcher.on_pong(unit_id, item.number, now_ns, item.there_ns)
             else:
                 effects = self._on_answered(unit_id, item, now_ns)
             counts.ok += total.ok - ok

@@ -47,9 +47,10 @@ class Welcomed:
 
 @dataclass(frozen=True, slots=True)
 class Ponged:
-    """A ping came back."""
+    """A ping came back; `there_ns`: the unit's clock then, 0 = not told."""
 
     number: int
+    there_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +297,7 @@ class OffloadLink:
             splits = [(name, us * US) for name, us in message.splits.items()]
             return Welcomed(message.credits, list(models), splits, message.heads)
         if isinstance(message, Pong):
-            return Ponged(message.number)
+            return Ponged(message.number, message.clock_us * US)
         if isinstance(message, Beacon):
             return self._beaconed(message, now_ns)
         if isinstance(message, Result):

@@ -228,6 +228,7 @@ def drive(
     worker_restarts: int,
     recorder_dropped: int,
     models: dict[str, str],
+    now_ns: int,
 ) -> Drive:
     """The final record, after the dispatcher's shutdown."""
     offload = dispatcher.counters.offload
@@ -268,7 +269,7 @@ def drive(
             "spare": offload.spare,
         },
         models=models,
-        beliefs=beliefs_of(dispatcher.uplinks),
+        beliefs=beliefs_of(dispatcher.uplinks, now_ns),
     )  # fmt: skip
 
 

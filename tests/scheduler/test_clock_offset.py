@@ -66,9 +66,11 @@ def test_what_does_not_add_up_is_left_out() -> None:
 
 def test_an_other_clock_that_began_anew_is_forgotten() -> None:
     clock = ClockOffset()
-    exchange(clock, 0, SECOND, MS, MS, MS)
-    clock.clear()
-    assert clock.at(SECOND) is None
+    for k in range(KEPT):
+        exchange(clock, k * SECOND, 9 * SECOND, MS, MS, MS)
+    back_ns = exchange(clock, 20 * SECOND, -7 * SECOND, 30 * MS, MS, 30 * MS)
+    known = clock.at(back_ns)
+    assert known is not None and abs(known.offset_ns + 7 * SECOND) <= known.bound_ns < 40 * MS
 
 
 @given(

@@ -1,7 +1,7 @@
 """The final record tells what was promised of each link, and what came."""
 
 import msgspec
-from virtual_drive import FakeLink, VirtualDrive
+from virtual_drive import MS, FakeLink, VirtualDrive
 
 from scheduler.policies import load_policy
 from scheduler.radio_map import RadioMap
@@ -18,7 +18,7 @@ def driven() -> VirtualDrive:
 
 def test_promises_and_outcomes_are_in_the_record_of_the_links_that_were_used() -> None:
     drive = driven()
-    beliefs = beliefs_of(drive.dispatcher.uplinks)
+    beliefs = beliefs_of(drive.dispatcher.uplinks, drive.now_ns)
     assert set(beliefs) == {"rsu"}
     belief = beliefs["rsu"]
     offload = drive.dispatcher.counters.offload
@@ -29,6 +29,16 @@ def test_promises_and_outcomes_are_in_the_record_of_the_links_that_were_used() -
     assert (belief.map_score, belief.map_cells) == (0.5, 0)
 
 
+def test_the_clock_of_a_unit_is_in_the_record_with_its_bound() -> None:
+    drive = driven()
+    uplink = drive.dispatcher.uplinks["rsu"]
+    number, now_ns = uplink.ping(drive.now_ns), drive.now_ns
+    drive.dispatcher.on_pong("rsu", number, now_ns + 10 * MS, there_ns=now_ns + 3005 * MS)
+    belief = beliefs_of(drive.dispatcher.uplinks, now_ns + 10 * MS)["rsu"]
+    assert belief.clock_ms == 3000.0
+    assert belief.clock_bound_ms is not None and 5.0 <= belief.clock_bound_ms < 5.1
+
+
 def test_a_map_is_in_the_record_with_its_score() -> None:
     drive = driven()
     uplink = drive.dispatcher.uplinks["rsu"]
@@ -36,7 +46,7 @@ def test_a_map_is_in_the_record_with_its_score() -> None:
     drive.frames(10, first_ms=6_500.0)
     uplink.on_pose(5.0, 5.0, 0.0, 8.0, drive.now_ns)
     drive.run(9_000.0)
-    belief = beliefs_of(drive.dispatcher.uplinks)["rsu"]
+    belief = beliefs_of(drive.dispatcher.uplinks, drive.now_ns)["rsu"]
     assert belief.map_cells == 1
     packed = msgspec.json.encode(belief)
     assert msgspec.json.decode(packed, type=LinkBelief) == belief
