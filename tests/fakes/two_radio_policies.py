@@ -7,16 +7,16 @@ from scheduler.tasks import Task
 
 
 class OverRadios:
-    """Sends every frame over the first link, and a duplicate over the second where it is named.
+    """Sends every frame over one link, and a duplicate over another where it is named.
 
-    Options: `first`, a link's id; `second`, another's or empty.
+    Options: `only`, a link's id; `copy`, another's or empty.
     """
 
     name = "over_radios"
 
     def __init__(self, options: Mapping[str, object]) -> None:
-        self._first = str(options["first"])
-        self._second = str(options.get("second", ""))
+        self._first = str(options["only"])
+        self._second = str(options.get("copy", ""))
 
     def place(self, task: Task, view: View) -> Placement:
         return Placement("offload", "large", self._first, 60, hedge=self._second)
