@@ -214,14 +214,17 @@ class Verdict(Record, frozen=True):
 
 
 class LinkStatus(Record, frozen=True):
-    """What a vehicle knows of its link to one unit; topic `link/<vehicle>/<unit>`, 10 Hz."""
+    """What a vehicle knows of its link to one unit; topic `link/<vehicle>/<unit>`, 10 Hz.
+
+    With two radios there are two links, and `unit_id` is `rsu1/5g`: see `paths`.
+    """
 
     kind: ClassVar[bytes] = b"LINK"
     version: int
     vehicle_id: str
     unit_id: str
     stamp_ns: int  # the vehicle's clock
-    state: str  # connecting, up, down
+    state: str  # connecting, up, or closed by handover
     rate_mbps: float  # median of the estimate
     rate_p20_mbps: float
     rtt_ms: float
