@@ -8,6 +8,7 @@ vehicle's own requests before it at the unit.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from sim.channel.link_model import Row
 from sim.experiments import encodings
 from sim.experiments.worth import BARE
 from sim.lockstep import wire_bytes
+from sim.lockstep.frames import as_recorded, at_rate
+from sim.lockstep.pictures import Pictures, load
 from sim.lockstep.scenario import Scenario, UnitModel, UnitSpec
 from sim.lockstep.stages import Stage, StageProfile
 
@@ -99,14 +102,28 @@ class Chances:
     answer_bits: float
 
 
-def of_scenario(scenario: Scenario, stamps_ns: Sequence[int], tau_s: float) -> Chances:
+def stamps(scenario: Scenario) -> list[int]:
+    """When the scenario's one vehicle takes its pictures, in ns."""
+    vehicle = scenario.vehicles[0]
+    camera = vehicle.cameras[0]
+    if vehicle.drive:
+        stored, luma = load(vehicle.drive)
+        shots = as_recorded(Pictures(stored, camera.id, luma))
+    else:
+        shots = at_rate(camera, vehicle.id, scenario.seed)
+    lead_ns, length_ns = round(scenario.lead_s * 1e9), round(scenario.duration_s * 1e9)
+    taken = itertools.takewhile(lambda shot: shot[0] < length_ns, shots)
+    return [lead_ns + at_ns for at_ns, _, _ in taken]
+
+
+def of_scenario(scenario: Scenario, tau_s: float) -> Chances:
     """The chances of the scenario's one vehicle.
 
     Args:
         scenario: As lockstep drives it.
-        stamps_ns: When its pictures are taken.
         tau_s: Of an answer's worth over its age.
     """
+    stamps_ns = stamps(scenario)
     vehicle, units = scenario.vehicles[0], {unit.id: unit for unit in scenario.units}
     frames = len(stamps_ns)
     purpose = f"{scenario.seed}/{vehicle.id}/oracle"

@@ -12,7 +12,7 @@ import msgspec
 
 from sim.experiments import statistics
 from sim.experiments.config import HOME, Study
-from sim.experiments.measures import BINS, Measures
+from sim.experiments.measures import BINS, LOST, Measures
 from sim.experiments.running import Ceiling, Results
 from sim.experiments.statistics import Interval, Paired
 
@@ -46,6 +46,7 @@ class Summary(msgspec.Struct, frozen=True):
         worst_decile: Utility that nine drives in ten exceed.
         worse_than_local: Share of drives below keeping all on board.
         regret: To the DP oracle, a frame.
+        lost: To the relaxed bound, a frame, by what became of it (`measures.LOST`).
     """
 
     setting: Setting
@@ -56,6 +57,16 @@ class Summary(msgspec.Struct, frozen=True):
     worst_decile: float
     worse_than_local: float
     regret: float
+    lost: tuple[float, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """Where the gain is lost, in words; empty without an oracle."""
+        if not self.lost or math.isnan(self.lost[0]):
+            return ""
+        parts = ", ".join(f"{part:.3f} {name}" for part, name in zip(self.lost, LOST, strict=True))
+        total = math.fsum(self.lost)
+        return f"{self.setting}: {self.policy} loses {total:.3f} to the bound: {parts}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +158,7 @@ def _summary(
         policy=title,
         drives=len(rows),
         figures={name: _mean([getattr(m, name) for m in rows]) for name in FIGURES},
+        lost=tuple(_mean([m.regret[part] for m in rows]) for part in range(len(LOST))),
         **_standing(study, title, utilities, local, best),
     )
 

@@ -13,6 +13,7 @@ from sim.lockstep import Outcome, VerdictRow
 
 BINS = 10  # of predicted probabilities
 SENT = ("offload", "split", "escalate")
+LOST = ("kept on board", "missed", "sent worse or later than could be", "carried")
 
 
 class Measures(msgspec.Struct, frozen=True):
@@ -32,6 +33,8 @@ class Measures(msgspec.Struct, frozen=True):
         switches: A second, from one placement (board, or a unit) to another.
         age_p50_ms: From picture to verdict.
         age_p99_ms: Of the same.
+        regret: What a frame loses on average to the relaxed bound, by what became of it (`LOST`);
+            not a number without an oracle.
         bins: Frames that were sent: number, sum of predicted probabilities, answered in time; by
             tenth of the prediction.
         digest: SHA-256 of the verdicts' lines.
@@ -61,6 +64,7 @@ class Measures(msgspec.Struct, frozen=True):
     rejected: int
     duplicates: int
     faults: int
+    regret: tuple[float, ...]
     bins: tuple[tuple[int, float, int], ...]
     digest: str
 
@@ -70,8 +74,24 @@ class Measures(msgspec.Struct, frozen=True):
         return (self.link, self.drive, self.seed, self.deadline_ms)
 
 
-def measure(cell: Cell, outcome: Outcome, worth: Worth, duration_s: float, digest: str) -> Measures:
-    """The figures of a cell's one vehicle."""
+def measure(
+    cell: Cell,
+    outcome: Outcome,
+    worth: Worth,
+    duration_s: float,
+    digest: str,
+    bounds: Sequence[float] | None,
+) -> Measures:
+    """The figures of a cell's one vehicle.
+
+    Args:
+        cell: Which one.
+        outcome: Of its drive.
+        worth: Of its verdicts.
+        duration_s: Of its drive.
+        digest: Of its lines.
+        bounds: The most that each frame could have got, in order of stamps.
+    """
     rows = outcome.verdicts
     (totals,) = outcome.vehicles.values()
     count = max(1, len(rows))
@@ -103,6 +123,7 @@ def measure(cell: Cell, outcome: Outcome, worth: Worth, duration_s: float, diges
         rejected=offload.rejected,
         duplicates=totals.counters.duplicates,
         faults=totals.counters.policy_faults,
+        regret=_regret(rows, worth, bounds),
         bins=_bins(rows),
         digest=digest,
     )
@@ -123,6 +144,26 @@ def is_answered(row: VerdictRow) -> bool:
 def _switches(rows: Sequence[VerdictRow]) -> int:
     places = [row.placed_unit for row in sorted(rows, key=lambda row: row.stamp_ns)]
     return sum(before != after for before, after in itertools.pairwise(places))
+
+
+def _regret(
+    rows: Sequence[VerdictRow], worth: Worth, bounds: Sequence[float] | None
+) -> tuple[float, ...]:
+    if bounds is None:
+        return (math.nan,) * len(LOST)
+    parts: list[list[float]] = [[] for _ in LOST]
+    for row, most in zip(sorted(rows, key=lambda row: row.stamp_ns), bounds, strict=True):
+        parts[_fate(row)].append(most - worth.of(row))
+    return tuple(math.fsum(part) / max(1, len(rows)) for part in parts)
+
+
+def _fate(row: VerdictRow) -> int:
+    """Index in `LOST`."""
+    if was_sent(row) and not is_answered(row):
+        return 1
+    if is_answered(row):
+        return 2
+    return 0 if row.answer == "onboard" else 3
 
 
 def _bins(rows: Sequence[VerdictRow]) -> tuple[tuple[int, float, int], ...]:

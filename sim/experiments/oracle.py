@@ -46,12 +46,7 @@ def best(chances: Chances, states: int) -> Best:
     Raises:
         MissingPartError: numba is not installed.
     """
-    try:
-        from sim.experiments import oracle_kernels as kernels
-    except ImportError:
-        raise MissingPartError(
-            "expected numba for the oracle: pip install 'vdap[engine]', or set `oracle: false`"
-        ) from None
+    kernels = _kernels()
     frames = len(chances.stamp)
     if not frames:
         return Best(math.nan, math.nan, math.nan)
@@ -59,8 +54,28 @@ def best(chances: Chances, states: int) -> Best:
     return Best(
         float(kernels.dp(*told, states, CELL_NS)) / frames,
         float(kernels.greedy(*told)) / frames,
-        float(kernels.bound(*told)) / frames,
+        float(kernels.bounds(*told).mean()),
     )
+
+
+def bounds(chances: Chances) -> list[float]:
+    """The relaxed bound of each frame.
+
+    Raises:
+        MissingPartError: numba is not installed.
+    """
+    found: list[float] = _kernels().bounds(*_arguments(chances)).tolist()
+    return found
+
+
+def _kernels() -> Any:
+    try:
+        from sim.experiments import oracle_kernels
+    except ImportError:
+        raise MissingPartError(
+            "expected numba for the oracle: pip install 'vdap[engine]', or set `oracle: false`"
+        ) from None
+    return oracle_kernels
 
 
 def _arguments(chances: Chances) -> tuple[Any, ...]:

@@ -103,12 +103,12 @@ def _try_local(i, r, free, frame, local, local_worth, facts):
 
 
 @njit(**OPTIONS)
-def bound(
+def bounds(
     frame, sent, bits, service, link, worth, local, local_worth,
     up, up_ends, down, down_ends, taken, taken_ends, facts,
 ):  # fmt: skip
-    """Sum of what each frame would get alone."""
-    total = 0.0
+    """(F,) what each frame would get alone."""
+    found = np.empty(len(frame))
     for i in range(len(frame)):
         most = facts[0]
         for r in range(local.shape[1]):
@@ -119,8 +119,8 @@ def bound(
                 up, up_ends, down, down_ends, taken, taken_ends, facts,
             )[0]  # fmt: skip
             most = max(most, value)
-        total += most
-    return total
+        found[i] = most
+    return found
 
 
 @njit(**OPTIONS)

@@ -64,7 +64,8 @@ def write(study: Study, results: Results, findings: Findings, out: Path) -> None
 def _markdown(study: Study, findings: Findings) -> str:
     parts = [f"# {study.name}\n", f"{study.about}\n" if study.about else ""]
     for title, group in tables.settings(findings.summaries):
-        parts += [f"\n## {title}\n\n", tables.markdown(*tables.told(tables.rows_of(group)))]
+        parts += [f"\n## {title}\n\n", *(f"- {each.line}\n" for each in group if each.line), "\n"]
+        parts += [tables.markdown(*tables.told(tables.rows_of(group)))]
     parts.append(f"\n## {study.policies[0].title} against the others, paired over drives\n\n")
     parts.append(tables.markdown(tables.COMPARED, tables.compared(findings.comparisons)))
     parts += ["\n", *(f"- {each.line}\n" for each in findings.comparisons)]
@@ -99,6 +100,8 @@ def say(study: Study, findings: Findings, out: Path, console: Console) -> None:
         for row in rows:
             table.add_row(*row)
         console.print(table)
+    own = [each for each in findings.summaries if each.policy == study.policies[0].title]
+    _print(console, [each.line for each in own if each.line])
     _print(console, [each.line for each in findings.comparisons])
     _print(console, _error_lines(findings.errors))
     _print(console, [each.line for each in findings.verdicts])

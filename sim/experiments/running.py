@@ -16,6 +16,7 @@ import msgspec
 
 from sim.experiments import building, chances, drives, fingerprint, oracle, roads
 from sim.experiments.building import Cell
+from sim.experiments.chances import Chances
 from sim.experiments.config import Contender, Study
 from sim.experiments.measures import Measures, measure
 from sim.experiments.worth import Worth
@@ -132,16 +133,17 @@ def do(job: Job) -> Done:
     """All cells of a job that are not there yet."""
     see(job.folder)
     measures: list[Measures] = []
-    drive: Scenario | None = None
-    stamps: list[int] = []
+    known: Chances | None = None
     for cell in job.cells:
         path = _path(job, cell, cell.policy)
         held = _read(path, Measures)
         if held is None or (job.keeps_lines and not path.with_suffix(".jsonl").exists()):
             drive = building.scenario(job.study, cell, job.folder)
-            held, stamps = _drive(job, cell, drive, path)
+            if known is None and job.study.oracle:
+                known = chances.of_scenario(drive, job.study.age_tau_s)
+            held = _drive(job, cell, drive, path, known)
         measures.append(held)
-    return Done(measures, _ceiling(job, drive, stamps) if job.study.oracle else None)
+    return Done(measures, _ceiling(job, known) if job.study.oracle else None)
 
 
 def see(folder: Path) -> None:
@@ -150,30 +152,30 @@ def see(folder: Path) -> None:
         sys.path.append(str(folder))
 
 
-def _drive(job: Job, cell: Cell, drive: Scenario, path: Path) -> tuple[Measures, list[int]]:
+def _drive(job: Job, cell: Cell, drive: Scenario, path: Path, known: Chances | None) -> Measures:
     outcome = run(drive)
     digest = hashlib.sha256()
-    lines = list(outcome.lines())
+    lines = [line + b"\n" for line in outcome.lines()]
     for line in lines:
-        digest.update(line + b"\n")
-    worth = Worth(drive, job.study.age_tau_s)
-    held = measure(cell, outcome, worth, job.study.duration_s, digest.hexdigest())
+        digest.update(line)
+    bounds = oracle.bounds(known) if known is not None else None
+    worth, length_s = Worth(drive, job.study.age_tau_s), job.study.duration_s
+    held = measure(cell, outcome, worth, length_s, digest.hexdigest(), bounds)
     if job.keeps_lines:
-        path.with_suffix(".jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+        path.with_suffix(".jsonl").write_bytes(b"".join(lines))
     _write(path, held)
-    return held, sorted(row.stamp_ns for row in outcome.verdicts)
+    return held
 
 
-def _ceiling(job: Job, drive: Scenario | None, stamps: Sequence[int]) -> Ceiling:
+def _ceiling(job: Job, known: Chances | None) -> Ceiling:
     cell = job.cells[0]
     path = _path(job, cell, ORACLE)
     held = _read(path, Ceiling)
     if held is not None:
         return held
-    if drive is None:
+    if known is None:
         drive = building.scenario(job.study, cell, job.folder)
-        stamps = sorted(row.stamp_ns for row in run(drive).verdicts)
-    known = chances.of_scenario(drive, stamps, job.study.age_tau_s)
+        known = chances.of_scenario(drive, job.study.age_tau_s)
     found = oracle.best(known, job.study.states)
     held = Ceiling(cell.road.name, cell.drive, cell.seed, cell.deadline_ms, *found)
     _write(path, held)

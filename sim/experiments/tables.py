@@ -97,15 +97,18 @@ def markdown(heads: Sequence[str], rows: Sequence[Row]) -> str:
 def write_cells(path: Path, measures: Sequence[Measures], ceilings: Sequence[Ceiling]) -> None:
     """cells.csv: a row per policy, link, seed, deadline and drive, with the oracle's beside it."""
     best = {each.conditions: each for each in ceilings}
-    names = [name for name in Measures.__struct_fields__ if name not in ("bins", "digest")]
+    names = [
+        name for name in Measures.__struct_fields__ if name not in ("bins", "regret", "digest")
+    ]
+    heads = ("lost_on_board", "lost_missed", "lost_sent", "lost_carried")
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*names, "dp", "greedy", "bound", "digest"])
+        writer.writerow([*names, *heads, "dp", "greedy", "bound", "digest"])
         for each in measures:
             ceiling = best.get(each.conditions)
             oracle = (ceiling.dp, ceiling.greedy, ceiling.bound) if ceiling else (math.nan,) * 3
             values = [_plain(getattr(each, name)) for name in names]
-            writer.writerow([*values, *map(_plain, oracle), each.digest])
+            writer.writerow([*values, *map(_plain, each.regret + oracle), each.digest])
 
 
 def write_table(path: Path, summaries: Sequence[Summary]) -> None:

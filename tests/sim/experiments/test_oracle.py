@@ -167,7 +167,7 @@ def test_no_deployed_policy_beats_the_oracle(mbps: float) -> None:
         rows = run(drive).verdicts
         worth = Worth(drive, 2.0)
         got[policy] = math.fsum(map(worth.of, rows)) / len(rows)
-    known = chances.of_scenario(drive, sorted(row.stamp_ns for row in rows), 2.0)
+    known = chances.of_scenario(drive, 2.0)
     found = oracle.best(known, states=200)
     assert max(got.values()) <= found.dp + 0.002  # stage times are other draws of one profile
     assert got["local_only"] <= found.greedy + 0.002
@@ -176,9 +176,10 @@ def test_no_deployed_policy_beats_the_oracle(mbps: float) -> None:
 def test_oracle_knows_when_units_are_busy() -> None:
     spans = ((1_000_000_000, 2_500_000_000),)
     free, busy = (scenario("always_offload", 40.0, taken) for taken in ((), spans))
-    stamps = sorted(row.stamp_ns for row in run(free).verdicts)
-    rich = oracle.best(chances.of_scenario(free, stamps, 2.0), states=50)
-    poor = oracle.best(chances.of_scenario(busy, stamps, 2.0), states=50)
+    stamps = chances.stamps(free)
+    assert stamps == sorted(row.stamp_ns for row in run(free).verdicts)
+    rich = oracle.best(chances.of_scenario(free, 2.0), states=50)
+    poor = oracle.best(chances.of_scenario(busy, 2.0), states=50)
     lost = [0.5 < stamp / 1e9 - 0.5 < 2.0 for stamp in stamps]
     assert poor.dp < rich.dp - 0.5 * sum(lost) / len(lost) * (0.66 - 0.45)
 
