@@ -274,7 +274,8 @@ class Desk:
             self._deliver(session, wire.pack(welcome))
 
     def _on_request(self, request: Request, payload: list[bytes], peer: bytes, now_ns: int) -> None:
-        if self._duplicates.is_copy(request, now_ns):
+        has_paths = self.sessions.paths(request.vehicle_id) > 1
+        if has_paths and self._duplicates.is_copy(request, now_ns):
             self.counters.copies += 1
             outcome = self._duplicates.outcome(request)
             if outcome is not None:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from scheduler.offload_messages import Request, ResultStatus
 
 REMEMBERED_NS = 1_000_000_000  # answers; a copy that comes later is of no use to anybody
+MOST_COPIES = 8  # of one request; a vehicle has four paths
 MOST_REMEMBERED = 256  # requests, of all vehicles
 NO_HEADS: Mapping[str, bytes] = MappingProxyType({})
 
@@ -88,7 +89,8 @@ class Duplicates(Generic[Ended]):
             self._jobs.pop(key, None)
             self._jobs[key] = _Job(request, now_ns)
             return False
-        job.copies.append((request, now_ns))
+        if job.outcome is None and len(job.copies) < MOST_COPIES:
+            job.copies.append((request, now_ns))
         return True
 
     def outcome(self, request: Request) -> Ended | None:

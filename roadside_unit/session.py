@@ -7,7 +7,7 @@ from scheduler.security import Site
 
 IDLE_NS = 30_000_000_000  # after that a vehicle that said nothing has left
 MOST_PATHS = 4  # of one vehicle
-REPLACED_KEPT = 8  # old sessions of a path whose late hello must not win
+REPLACED_KEPT = 32  # old sessions of a vehicle whose late hello must not win
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self._by_vehicle: dict[str, dict[str, Session]] = {}  # vehicle -> path -> session
-        self._replaced: dict[tuple[str, str], list[int]] = {}
+        self._replaced: dict[str, list[int]] = {}  # of all paths of a vehicle
 
     def hello(self, hello: Hello, connection: bytes, now_ns: int) -> tuple[Session | None, bool]:
         """Bind one socket.
@@ -60,7 +60,7 @@ class Sessions:
         known = paths.get(hello.path)
         if known is None and len(paths) >= MOST_PATHS:
             return None, False
-        replaced = self._replaced.setdefault((hello.vehicle_id, hello.path), [])
+        replaced = self._replaced.setdefault(hello.vehicle_id, [])
         if hello.session in replaced:
             return None, False
         is_new = known is None or known.session != hello.session

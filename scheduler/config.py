@@ -173,7 +173,7 @@ class Unit(Section, frozen=True):
     detectors: list[Detector] = field(default_factory=lambda: [Detector(id="large")])
     threads: Annotated[int, Meta(ge=1, le=64)] = 1  # of its inference worker
     slowdown: Annotated[float, Meta(ge=1)] = 1.0  # 1 = this machine as it is (native)
-    credits: Annotated[int, Meta(ge=1, le=8)] = 2  # requests in flight per vehicle
+    credits: Annotated[int, Meta(ge=1, le=8)] = 2  # requests in flight per vehicle and radio
     bind: Bind = Bind()
 
     @property

@@ -96,3 +96,12 @@ def test_a_vehicle_is_here_until_its_last_path_is_silent():
     assert sessions.expire(IDLE_NS + 1) == []
     assert sessions.paths("ego") == 1
     assert sessions.expire(2 * IDLE_NS + 1) == ["ego"]
+
+
+def test_paths_that_come_and_go_leave_little_behind():
+    sessions = Sessions()
+    for number in range(1000):
+        sessions.hello(hello(2 * number, path=f"p{number}"), b"a", 0)
+        sessions.hello(hello(2 * number + 1, path=f"p{number}"), b"a", 0)
+        sessions.leave("ego", 2 * number + 1)
+    assert sessions.vehicles() == [] and len(sessions._replaced["ego"]) <= 32

@@ -185,3 +185,12 @@ def test_a_beacon_is_small(telling):
     telling.desk.tell(0)
     telling.desk.tell(PERIOD_NS)
     assert sum(map(len, wire.pack(beacons(telling)[0][1]))) < 120
+
+
+def test_a_flood_of_copies_is_answered_for_a_few(bench):
+    bench.ask("5g", 1, 0)
+    for seq in range(2, 100):
+        bench.ask("11p", seq, MS)
+    bench.done(30 * MS)
+    assert 2 <= len(bench.results()) <= 10
+    assert bench.desk.counters.received == 1 and bench.desk.counters.copies == 98
