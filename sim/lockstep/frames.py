@@ -59,13 +59,16 @@ class Shutter:
 
     def _next(self) -> None:
         shot = next(self._shots, None)
-        if shot is not None and self._first_ns + shot[0] < self._end_ns:
-            self._loop.at(self._first_ns + shot[0], self._shoot, shot)
+        if shot is None:
+            return
+        stamp_ns = self._first_ns + shot[0]
+        if stamp_ns < self._end_ns:
+            self._loop.at(stamp_ns + self._vehicle.capture_ns(), self._arrive, shot, stamp_ns)
 
-    def _shoot(self, shot: Shot) -> None:
+    def _arrive(self, shot: Shot, stamp_ns: int) -> None:
         _, tick, sim_ns = shot
-        self._vehicle.take(self._camera, tick, self._loop.now_ns, sim_ns)
         self._next()
+        self._vehicle.arrive(self._camera, tick, sim_ns, stamp_ns)
 
 
 class Journey:

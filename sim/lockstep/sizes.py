@@ -9,6 +9,7 @@ from scheduler.latency import JpegSizes
 
 SPREAD = 0.12  # standard deviation of ln(size) over a street
 MEMORY = 0.95  # of the content from frame to frame
+NOISE = SPREAD * math.sqrt(1.0 - MEMORY**2)
 
 
 class FrameSizes:
@@ -17,19 +18,12 @@ class FrameSizes:
     def __init__(self, seed: str) -> None:
         self._gauss = Random(seed).gauss
         self._content = SPREAD * self._gauss(0.0, 1.0)
-        self._scale = math.exp(self._content)
         self._table = JpegSizes()
-        self._expected: dict[tuple[int, int], int] = {}
 
     def step(self) -> None:
         """The next frame is taken."""
-        noise = SPREAD * math.sqrt(1.0 - MEMORY**2) * self._gauss(0.0, 1.0)
-        self._content = MEMORY * self._content + noise
-        self._scale = math.exp(self._content)
+        self._content = MEMORY * self._content + NOISE * self._gauss(0.0, 1.0)
 
     def jpeg_bytes(self, quality: int, pixels: int) -> int:
         """Of the newest frame."""
-        expected = self._expected.get((quality, pixels))
-        if expected is None:
-            expected = self._expected[quality, pixels] = self._table.expected_bytes(quality, pixels)
-        return max(1, int(expected * self._scale))
+        return max(1, int(self._table.expected_bytes(quality, pixels) * math.exp(self._content)))

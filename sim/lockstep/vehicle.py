@@ -153,7 +153,11 @@ class VirtualVehicle:
         """A picture was taken at `stamp_ns`; the vehicle has it a little later."""
         source_ns = stamp_ns if sim_ns is None else sim_ns
         at_ns = stamp_ns + self._capture.draw()
-        self._loop.at(at_ns, self._on_frame, camera, tick, source_ns, stamp_ns)
+        self._loop.at(at_ns, self.arrive, camera, tick, source_ns, stamp_ns)
+
+    def capture_ns(self) -> int:
+        """How long the next picture takes from its instant to the vehicle."""
+        return self._capture.draw()
 
     def drive(self, pose: PoseAt) -> None:
         """The vehicle is there now."""
@@ -169,7 +173,8 @@ class VirtualVehicle:
             self.totals.dn_bytes += link.dn_bytes
         self.totals.joules = self.totals.local_ns / NS_PER_S * self.spec.watts
 
-    def _on_frame(self, camera: CameraSpec, tick: int, sim_ns: int, stamp_ns: int) -> None:
+    def arrive(self, camera: CameraSpec, tick: int, sim_ns: int, stamp_ns: int) -> None:
+        """The vehicle has the picture of `stamp_ns` now."""
         change = self.recorder.frame(camera, tick, sim_ns, stamp_ns)
         spec = self.spec
         task = Task(
