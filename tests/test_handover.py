@@ -194,4 +194,5 @@ def test_over_two_radios_the_unit_looks_once_and_answers_on_both(tmp_path: Path)
     assert record["links"]["hedged"] > 50 and record["links"]["spare"] > 50
     unit = json.loads((tmp_path / "runs" / "latest" / "rsu-rsu.json").read_text())
     assert unit["copies"] > 50 and unit["aliens"] == 0
+    assert unit["beacons"] > 20, "both paths hear beacons"
     assert unit["received"] == sum(unit[k] for k in ("ok", "rejected", "late", "bad", "dropped"))

@@ -13,7 +13,7 @@ from scheduler.effects import Send
 from scheduler.security import write_site
 from scheduler.tasks import Task
 from sim import link_emulator
-from vehicle.offload import Addresses, Answered, OffloadLink, Welcomed
+from vehicle.offload import Addresses, Answered, Beaconed, OffloadLink, Welcomed
 
 from .fakes import JPEG, MS, FakeWorker, config_of, free_port
 
@@ -127,6 +127,21 @@ def test_frame_travels_to_the_unit_and_back(path):
     assert {answer.report.status for _, answer in answers} == {"ok"}
     assert len(answers[0][1].detections) == 1
     assert answers[0][1].report.infer_ns == 20 * MS
+
+
+@pytest.mark.parametrize("path", [STEADY], ids=["steady"], indirect=True)
+def test_beacons_come_through_the_link(path):
+    path.offload.reopen(time.monotonic_ns())
+    loads, end_s = [], time.monotonic() + 20.0
+    while len(loads) < 2 and time.monotonic() < end_s:
+        now = time.monotonic_ns()
+        path.offload.greet(now)
+        path.offload.ping(1)
+        path.offload.control.poll(20)
+        heard = path.offload.receive(time.monotonic_ns())
+        loads += [item.load for item in heard if isinstance(item, Beaconed)]
+    assert len(loads) == 2 and loads[0].models.keys() == {"large"}
+    assert loads[0].credits == 2 and loads[0].busy_share == 0.0
 
 
 @pytest.mark.slow  # it asserts wall time
