@@ -21,12 +21,14 @@ from scheduler.processes import entry
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from scheduler.messages import Verdict
 
 MOST_POINTS = 0.03  # of the share in time
 MOST_AGE = 0.10  # of the median age
 POLICIES = ("deadline", "always_offload", "local_only")
+STAGES = ("local", "encode", "uplink", "queue", "decode", "infer", "downlink")
 MISSED = 1
 
 
@@ -39,9 +41,7 @@ class Side:
     offloaded: float
     age_p50_ms: float
     age_p99_ms: float
-    uplink_p50_ms: float | None
-    uplink_p90_ms: float | None
-    downlink_p50_ms: float | None
+    stages_ms: dict[str, tuple[float, float]]  # median and 90th percentile
 
     @staticmethod
     def of(verdicts: Sequence[Verdict]) -> Side:
@@ -50,17 +50,17 @@ class Side:
 
         count = max(1, len(verdicts))
         ages = [verdict.age_ms for verdict in verdicts]
-        up = [v.stages_ms["uplink"] for v in verdicts if "uplink" in v.stages_ms]
-        down = [v.stages_ms["downlink"] for v in verdicts if "downlink" in v.stages_ms]
         return Side(
             len(verdicts),
             sum(v.answer != "carried" and not v.is_late for v in verdicts) / count,
             sum(v.answer == "offloaded" for v in verdicts) / count,
             percentile(ages, 0.5),
             percentile(ages, 0.99),
-            percentile(up, 0.5) if up else None,
-            percentile(up, 0.9) if up else None,
-            percentile(down, 0.5) if down else None,
+            {
+                stage: (percentile(times, 0.5), percentile(times, 0.9))
+                for stage in STAGES
+                if (times := [v.stages_ms[stage] for v in verdicts if stage in v.stages_ms])
+            },
         )
 
 
@@ -165,25 +165,38 @@ def _show(console: Console, pairs: Sequence[Pair], trace: str, seconds: float) -
 
     title = f"the same drive twice: {trace}, {seconds:g} s each"
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    heads = ("policy", "", "frames", "in time", "offloaded", "age p50", "p99", "uplink p50", "p90",
-             "downlink p50")  # fmt: skip
+    heads = ("policy", "", "frames", "in time", "offloaded", "age p50 / p99 ms")
     for number, head in enumerate(heads):
         table.add_column(head, justify="left" if number < 2 else "right", no_wrap=True)
     for pair in pairs:
         for what, side in (("real time", pair.real), ("lockstep", pair.virtual)):
             table.add_row(
                 pair.policy if what == "real time" else "", what, str(side.frames),
-                f"{side.in_time:.1%}", f"{side.offloaded:.1%}", _ms(side.age_p50_ms),
-                _ms(side.age_p99_ms), _ms(side.uplink_p50_ms), _ms(side.uplink_p90_ms),
-                _ms(side.downlink_p50_ms),
+                f"{side.in_time:.1%}", f"{side.offloaded:.1%}",
+                f"{side.age_p50_ms:.1f} / {side.age_p99_ms:.1f}",
             )  # fmt: skip
     console.print(table)
+    console.print(_stages(pairs))
     for pair in pairs:
         console.print(pair.line, soft_wrap=True)
 
 
-def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f} ms"
+def _stages(pairs: Sequence[Pair]) -> Table:
+    """Where the two differ: each stage, real time against lockstep."""
+    from rich.table import Table
+
+    title = "stages, ms: p50 / p90 in real time > in lockstep"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for head in ("stage", *(pair.policy for pair in pairs)):
+        table.add_column(head, no_wrap=True)
+    for stage in STAGES:
+        table.add_row(stage, *(_stage(pair, stage) for pair in pairs))
+    return table
+
+
+def _stage(pair: Pair, stage: str) -> str:
+    sides = [side.stages_ms.get(stage) for side in (pair.real, pair.virtual)]
+    return " > ".join("-" if each is None else f"{each[0]:.1f} / {each[1]:.1f}" for each in sides)
 
 
 if __name__ == "__main__":

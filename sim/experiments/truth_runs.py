@@ -46,7 +46,8 @@ from vehicle.services.base import Frame
 
 VEHICLE, UNIT, CAMERA = "ego", "rsu1", "front"
 WIDTH, HEIGHT, RATE_HZ = 640, 384, 15.0
-SLOWDOWN = 10.0  # of vehicle and unit: a tenth of a model's time is computed, the rest is waited
+# A part of a model's time is computed, the rest is waited, so that one machine can play both.
+SLOWDOWN, UNIT_SLOWDOWN = 10.0, 4.0
 ONBOARD_MS, UNIT_MS = (45.0, 55.0), (12.0, 15.0)  # median and 99th percentile
 SETTLE_S = 3.0  # after the beginning: connections and estimates are not compared
 START_FILE = "replay_start"
@@ -56,7 +57,7 @@ TAIL_S = 1.0
 def config_of(policy: Policy, trace: Path, seconds: float, folder: Path) -> Config:
     """A drive of canned pictures and models over a trace."""
     ms, p99_ms = (value / SLOWDOWN for value in ONBOARD_MS)
-    unit_ms, unit_p99_ms = (value / SLOWDOWN for value in UNIT_MS)
+    unit_ms, unit_p99_ms = (value / UNIT_SLOWDOWN for value in UNIT_MS)
     kind = "sim.experiments.canned:CannedDetector"
     vehicle = Vehicle(
         id=VEHICLE,
@@ -73,7 +74,7 @@ def config_of(policy: Policy, trace: Path, seconds: float, folder: Path) -> Conf
     )  # fmt: skip
     options: dict[str, object] = {"ms": unit_ms, "p99_ms": unit_p99_ms}
     unit = Unit(
-        id=UNIT, at=(0.0, 0.0, 5.0), slowdown=SLOWDOWN,
+        id=UNIT, at=(0.0, 0.0, 5.0), slowdown=UNIT_SLOWDOWN,
         detectors=[Detector(id="large", kind=kind, accuracy=0.8, options=options)],  # type: ignore[arg-type]
     )  # fmt: skip
     return Config(
@@ -112,7 +113,16 @@ def first_compared(rate_hz: float) -> int:
 
 
 def measured(verdicts: Sequence[Verdict]) -> StageTimes:
-    """Stage times as that run's verdicts tell them; residuals are what no stage names."""
+    """Stage times as that run's verdicts tell them; residuals are what no stage names.
+
+    What a request waits at the unit beside its computing is the way from the unit's front process
+    to its worker: the unit here is busy for a third of the time, so it is hardly ever a queue.
+    """
+    handed = [
+        verdict.stages_ms["queue"] + verdict.stages_ms["decode"]
+        for verdict in verdicts
+        if {"queue", "decode"} <= set(verdict.stages_ms)
+    ]
     local = _times(verdicts, "local")
     residual = [
         rest
@@ -129,7 +139,7 @@ def measured(verdicts: Sequence[Verdict]) -> StageTimes:
     return StageTimes(
         onboard={"small": _profile(local, ONBOARD_MS)},
         infer={(UNIT, "large"): _profile(_times(verdicts, "infer"), UNIT_MS)},
-        decode={UNIT: _profile(_times(verdicts, "decode"), (2.0, 3.0))},
+        decode={UNIT: _profile(handed, (2.0, 3.0))},
         encode=_profile(_times(verdicts, "encode"), (3.0, 5.0)),
         capture=_profile(rest_ms, (0.5, 1.0)),
     )
