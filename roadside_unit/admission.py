@@ -1,8 +1,8 @@
 """Which request runs next, and no work that would be late anyway.
 
 Sans-IO: it reads no clock and opens no socket. Requests of all vehicles are served in order of
-arrival; a newer one of the same vehicle, camera and service takes the place of one that waits,
-unless there is time for both: each of them owes its vehicle a verdict of its own.
+arrival; a newer one of the same vehicle, camera and service takes the place and the turn of one
+that waits, unless there is time for both: each of them owes its vehicle a verdict of its own.
 """
 
 from collections.abc import Mapping
@@ -47,6 +47,11 @@ class Offer(Struct, frozen=True):
         return self.received_ns + self.request.budget_us * NS_PER_US
 
     @property
+    def stamp_ns(self) -> int:
+        """When the picture was taken, by the age that it had when it was sent."""
+        return self.received_ns - self.request.age_us * NS_PER_US
+
+    @property
     def slot(self) -> Slot:
         """What a newer frame replaces."""
         return self.request.vehicle_id, self.request.camera_id, self.request.service
@@ -79,18 +84,26 @@ class Admission:
 
     def offer(self, offer: Offer, now_ns: int) -> list[Refused]:
         """Queue a request; what is refused for it, itself perhaps."""
-        refused: list[Refused] = []
         if self._is_hopeless(offer, now_ns):
             return [self._late(offer, now_ns)]
-        older = [waiting for waiting in self._waiting if waiting.slot == offer.slot]
-        if older and not self._is_time_for_all(offer, now_ns):
-            refused = [Refused(each, "late", "replaced by a newer frame") for each in older]
-            self._waiting = [waiting for waiting in self._waiting if waiting.slot != offer.slot]
+        slot = offer.slot
+        places = [index for index, each in enumerate(self._waiting) if each.slot == slot]
+        if places and not self._is_time_for_all(offer, self._waiting[places[-1]], now_ns):
+            # The newer frame has the older one's turn: under overload each camera's turn comes
+            # round as often as every other's, and finds its newest frame there.
+            refused = [
+                Refused(self._waiting[index], "late", "replaced by a newer frame")
+                for index in places
+            ]
+            self._waiting[places[0]] = offer
+            for index in reversed(places[1:]):
+                del self._waiting[index]
+            return refused
         vehicle_id = offer.request.vehicle_id
         if sum(each.request.vehicle_id == vehicle_id for each in self._waiting) >= MOST_WAITING:
-            return [*refused, Refused(offer, "reject", "this vehicle fills its slots")]
+            return [Refused(offer, "reject", "this vehicle fills its slots")]
         self._waiting.append(offer)
-        return refused
+        return []
 
     def take(self, now_ns: int) -> tuple[Offer | None, list[Refused]]:
         """The next request to run, and those before it that can no longer be in time."""
@@ -123,13 +136,21 @@ class Admission:
         self._waiting = [o for o in self._waiting if o.request.vehicle_id != vehicle_id]
         return before - len(self._waiting)
 
-    def _is_time_for_all(self, offer: Offer, now_ns: int) -> bool:
-        """Whether a new request is in time behind what runs and what waits, by what those take."""
+    def _is_time_for_all(self, offer: Offer, older: Offer, now_ns: int) -> bool:
+        """Whether a new request is in time behind what runs and what waits, by what those take.
+
+        If it would begin later than the frame after it comes, the unit is overloaded: then that
+        one is the better answer, and waiting would make all of them old.
+        """
         work_ns = self.expected_ns(offer.work)
         if not work_ns:
             return False
         ahead_ns = sum(self.expected_ns(each.work) for each in self._waiting)
-        return max(now_ns, self._busy_until_ns) + ahead_ns + work_ns <= offer.due_ns
+        begin_ns = max(now_ns, self._busy_until_ns) + ahead_ns
+        if begin_ns + work_ns > offer.due_ns:
+            return False
+        ticks = offer.request.tick - older.request.tick
+        return ticks <= 0 or begin_ns - now_ns <= (offer.stamp_ns - older.stamp_ns) // ticks
 
     def _is_hopeless(self, offer: Offer, now_ns: int) -> bool:
         return now_ns + self.expected_ns(offer.work) > offer.due_ns

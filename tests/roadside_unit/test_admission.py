@@ -9,9 +9,9 @@ from scheduler.offload_messages import Request
 MS = 1_000_000
 
 
-def offer(seq=0, vehicle="ego", camera="front", at_ms=0, budget_ms=80, model="large"):
+def offer(seq=0, vehicle="ego", camera="front", at_ms=0, budget_ms=80, model="large", age_ms=0):
     request = Request(
-        VERSION, vehicle, 7, seq, camera, seq, 0, "object_detection", model, 0,
+        VERSION, vehicle, 7, seq, camera, seq, 0, "object_detection", model, age_ms * 1000,
         int(budget_ms * 1000), 64, 64, 1.0, 4, 0,
     )  # fmt: skip
     return Offer(request, b"jpeg", int(at_ms * MS))
@@ -35,12 +35,35 @@ def test_an_older_frame_is_kept_while_there_is_time_for_both():
     admission = Admission({"large": 25 * MS})
     admission.offer(offer(0), 0)
     assert admission.take(0)[0].request.seq == 0  # runs until 25 ms
-    assert admission.offer(offer(1, at_ms=5), 5 * MS) == []
-    assert admission.offer(offer(2, at_ms=10, budget_ms=66), 10 * MS) == []  # ends at 75 ms
+    # Pictures were taken 40 ms apart; the link held the first back.
+    assert admission.offer(offer(1, at_ms=5, age_ms=45), 5 * MS) == []
+    assert admission.offer(offer(2, at_ms=10, budget_ms=66, age_ms=10), 10 * MS) == []
+    # The second would end at 75 ms; a third has no time behind them.
     assert seqs(admission.offer(offer(3, at_ms=20, budget_ms=66), 20 * MS)) == [
         (1, "late"),
         (2, "late"),
     ]
+
+
+def test_a_frame_that_would_begin_after_the_next_one_comes_is_not_queued_behind_its_elder():
+    admission = Admission({"large": 30 * MS})
+    admission.offer(offer(0), 0)
+    admission.take(0)  # runs until 30 ms
+    assert admission.offer(offer(1, at_ms=10, budget_ms=500), 10 * MS) == []
+    # It would begin at 60 ms, in time by its budget; but frames come every 10 ms.
+    assert seqs(admission.offer(offer(2, at_ms=20, budget_ms=500), 20 * MS)) == [(1, "late")]
+
+
+def test_under_overload_every_vehicle_has_its_turn_with_its_newest_frame():
+    admission = Admission({"large": 100 * MS})
+    admission.offer(offer(0, vehicle="a"), 0)
+    admission.take(0)
+    for round_ in range(1, 4):
+        for vehicle in "abc":
+            at_ms = 10 * round_
+            admission.offer(offer(round_, vehicle=vehicle, at_ms=at_ms, budget_ms=300), at_ms * MS)
+    taken = [admission.take(100 * MS)[0].request for _ in range(2)]
+    assert [(each.vehicle_id, each.seq) for each in taken] == [("a", 3), ("b", 3)]
 
 
 def test_a_hopeless_frame_replaces_nothing():
