@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from scheduler import link
 from scheduler.calibration import Reliability
 from scheduler.placement import Options, Placement, View
 from scheduler.tasks import Task
@@ -45,18 +46,18 @@ class Gamble:
 
     def place(self, task: Task, view: View) -> Placement:
         """Over the first link that is up."""
-        for link in view.usable_links():
-            for model in link.models:
+        for each in view.usable_links():
+            for model in each.models:
                 encoding = self._random.choice(view.encodings)
                 before_ns = encoding.encode_ns
                 remaining_ns = task.deadline_ns - view.now_ns - before_ns - model.service_ns
-                p = link.estimate.p_in_time(
+                p = each.estimate.p_in_time(
                     encoding.size_bytes,
                     remaining_ns - view.emit_margin_ns,
                     view.now_ns,
                     before_ns,
                 )
-                return Placement("offload", model.model, link.unit_id, encoding.quality, p)
+                return Placement("offload", model.model, each.unit_id, encoding.quality, p)
         return Placement("onboard", view.rungs[0].model)
 
 
@@ -96,7 +97,7 @@ def scenario(
     return Scenario((vehicle,), (unit,), seed=seed, duration_s=seconds)
 
 
-def links(name: str, seeds: int) -> Iterator[tuple[int, Trace, str]]:
+def radios(name: str, seeds: int) -> Iterator[tuple[int, Trace, str]]:
     """(seed, trace, outage mode) of a kind of link, or of a trace in a file."""
     if name.endswith(".csv"):
         trace = Trace(Path(name))
@@ -116,7 +117,7 @@ def study(
     """(raw, promised, share of frames answered over the link) of all drives of a kind."""
     raw, promised = Reliability(), Reliability()
     offloaded = frames = 0
-    for seed, trace, outage in links(name, seeds):
+    for seed, trace, outage in radios(name, seeds):
         outcome = run(scenario(trace, outage, policy, seed, seconds, deadline_ms))
         totals = outcome.vehicles["ego"]
         raw.merge(totals.raw)
@@ -145,7 +146,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=2, help="drives of each kind")
     parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument("--deadline-ms", type=float, default=100.0)
+    parser.add_argument(
+        "--budget-z",
+        type=float,
+        default=link.BUDGET_Z,
+        help="deviations of a quick uplink that a budget allows for; -0.84 = the slow one of q80",
+    )
     flags = parser.parse_args(argv)
+    link.BUDGET_Z = flags.budget_z
     write = sys.stdout.write
     write(f"{'link':<26}{'policy':<10}{'sent':>7}{'offloaded':>11}")
     write(f"{'ECE raw':>9}{'mapped':>8}{'Brier raw':>11}{'mapped':>8}\n")
