@@ -8,6 +8,10 @@ from scheduler.plugins import load
 SHORT_NAMES = {
     "local_only": "scheduler.policies.local_only:LocalOnly",
     "always_offload": "scheduler.policies.always_offload:AlwaysOffload",
+    "best_snr": "scheduler.policies.best_snr:BestSnr",
+    "static_threshold": "scheduler.policies.static_threshold:StaticThreshold",
+    "ewma_latency": "scheduler.policies.ewma_latency:EwmaLatency",
+    "mu_linucb": "scheduler.policies.mu_linucb:MuLinUcb",
     "deadline": "scheduler.policies.deadline:Deadline",
 }
 

@@ -2,6 +2,7 @@
 
 from scheduler.placement import Options, Placement, View
 from scheduler.plugins import check_options
+from scheduler.policies.choices import on_board
 from scheduler.tasks import Task
 
 
@@ -15,9 +16,4 @@ class LocalOnly:
 
     def place(self, task: Task, view: View) -> Placement:
         """The largest rung that fits, else the tracks."""
-        rung = view.fitting_rung(task.deadline_ns, view.now_ns)
-        if rung is None:
-            return Placement("carry", reason="no onboard rung fits the deadline")
-        return Placement(
-            "onboard", rung.model, utility=rung.accuracy, reason="policy keeps all on board"
-        )
+        return on_board(task, view, "policy keeps all on board")

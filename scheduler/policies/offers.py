@@ -13,7 +13,6 @@ from scheduler.tasks import Task
 LEAST_CHANCE = 0.5  # of an answer in time: the unit refuses what its budget (q80) does not cover
 STALE_NS = 300_000_000  # since the last result; a rate is worth little after that
 OVERDUE_NS = 5_000_000  # beyond its predicted median; raising it sends more into trouble
-MOST_WINDOW = 4  # requests in flight per link, whatever its bandwidth-delay product
 P20 = -0.84  # standard deviations to the 20th percentile
 
 
@@ -182,12 +181,10 @@ class Weighing:
     def _window_bits(self, link: LinkView) -> float:
         """W x bits of a frame may be in flight: what gets through within the deadline.
 
-        `W = clamp(ceil(rate_p20 (rtt_min + deadline) / bits), 1, 4)`: reference network.md 3.2 has
-        the frame interval in the deadline's place, which leaves a fifth of the gain on the road
-        (docs/scheduling/placement.md); the predicted probability counts the backlog anyway.
+        `W = clamp(ceil(rate_p20 (rtt_min + deadline) / bits), 1, credits)`. Reference network.md
+        3.2 has the frame interval in the deadline's place, which leaves a tenth of the gain on the
+        road (docs/scheduling/placement.md); the predicted probability counts the backlog anyway.
         """
-        if link.in_flight >= MOST_WINDOW:
-            return 0.0
         estimate = link.estimate
         bdp_ns = estimate.rtt_min_ns + self.allowed_ns
         return estimate.rate_quantile_bps(P20) * bdp_ns / 1e9

@@ -53,7 +53,7 @@ def test_deadline_chooses_a_smaller_picture_on_a_slower_link() -> None:
 
         def sized(task_id: int, size: int, duration: int, now: int):  # type: ignore[no-untyped-def]
             entry = drive.dispatcher._open.get(task_id)
-            quality = entry.placement.quality if entry else 60
+            quality = entry.sent_as.quality if entry else 60
             drive.size_bytes = sizes[quality]
             return encoded(task_id, sizes[quality], duration, now)
 
@@ -83,7 +83,7 @@ def test_local_only_takes_the_largest_rung_that_fits() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "expected"),
     [
-        ("nearest", {}, "unknown policy 'nearest': expected one of always_offload, deadline"),
+        ("nearest", {}, "unknown policy 'nearest': expected one of always_offload, best_snr, deadline"),
         ("no_such_module:Policy", {}, "cannot import no_such_module:Policy"),
         ("deadline", {"age_taw": 1.0}, "unknown option 'age_taw'"),
         ("deadline", {"age_tau": "long"}, "expected a number, got 'long'"),
