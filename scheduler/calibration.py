@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 ROWS = 10  # of the reliability table
 BINS = 20  # of the map, even in the arc sine of the root: narrow where p is near 0 or 1
-REFRESH_EVERY = 50  # samples; rarer reacts later, more often costs 20 us each time
+CELLS = 256  # of the map as it is looked up
+REFRESH_EVERY = 50  # samples; rarer reacts later, more often costs 50 us each time
 ENOUGH = 100  # samples before the map leaves the identity
 MEMORY = 2_000.0  # samples; longer is smoother and slower to follow a link that changed
 PRIOR = 6.0  # samples that each bin is taken to have seen at its own probability
@@ -128,14 +129,16 @@ class IsotonicMap:
         self._weights = [0.0] * BINS
         self._hits = [0.0] * BINS
         self._sums = [0.0] * BINS
-        self._knots: list[tuple[float, float]] = []  # (value at the bin's begin, its slope)
+        self.values: list[
+            float
+        ] = []  # of the map, at CELLS + 1 points from 0 to 1; empty: identity
         self._since_refresh = 0
         self._seen = 0
 
     @property
     def is_identity(self) -> bool:
         """Whether too little was seen to correct anything."""
-        return not self._knots
+        return not self.values
 
     def add(self, p: float, is_in_time: bool) -> None:
         """One prediction and what came of it."""
@@ -153,14 +156,13 @@ class IsotonicMap:
 
     def __call__(self, p: float) -> float:
         """What a prediction of `p` has been worth."""
-        if not self._knots:
+        values = self.values
+        if not values:
             return p
-        place = _place(p)
-        index = int(place)
-        if index >= BINS:
-            index = BINS - 1
-        value, slope = self._knots[index]
-        return value + slope * (place - index)
+        place = p * CELLS
+        index = int(place) if p < 1.0 else CELLS - 1
+        low = values[index]
+        return low + (place - index) * (values[index + 1] - low)
 
     def _forget(self) -> None:
         total = sum(self._weights)
@@ -182,7 +184,13 @@ class IsotonicMap:
             weights.append(weight)
         fitted = pooled(values, weights)
         edges = [_edge(fitted, weights, index) for index in range(BINS + 1)]
-        self._knots = [(edges[i], edges[i + 1] - edges[i]) for i in range(BINS)]
+        edges.append(edges[-1])
+        self.values = [
+            edges[index] + part * (edges[index + 1] - edges[index]) for index, part in CELL_PLACES
+        ]
+
+
+CELL_PLACES = [(int(at), at - int(at)) for at in (_place(i / CELLS) for i in range(CELLS + 1))]
 
 
 def _edge(fitted: Sequence[float], weights: Sequence[float], index: int) -> float:

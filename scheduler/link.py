@@ -11,7 +11,7 @@ import math
 from typing import Literal
 
 from scheduler.calibration import IsotonicMap, Reliability
-from scheduler.in_flight import InFlight, Sent, bits_of
+from scheduler.in_flight import BITS_PER_BYTE, MESSAGE_BITS, InFlight, Sent, bits_of
 from scheduler.place import STUCK_NS, Place
 from scheduler.radio_map import Pose, RadioMap
 from scheduler.rate import FIRST_RATE_BPS, LogRate
@@ -64,12 +64,11 @@ class LinkEstimator:
         self._backlog_ns = 0.0
         self._spread = 1.0
         self._overhead_ns = 0.0
-        self._time_error = 0.0
+        self._variance = 2.0
+        self._noise_ns = 0.0
         self._ahead: list[tuple[int, float]] = []  # (sent, bits from there on), oldest first
         self._log_cap = math.inf
         self._p_clear = 1.0
-
-    # --- what is known ---------------------------------------------------------------------
 
     @property
     def bytes_in_flight(self) -> int:
@@ -217,8 +216,6 @@ class LinkEstimator:
         self.queue_ns, self._queue_stamp_ns = queue_ns, now_ns
         self._is_stale = True
 
-    # --- stalls ----------------------------------------------------------------------------
-
     def is_stalled(self, now_ns: int) -> bool:
         """Whether sockets must be reopened: something is owed and nothing was heard."""
         return now_ns >= self.stall_ns()
@@ -269,13 +266,13 @@ class LinkEstimator:
                 trip and the unit's queue are taken off here.
             before_ns: Time until the frame leaves: what is ahead of it goes on meanwhile.
         """
-        return self.correction(self._p_raw(size_bytes, remaining_ns, now_ns, before_ns))
+        p = self._p_raw(size_bytes, remaining_ns, now_ns, before_ns)
+        return self.correction(p) if self.correction.values else p
 
     def service_budget_ns(self, size_bytes: int, due_ns: int, sent_ns: int) -> int:
-        """What the unit may take: the time left, less a quick uplink and the downlink.
+        """What the unit may take: the time left, less a quick uplink (`BUDGET_Z`) and the downlink.
 
-        The unit refuses what it cannot do within this. It does not know how long the uplink took:
-        told the likely time, it would refuse every frame that was sent on a chance (`BUDGET_Z`).
+        The unit does not know how long the uplink took, and refuses what it cannot do in time.
         """
         way_ns = self.transfer_ns(size_bytes, z=-BUDGET_Z) + self.round_trip.typical_ns
         return max(0, due_ns - sent_ns - int(way_ns))
@@ -302,38 +299,38 @@ class LinkEstimator:
         if self._is_stale or now_ns != self._looked_ns:
             self._look(now_ns)
         available_ns = remaining_ns - self._overhead_ns
-        if self.state != "up" or available_ns <= 0.0:
+        if available_ns <= 0.0 or self._p_clear == 0.0:
             return 0.0
-        bits = bits_of(size_bytes)
-        needed = bits / available_ns
+        bits = size_bytes * BITS_PER_BYTE + MESSAGE_BITS
+        expected_ns = bits * self._ns_per_bit
         for sent_ns, ahead in self._ahead:
-            needed = max(needed, (ahead + bits) / (available_ns + before_ns + now_ns - sent_ns))
-        leeway = self._log_rate - math.log(needed * 1e9)  # ln(time there is / time expected)
-        error = self._time_error / available_ns
-        if leeway < 0.0:
-            error *= math.exp(leeway)
-        scale = 1.0 / math.sqrt(2.0 * (self._spread * self._spread + error * error))
-        z = leeway * scale
-        late = 0.5 * math.erfc(z)
-        onset = self.place.onset
+            share = available_ns / (available_ns + before_ns + now_ns - sent_ns)
+            expected_ns = max(expected_ns, (ahead + bits) * share * self._ns_per_bit)
+        longer_ns = available_ns if available_ns > expected_ns else expected_ns
+        noise = self._noise_ns / longer_ns
+        spread = math.sqrt(self._variance + noise * noise)  # both hold the factor 2 of erfc
+        late = 0.5 * math.erfc(math.log(available_ns / expected_ns) / spread)
         if self._log_cap == math.inf:
-            return (1.0 - onset) * (1.0 - late) * self._p_clear
-        # What is owed has not come: either the rate is below the cap, or the link is out.
-        below = 0.5 * math.erfc((self._log_rate - self._log_cap) * scale)
+            return (1.0 - late) * self._p_clear
+        # What is owed has not come: the rate is below the cap, or the link is out.
+        below = 0.5 * math.erfc((self._log_rate - self._log_cap) / spread)
         if below <= late:
             return 0.0
-        return (1.0 - onset) * (below - late) / ((1.0 - onset) * below + onset) * self._p_clear
+        return (
+            (below - late) / (below * (1.0 - self.place.onset) + self.place.onset) * self._p_clear
+        )
 
     def _look(self, now_ns: int) -> None:
         """Compute what does not depend on the size of the frame."""
         self._looked_ns, self._is_stale = now_ns, False
         self._log_rate = self.rate.mean_at(now_ns)
         self._spread = self.rate.spread(now_ns)
+        self._variance = 2.0 * self._spread * self._spread
         age_ns = max(0, now_ns - self._queue_stamp_ns)
         queue_ns = self.queue_ns * math.exp(-age_ns / QUEUE_DECAY_NS)
         trip = self.round_trip
         self._overhead_ns = trip.typical_ns + queue_ns
-        self._time_error = math.hypot(trip.jitter_ns, self._unit_error)
+        self._noise_ns = math.sqrt(2.0) * math.hypot(trip.jitter_ns, self._unit_error)
         self._ns_per_bit = 1e9 / math.exp(self._log_rate)
         self._ahead = self._in_flight.ahead() if self._in_flight.bytes else []
         done = [sent_ns + bits * self._ns_per_bit for sent_ns, bits in self._ahead]
@@ -348,7 +345,9 @@ class LinkEstimator:
         if oldest is not None and self._ahead and self._ahead[0][0] == oldest.at_ns:
             unit_ns = oldest.unit_ns + queue_ns + PATIENCE * self._unit_error
             self._cap(oldest.bits, now_ns - oldest.at_ns - hold_ns - unit_ns)
-        self._p_clear = 1.0 - self.place.p_bad(FLIGHT_S, self._trip_or_owed_ns(now_ns), now_ns)
+        p_bad = self.place.p_bad(FLIGHT_S, self._trip_or_owed_ns(now_ns), now_ns)
+        is_up = self.state == "up"
+        self._p_clear = (1.0 - self.place.onset) * (1.0 - p_bad) if is_up else 0.0
 
     def _cap(self, bits: float, within_ns: float) -> None:
         """So many bits are not through after so long: the rate is below that."""
