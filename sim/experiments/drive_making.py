@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -152,6 +153,7 @@ def make(recipe: Recipe, folder: Path) -> Path:
     drive = TownDrive(recipe)
     out = folder / f"{recipe.name}.npz"
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out.with_name(out.name + ".parts"), ignore_errors=True)  # of a stopped run
 
     def tell(done: int) -> None:
         if done % 50 == 0:
