@@ -84,7 +84,10 @@ class Dispatcher(LinkEvents):
         self.onboard = Onboard(rungs, encoders)
         maps = {unit: radio_maps.of(unit) for unit in units} if radio_maps is not None else {}
         super().__init__(
-            {unit: Uplink(unit, window, accuracies, now_ns, maps.get(unit)) for unit in units},
+            {
+                unit: Uplink(unit, window, accuracies, now_ns, maps.get(unit), frame_interval_ns)
+                for unit in units
+            },
             handover,
             now_ns,
         )

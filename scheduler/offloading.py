@@ -45,13 +45,15 @@ class Offloading:
         placement = entry.sent_as
         uplink = self._uplinks[placement.unit_id]
         second = self._second(placement, now_ns)
-        if second is not None and (uplink.state(now_ns) != "up" or uplink.credits_free <= 0):
+        if second is not None and (
+            uplink.state(now_ns) != "up" or uplink.credits_free(now_ns) <= 0
+        ):
             uplink, second = second, None
         state = uplink.state(now_ns)
         task_id = entry.task.task_id
         if state != "up":
             self.send_home(task_id, f"{uplink.unit_id}: link {state}")
-        elif uplink.credits_free > 0:
+        elif uplink.credits_free(now_ns) > 0:
             uplink.encoding.add(task_id)
             if second is not None:
                 second.encoding.add(task_id)
@@ -72,12 +74,12 @@ class Offloading:
         second = self._uplinks.get(placement.hedge)
         if second is None or placement.place != "offload" or second.unit_id == placement.unit_id:
             return None
-        is_free = second.state(now_ns) == "up" and second.credits_free > 0
+        is_free = second.state(now_ns) == "up" and second.credits_free(now_ns) > 0
         return second if is_free and second.offers(placement.model) else None
 
     def refill(self, uplink: Uplink, effects: list[Effect], now_ns: int) -> None:
         """A credit may be free: the waiting frame takes it."""
-        if uplink.waiting is None or uplink.credits_free <= 0:
+        if uplink.waiting is None or uplink.credits_free(now_ns) <= 0:
             return
         entry = self._open.get(uplink.waiting)
         uplink.waiting = None
@@ -154,6 +156,8 @@ class Offloading:
             self._counters.offload.sent += 1
             lease_ns = now_ns + max(MIN_LEASE_NS, 4 * (task.deadline_ns - task.stamp_ns))
             is_split = effect.payload_kind == "features"
+            service_ns = uplink.service_ns(effect.model, is_split)
+            uplink.pace.on_sent(service_ns, now_ns)
             uplink.flights[effect.seq] = Flight(
                 task.task_id, effect.model, lease_ns, is_split, task.deadline_ns, effect.is_hedged
             )
@@ -170,7 +174,7 @@ class Offloading:
                     entry.size_bytes,
                     now_ns,
                     entry.due_ns,
-                    uplink.service_ns(effect.model, is_split),
+                    service_ns,
                     entry.sent_as.p_in_time,
                 )
             return
@@ -187,6 +191,8 @@ class Offloading:
         if flight is None:
             self._counters.duplicates += 1
             return None
+        service_ns = uplink.service_ns(flight.model, flight.is_split)
+        uplink.pace.on_answer(report.queue_ns, service_ns, len(uplink.flights), now_ns)
         on_link_ns = uplink.estimator.on_answer(
             seq, report.at_unit_ns, report.queue_ns, now_ns, is_ok=report.status == "ok"
         )

@@ -160,7 +160,7 @@ class Placer:
                 LinkView(
                     uplink.unit_id,
                     uplink.state(now_ns),
-                    uplink.credits_free,
+                    uplink.credits_free(now_ns),
                     uplink.models,
                     uplink.estimator,
                     uplink.splits,

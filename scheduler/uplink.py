@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from scheduler.clock_offset import ClockOffset
 from scheduler.effects import UnitLoad
 from scheduler.link import LinkEstimator, LinkState
+from scheduler.pace import Pace
 from scheduler.placement import RemoteModel, Size, split_name
 from scheduler.radio_map import RadioMap
 
@@ -42,8 +43,10 @@ class Uplink:
         accuracies: dict[str, float],
         now_ns: int,
         radio_map: RadioMap | None = None,
+        frame_interval_ns: int = 100_000_000,
     ) -> None:
         self.unit_id = unit_id
+        self.pace = Pace(frame_interval_ns)
         self.estimator = LinkEstimator(now_ns, radio_map)
         self.clock = ClockOffset()  # the unit's, for displays alone
         self.models: tuple[RemoteModel, ...] = ()
@@ -90,9 +93,10 @@ class Uplink:
         """Probability that the link breaks in the seconds ahead, as far as places tell."""
         return self.estimator.bad_within(seconds, now_ns)
 
-    @property
-    def credits_free(self) -> int:
-        """Requests that may be placed now."""
+    def credits_free(self, now_ns: int) -> int:
+        """Requests that may be placed now; none while they would only wait at the unit."""
+        if self.pace.is_early(now_ns):
+            return 0
         return max(0, self.window - len(self.flights) - len(self.encoding))
 
     @property

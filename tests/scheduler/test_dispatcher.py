@@ -274,7 +274,7 @@ def test_a_frame_that_is_encoded_too_late_is_not_sent() -> None:
     check_counters(drive, 1)
     assert not [e for _, e in drive.effects if isinstance(e, Send)]
     assert drive.emitted[0][1].kind == "carried" and "too late" in drive.emitted[0][1].reason
-    assert drive.dispatcher.uplinks["rsu"].credits_free == 2
+    assert drive.dispatcher.uplinks["rsu"].credits_free(drive.now_ns) == 2
 
 
 def test_a_credit_that_comes_back_unused_serves_the_waiting_frame() -> None:
