@@ -68,12 +68,15 @@ class Capacity:
         self.gaps = Outages(0)
         self.breaks = Outages(breaks_ns)
         self.period_ns = 0  # 0 = does not loop
-        self._breaks_ns = breaks_ns
+        self.is_lossy = False
+        self.breaks_ns = breaks_ns
         self._starts: list[int] = []
         self._works: list[int] = []  # C at the start of each row
         self._lap = 0  # C of a whole period
+        self._is_known = True  # what is known beforehand is kept, however long
         for row in rows:
             self.append(row)
+        self._is_known = bool(rows)
         if loops:
             self._close_loop()
 
@@ -98,7 +101,8 @@ class Capacity:
         self._starts.append(row.start_ns)
         self._works.append(work)
         self.rows.append(row)
-        if len(self.rows) > 2 * KEPT_ROWS:
+        self.is_lossy = self.is_lossy or row.loss > 0.0
+        if len(self.rows) > 2 * KEPT_ROWS and not self._is_known:
             del self._starts[:KEPT_ROWS], self._works[:KEPT_ROWS]
             del self.rows[:KEPT_ROWS]
 
@@ -173,7 +177,7 @@ class Capacity:
         self.breaks.close(self.period_ns, before_ns=head_ns)
         begins_out = self.rows[0].rate_bps == 0 and self._lap > 0
         whole_ns = self.period_ns - self._tail_start_ns() + head_ns
-        if begins_out and whole_ns > self._breaks_ns and self.breaks.starts[:1] != [0]:
+        if begins_out and whole_ns > self.breaks_ns and self.breaks.starts[:1] != [0]:
             self.breaks.starts.insert(0, 0)
             self.breaks.ends.insert(0, head_ns)
             self.breaks.works.insert(0, 0)

@@ -39,7 +39,7 @@ class Direction:
 
     def __init__(
         self,
-        rows: Sequence[Row],
+        rows: Sequence[Row] | Capacity,
         *,
         limit_bytes: int,
         outage: Outage,
@@ -50,7 +50,8 @@ class Direction:
 
         Args:
             rows: At least one if it loops, from 0 on; before the first there is no link. The last
-                is as long as the one before it if it loops, else it holds for ever.
+                is as long as the one before it if it loops, else it holds for ever. Or what was
+                made of such rows that loop: many links may share it.
             limit_bytes: How much may wait; the packet that finds more is dropped. Raising it hides
                 a slow link longer and then makes everything in it older.
             outage: `hold` keeps what waits until the link is back (cellular); `drop` loses it (out
@@ -65,7 +66,9 @@ class Direction:
         self.lost = 0  # packets that the radio lost, outages included
         self._limit = limit_bytes * BYTE
         self.is_dropping = outage == "drop"
-        self._capacity = Capacity(rows, loops=loops, breaks_ns=RESET_AFTER_NS)
+        if not isinstance(rows, Capacity):
+            rows = Capacity(rows, loops=loops, breaks_ns=RESET_AFTER_NS)
+        self._capacity = rows
         self._rows = self._capacity.rows
         self._work_at = self._capacity.work_at
         self._served = self._capacity.served
@@ -73,7 +76,7 @@ class Direction:
         self._last_ns = 0  # when the last one came out: order is kept
         self._random = random.Random(seed)
         self._calm = self._random.expovariate(1.0)  # hazard left before the next loss
-        self._is_lossy = any(row.loss for row in rows)
+        self._is_lossy = self._capacity.is_lossy
 
     def append(self, row: Row) -> None:
         """What holds from `row.start_ns` on, in place of the last row.
@@ -82,7 +85,7 @@ class Direction:
             ValueError: the row does not begin after the last, or the rows loop.
         """
         self._capacity.append(row)
-        self._is_lossy = self._is_lossy or row.loss > 0.0
+        self._is_lossy = self._capacity.is_lossy
 
     def packet(self, size_bytes: int, now_ns: int) -> int | None:
         """When a packet that enters now comes out; None = lost, or the queue was full."""
@@ -286,8 +289,11 @@ class LinkModel(NamedTuple):
         loops: bool = True,
     ) -> "LinkModel":
         """The link of a trace, or without one of rows to be appended; the rest as `Direction`."""
-        up, dn = ([], []) if trace is None else trace.directions()
+        rows: tuple[Sequence[Row] | Capacity, Sequence[Row] | Capacity] = ([], [])
+        if trace is not None:
+            rows = trace.capacities(RESET_AFTER_NS) if loops else trace.directions()
         loops = loops and trace is not None
+        up, dn = rows
         return cls(
             Direction(up, limit_bytes=limit_bytes, outage=outage, seed=f"{seed}/up", loops=loops),
             Direction(dn, limit_bytes=limit_bytes, outage=outage, seed=f"{seed}/dn", loops=loops),

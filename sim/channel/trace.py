@@ -18,7 +18,7 @@ from typing import Literal
 from scheduler.errors import ConfigError
 from scheduler.messages import Metres3, Site
 from sim.channel.base import LinkState, Mover
-from sim.channel.link_model import NS_PER_S, Row
+from sim.channel.capacity import NS_PER_S, Capacity, Row
 
 COLUMNS = ("t_s", "up_bps", "up_delay_ms", "up_loss", "dn_bps", "dn_delay_ms", "dn_loss")
 OUTAGE = "outage:"
@@ -70,6 +70,7 @@ class Trace:
         step = times[-1] - times[-2] if len(times) > 1 else ONLY_ROW_S
         self._times, self._states = times, states
         self.length_s = times[-1] + step
+        self._capacities: tuple[Capacity, Capacity] | None = None
 
     @property
     def rows(self) -> list[tuple[float, LinkState]]:
@@ -90,6 +91,13 @@ class Trace:
         starts_ns = [round(t_s * NS_PER_S) for t_s in self._times]
         pairs = list(zip(starts_ns, self._states, strict=True))
         return [state.row_up(at) for at, state in pairs], [state.row_dn(at) for at, state in pairs]
+
+    def capacities(self, breaks_ns: int) -> tuple[Capacity, Capacity]:
+        """Up and down as looping links have them, made once for all links; see `Capacity`."""
+        if self._capacities is None or self._capacities[0].breaks_ns != breaks_ns:
+            up, dn = (Capacity(rows, loops=True, breaks_ns=breaks_ns) for rows in self.directions())
+            self._capacities = up, dn
+        return self._capacities
 
     def outage_share(self) -> float:
         """Share of the trace's time without a link."""

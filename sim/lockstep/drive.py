@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 from sim.channel.link_model import LinkModel
+from sim.channel.trace import Trace
 from sim.lockstep.frames import Journey, Shutter, as_recorded, at_rate, with_drive
 from sim.lockstep.link import VirtualLink
 from sim.lockstep.loop import Loop
@@ -132,8 +134,12 @@ def _air(link: LinkSpec, vehicle_id: str, seed: int) -> tuple[LinkModel, Refusal
         outage=link.outage,
         seed=f"{seed}/{vehicle_id}/{link.name}",
     )
-    rows = link.trace.directions()[0]
-    return model, Refusals(rows, is_dropping=link.outage == "drop")
+    return model, _refusals(link.trace, link.outage == "drop")
+
+
+@lru_cache(maxsize=256)
+def _refusals(trace: Trace, is_dropping: bool) -> Refusals:
+    return Refusals(trace.directions()[0], is_dropping=is_dropping)
 
 
 def _ns(seconds: float) -> int:

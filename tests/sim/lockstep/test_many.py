@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sim.channel.link_model import LinkModel
 from sim.channel.trace import Trace
 from sim.lockstep import (
     LinkSpec,
@@ -69,3 +70,16 @@ def test_two_processes_give_the_rows_of_one() -> None:
     one, two = run_many(scenario, 1), run_many(scenario, 2)
     assert list(one.lines()) == list(two.lines())
     assert one.units == two.units
+
+
+def test_links_of_one_trace_share_its_tables_and_nothing_else() -> None:
+    one, other = (
+        LinkModel.of(TRACE, limit_bytes=65_536, outage="hold", seed=seed) for seed in ("a", "b")
+    )
+    assert one.up._capacity is other.up._capacity
+    first = one.up.message(20_000, 10**9)
+    assert other.up.message(20_000, 10**9) == first
+    second = one.up.message(20_000, 10**9)
+    assert (
+        first is not None and second is not None and second > first
+    )  # behind its own, not behind the other's
