@@ -257,7 +257,7 @@ class Dispatcher(LinkEvents):
             entry.stages_ns |= stages_ns
             self.counters.offload.ok += 1
             reason = f"{entry.look}{unit_id} looked too" if entry.look else "as placed"
-            self._emit(entry, "offloaded", reason, effects, now_ns, (unit_id, answer))
+            self._emit(entry, "offloaded", reason, effects, now_ns, (unit_id, flight.model, answer))
         self._out.refill(uplink, effects, now_ns)
         self._advance(effects, now_ns)
         return effects
@@ -382,14 +382,14 @@ class Dispatcher(LinkEvents):
         reason: str,
         effects: list[Effect],
         now_ns: int,
-        remote: tuple[str, object] | None = None,
+        remote: tuple[str, str, object] | None = None,
     ) -> None:
         task = entry.task
         self._open.remove(task.task_id)
         self._out.stop_encoding(entry, effects, now_ns)
         unit_id, model, answer = "", "", None
         if remote is not None:
-            (unit_id, answer), model = remote, entry.sent_as.model
+            unit_id, model, answer = remote
         elif kind == "onboard" and entry.local is not None:
             model, answer = entry.local
         if kind == "carried":

@@ -75,7 +75,9 @@ class Offloading:
         if second is None or placement.place != "offload" or second.unit_id == placement.unit_id:
             return None
         is_free = second.state(now_ns) == "up" and second.credits_free(now_ns) > 0
-        return second if is_free and second.offers(placement.model) else None
+        return (
+            second if is_free and second.offers(placement.hedge_model or placement.model) else None
+        )
 
     def refill(self, uplink: Uplink, effects: list[Effect], now_ns: int) -> None:
         """A credit may be free: the waiting frame takes it."""
@@ -133,14 +135,16 @@ class Offloading:
         self._seq += 1
         placement = entry.sent_as
         is_split = placement.place == "split"
+        is_other = placement.hedge_model and uplink.unit_id == placement.hedge
+        model = placement.hedge_model if is_other else placement.model
         return Send(
             entry.task,
             uplink.unit_id,
             self._seq,
-            placement.model,
+            model,
             uplink.estimator.service_budget_ns(entry.size_bytes, entry.due_ns, now_ns),
             "features" if is_split else "jpeg",
-            () if is_split else uplink.heads_of(placement.model, entry.task.heads),
+            () if is_split else uplink.heads_of(model, entry.task.heads),
             placement.width,
             placement.height,
             is_hedged,

@@ -33,6 +33,7 @@ class Placement(Struct, frozen=True):
         height: As `width`.
         probe: Of `onboard`: how a copy is sent to learn of a link. The rung's answer is the verdict
             as without it, unless the copy's comes first.
+        hedge_model: The model that looks at a duplicate, where it is another than `model`.
         hedge: What runs at once beside an `offload`, first answer wins: `local` (a rung on board)
             or the id of a second unit, which gets a duplicate; empty for nothing.
     """
@@ -49,6 +50,7 @@ class Placement(Struct, frozen=True):
     width: int = 0
     height: int = 0
     hedge: str = ""
+    hedge_model: str = ""
     probe: "Placement | None" = None
 
     @property
@@ -60,6 +62,7 @@ class Placement(Struct, frozen=True):
         """
         size = f" {self.width}x{self.height}" if self.width else ""
         hedge = f" +{self.hedge}" if self.hedge else ""
+        hedge += f"/{self.hedge_model}" if self.hedge_model else ""
         match self.place:
             case "onboard":
                 return f"onboard/{self.model}" + (f" +{self.probe.label}" if self.probe else "")

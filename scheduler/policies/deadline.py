@@ -12,7 +12,7 @@ import math
 from msgspec.structs import replace
 
 from scheduler.budgets import VirtualQueue
-from scheduler.placement import LinkView, Options, Outcome, Placement, View
+from scheduler.placement import LinkView, Options, Outcome, Placement, RemoteModel, View
 from scheduler.plugins import check_options
 from scheduler.policies.offers import Offer, Weighing, Weights
 from scheduler.tasks import Task
@@ -120,33 +120,35 @@ class Deadline:
         return best, best_score
 
     def _hedged(self, weighing: Weighing, best: Offer) -> Placement:
-        """The best offer, with a duplicate or a rung beside it where that is worth it."""
-        placed = self._placement(weighing, best)
-        if best.place != "offload" or best.p > 1.0 - self._o["hedge_gain"]:
-            return placed
-        weights = weighing.weights
-        lost = best.worth - weighing.fallback(weighing.now_ns) + weights.miss
-        second, p_second = self._second(weighing, best)
-        gain = (1.0 - best.p) * p_second * lost - weights.byte * best.size_bytes
-        if second and gain > self._o["hedge_gain"]:
-            p = 1.0 - (1.0 - best.p) * (1.0 - p_second)
-            reason = f"{placed.reason}; with {second} {p:.0%}"
-            return replace(placed, hedge=second, p_in_time=p, reason=reason)
-        return self._beside(weighing, best, placed)
+        """The best offer, with a duplicate over a second link or a rung beside it.
 
-    @staticmethod
-    def _second(weighing: Weighing, best: Offer) -> tuple[str, float]:
-        """The other free link that the same picture would most likely cross in time."""
-        encode_ns = best.encoding.encode_ns if best.encoding is not None else 0
-        found, best_p = "", 0.0
-        for link in weighing.view.links:
-            is_free = link.state == "up" and link.credits_free > 0 and link is not best.link
-            if not is_free or all(m.model != best.model.model for m in link.models):
+        A duplicate where the deadline is at risk, by what it adds to the chance of an answer; and,
+        as a probe, over a link that nothing is known of: it may be better than this one.
+        """
+        placed = self._placement(weighing, best)
+        if best.place != "offload":
+            return placed
+        weights, view, encoding = weighing.weights, weighing.view, best.encoding
+        assert encoding is not None
+        lost = best.worth - weighing.fallback(view.now_ns) + weights.miss
+        most, hedged = self._o["hedge_gain"], placed
+        for link in view.usable_links():
+            if link is best.link or not link.models:
                 continue
-            p, _, _ = weighing.chance(link, best.model, best.size_bytes, encode_ns)
-            if _rounded(p) > _rounded(best_p):
-                found, best_p = link.unit_id, p
-        return found, best_p
+            model = max(link.models, key=_accuracy)
+            if self._is_probe_due(weighing, link):
+                self._probed(link.unit_id, view.now_ns)
+                reason = f"{placed.reason}; probes {link.unit_id}"
+                return _duplicated(placed, link.unit_id, model.model, best.p, reason)
+            if best.p > 1.0 - most or weighing.is_doubtful(link):
+                continue
+            p, _, _ = weighing.chance(link, model, best.size_bytes, encoding.encode_ns)
+            gain = (1.0 - best.p) * p * lost - weights.byte * best.size_bytes
+            if gain > most:
+                most, p = gain, 1.0 - (1.0 - best.p) * (1.0 - p)
+                reason = f"{placed.reason}; with {link.unit_id} {p:.0%}"
+                hedged = _duplicated(placed, link.unit_id, model.model, p, reason)
+        return hedged if hedged is not placed else self._beside(weighing, best, placed)
 
     def _beside(self, weighing: Weighing, best: Offer, placed: Placement) -> Placement:
         """A rung at once, where the fallback at the last moment could only be a poorer one."""
@@ -191,17 +193,13 @@ class Deadline:
         view = weighing.view
         if home.place == "carry" and weighing.has_time():
             return home
-        after_ns = round(self._o["probe_after"] * 1e9)
         for link in view.usable_links():
-            due_ns, wait_ns = self._probes.get(link.unit_id, (0, after_ns))
-            is_quiet = link.estimate.quiet_ns(view.now_ns) >= after_ns
-            if not is_quiet or view.now_ns < due_ns or link.in_flight:
+            if not self._is_probe_due(weighing, link):
                 continue
             offer = self._smallest(weighing, link)
             if offer is None or offer.p <= self._o["probe_floor"]:
                 continue
-            longest_ns = round(self._o["probe_most"] * 1e9)
-            self._probes[link.unit_id] = view.now_ns + wait_ns, min(2 * wait_ns, longest_ns)
+            self._probed(link.unit_id, view.now_ns)
             reason = f"probe: quiet link, {offer.p:.0%} in time"
             placed = replace(self._placement(weighing, offer), is_probe=True, reason=reason)
             if home.place == "carry" or placed.place == "split":
@@ -209,17 +207,39 @@ class Deadline:
             return replace(home, probe=placed, is_probe=True, reason=f"{home.reason}; {reason}")
         return home
 
+    def _is_probe_due(self, weighing: Weighing, link: LinkView) -> bool:
+        after_ns = self._o["probe_after"] * 1e9
+        if link.in_flight or link.estimate.quiet_ns(weighing.now_ns) < after_ns:
+            return False
+        known = self._probes.get(link.unit_id)
+        return known is None or weighing.now_ns >= known[0]
+
+    def _probed(self, unit_id: str, now_ns: int) -> None:
+        """The next probe, if this one stays without answer, waits twice as long."""
+        _, wait_ns = self._probes.get(unit_id, (0, round(self._o["probe_after"] * 1e9)))
+        longest_ns = round(self._o["probe_most"] * 1e9)
+        self._probes[unit_id] = now_ns + wait_ns, min(2 * wait_ns, longest_ns)
+
     def _smallest(self, weighing: Weighing, link: LinkView) -> Offer | None:
         """The frame at its smallest: the worst JPEG, or features where no pixel may leave."""
         view = weighing.view
         if link.models and view.encodings and "offload" in view.pipelines:
-            model = max(link.models, key=lambda model: _rounded(model.accuracy))
+            model = max(link.models, key=_accuracy)
             return weighing.offload(link, model, view.encodings[-1])
         for features in view.features:
             for model in link.splits:
                 if model.model == features.model:
                     return weighing.split(link, model, features)
         return None
+
+
+def _accuracy(model: RemoteModel) -> int:
+    return _rounded(model.accuracy)
+
+
+def _duplicated(placed: Placement, unit_id: str, model: str, p: float, reason: str) -> Placement:
+    other = "" if model == placed.model else model
+    return replace(placed, hedge=unit_id, hedge_model=other, p_in_time=p, reason=reason)
 
 
 def _rounded(score: float) -> int:

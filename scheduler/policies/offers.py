@@ -141,6 +141,9 @@ class Weighing:
         backlog_ns = (estimate.transfer_ns(0) - bits_of(0) * ns_per_bit) if link.in_flight else 0.0
         p20_bits = self._window_bits(link) if link.in_flight else math.inf
         p_in_time = estimate.p_in_time
+        # Nothing can beat an offer that holds the link for one frame but one of more utility, so
+        # what could not have more if it were surely in time is left out unweighed.
+        bar = home
         for encoding in view.encodings:
             size_bytes = encoding.size_bytes
             bits = bits_of(size_bytes)
@@ -148,13 +151,17 @@ class Weighing:
                 continue
             held_ns = bits * ns_per_bit
             cost = weights.byte * size_bytes + switch
+            least = max(bar, miss - cost)
             for model in link.models:
+                accuracy = model.accuracy_of(encoding)
+                if accuracy - cost <= least:
+                    continue
                 fixed_ns = encoding.encode_ns + model.service_ns
                 age_ns = self.age_ns + fixed_ns + backlog_ns + held_ns + overhead_ns
                 if age_ns > self.allowed_ns:
                     continue
-                worth = model.accuracy_of(encoding) * math.exp(-age_ns * decay)
-                if worth - cost <= home:
+                worth = accuracy * math.exp(-age_ns * decay)
+                if worth - cost <= least:
                     continue
                 p = p_in_time(size_bytes, self.remaining_ns - fixed_ns, now_ns, encoding.encode_ns)
                 utility = p * worth + (1.0 - p) * miss - cost
@@ -164,6 +171,8 @@ class Weighing:
                     Offer("offload", link, model, size_bytes, p, age_ns, worth, utility,
                           held_ns, encoding)
                 )  # fmt: skip
+                if held_ns <= view.frame_interval_ns and utility > bar:
+                    bar, least = utility, max(least, utility)
 
     def is_doubtful(self, link: LinkView) -> bool:
         """Whether what is known of a link is out of date, or it is in trouble just now.
