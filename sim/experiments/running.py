@@ -159,7 +159,8 @@ def _drive(job: Job, cell: Cell, drive: Scenario, path: Path, known: Chances | N
     for line in lines:
         digest.update(line)
     bounds = oracle.bounds(known) if known is not None else None
-    worth, length_s = Worth(drive, job.study.age_tau_s), job.study.duration_s
+    worth = Worth(drive, job.study.age_tau_s, outcome.verdicts)
+    length_s = job.study.duration_s
     held = measure(cell, outcome, worth, length_s, digest.hexdigest(), bounds)
     if job.keeps_lines:
         path.with_suffix(".jsonl").write_bytes(b"".join(lines))
