@@ -25,7 +25,7 @@ QUEUE_DECAY_NS = 1_500_000_000.0  # a unit's report of its queue is old news aft
 STALL_NS = 300_000_000  # nothing heard this long with something in flight
 REPLIES_TO_TRUST = 3  # pongs in a row that give a link back to the scheduler
 UNIT_RATE = 0.1  # of the mean of what a unit takes, beyond what was expected
-PATIENCE = 3.0  # deviations for which an owed answer does not yet speak against the link
+PATIENCE = 4.0  # deviations for which an owed answer does not yet speak against the link
 # Deviations of the uplink below its median for which a unit's budget allows. Lower, and units
 # refuse what would have come in time (docs/scheduling/estimation.md); higher, and they work for
 # more frames that are late anyway.

@@ -7,15 +7,16 @@ import math
 
 FIRST_RATE_BPS = 4e6  # median of urban 802.11p and LTE uplinks (network.md 2.5)
 MAX_VARIANCE = 1.5**2  # nat^2: what is known before anything was measured
-RETURN_S = 5.0  # what was measured last counts e times less after this: links recover unseen
+RETURN_S = 10.0  # what was measured last counts e times less after this: links recover unseen
 USUAL_RATE = 0.01  # of the mean that it returns to, per sample
 MOST_UNUSUAL = 1.5  # nat of one sample's weight in that mean
-PROCESS_NOISE = 0.5**2  # nat^2 per second of the log-rate's random walk
+PROCESS_NOISE = 1.0  # nat^2 per second of the log-rate's random walk
 MEASUREMENT_NOISE = 0.25**2  # nat^2 of one service-time sample
 SURPRISE = 3.0  # deviations of a sample after which the old rate is believed less
 SURPRISE_VARIANCE = 0.5**2  # nat^2 added then
 FIRST_RESIDUAL = 0.35  # nat; of one-step predictions, until they were seen
-LEAST_RESIDUAL = 0.1  # nat; no channel is known better than this one frame ahead
+LEAST_RESIDUAL = 0.05  # nat; no channel is known better than this one frame ahead
+MOST_NEWS = 4.0  # nat below the usual that losses alone can talk the rate down to
 RESIDUAL_RATE = 0.05  # of its mean; raising it follows a rougher channel sooner, and its noise
 
 
@@ -77,7 +78,7 @@ class LogRate:
     def shift(self, by: float, doubt: float, now_ns: int) -> None:
         """Bad or good news without a measure: the mean moves, the variance grows by `doubt`."""
         self._drift(now_ns)
-        self.mean += by
+        self.mean = max(self.mean + by, min(self.mean, self.usual - MOST_NEWS))
         self.variance = min(MAX_VARIANCE, self.variance + doubt)
 
     def _variance_at(self, now_ns: int) -> float:

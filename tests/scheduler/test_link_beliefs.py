@@ -77,7 +77,7 @@ def test_a_frame_that_has_left_the_queue_is_no_backlog() -> None:
     just_sent = link.p_in_time(SIZE, 45e6, now)
     later = link.p_in_time(SIZE, 45e6, now + 25 * MS)
     assert just_sent < 0.7 * alone
-    assert later > 0.9 * alone
+    assert later > 0.85 * alone
     assert link.transfer_ns(SIZE) < 1.1 * transfer_ns(SIZE)
 
 
@@ -110,7 +110,7 @@ def test_a_lost_ping_is_forgotten_once_something_is_heard() -> None:
     link.on_ping(900, now)
     link.on_sent(500, SIZE, now + 1 * MS)
     link.on_answer(500, UNIT, 0, now + 60 * MS)
-    assert link.p_in_time(SIZE, 60e6, now + 300 * MS) > 0.9
+    assert link.p_in_time(SIZE, 60e6, now + 300 * MS) > 0.8
 
 
 def test_a_link_that_failed_is_believed_in_again_after_a_while() -> None:
