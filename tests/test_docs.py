@@ -1,5 +1,6 @@
 """The code of docs/extending.md runs as it stands there."""
 
+import math
 import re
 import sys
 from pathlib import Path
@@ -11,8 +12,11 @@ from scheduler.config import Link, Service
 from scheduler.config_file import decode
 from scheduler.messages import VERSION, Site
 from scheduler.policies import load_policy
+from sim import scenarios
 from sim.channel import registry
 from sim.channel.base import Mover
+from sim.ground_truth import PEDESTRIAN
+from sim.inprocess_world import InprocessWorld
 from vehicle.services.base import Setup
 from vehicle.services.registry import load_service
 
@@ -57,11 +61,26 @@ def test_the_channel_of_the_page_answers(files: Path) -> None:
     assert channel.row(0.1, Mover(0, 0, 0, 0, 0), (130.0, 0.0, 5.0), site).is_outage
 
 
+def test_the_scenario_of_the_page_moves_its_actor(files: Path) -> None:
+    world = InprocessWorld(fixed_delta_s=0.1)
+    ego = world.spawn_ego("ego", 0)
+    script = scenarios.load("crossing:dog_walker")(world, [ego])
+    assert script is not None
+    world.apply_control(ego.actor_id, 1.0, 0.0, 0.0)
+    places = []
+    for _ in range(30):
+        seen = world.tick()
+        script(seen)
+        walker = next(body for body in seen.bodies if body.class_id == PEDESTRIAN)
+        places.append((walker.pose.x, walker.pose.y))
+    assert math.dist(places[0], places[-1]) > 0.5
+
+
 def test_the_yaml_of_the_page_is_a_config() -> None:
     import yaml
 
     blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for block in blocks:
         tree = yaml.safe_load(block)
         for vehicle in tree.get("vehicles", []):
