@@ -151,7 +151,7 @@ class Weighing:
                 continue
             held_ns = bits * ns_per_bit
             cost = weights.byte * size_bytes + switch
-            least = max(bar, miss - cost)
+            least = bar if miss - cost <= bar else home
             for model in link.models:
                 accuracy = model.accuracy_of(encoding)
                 if accuracy - cost <= least:
@@ -172,7 +172,8 @@ class Weighing:
                           held_ns, encoding)
                 )  # fmt: skip
                 if held_ns <= view.frame_interval_ns and utility > bar:
-                    bar, least = utility, max(least, utility)
+                    bar = utility
+                    least = bar if miss - cost <= bar else home
 
     def is_doubtful(self, link: LinkView) -> bool:
         """Whether what is known of a link is out of date, or it is in trouble just now.
