@@ -243,11 +243,10 @@ class Dispatcher(LinkEvents):
         if answered is None:
             return effects
         flight, stages_ns = answered
-        self.heard(uplink)
         if self._out.is_spare(flight, now_ns):
             is_in_time = now_ns <= flight.deadline_ns
             self.placer.outcomes.on_answer(seq, report.at_unit_ns, is_in_time, now_ns)
-            return self._refilled(uplink, now_ns)
+            return self._refilled(uplink, effects, now_ns)
         entry = self._looked(flight.task_id, flight.model, unit_id, answer, effects)
         self.placer.outcomes.on_answer(seq, report.at_unit_ns, entry is not None, now_ns)
         if entry is None:
@@ -258,9 +257,7 @@ class Dispatcher(LinkEvents):
             self.counters.offload.ok += 1
             reason = f"{entry.look}{unit_id} looked too" if entry.look else "as placed"
             self._emit(entry, "offloaded", reason, effects, now_ns, (unit_id, flight.model, answer))
-        self._out.refill(uplink, effects, now_ns)
-        self._advance(effects, now_ns)
-        return effects
+        return self._refilled(uplink, effects, now_ns)
 
     def on_reject(self, unit_id: str, seq: int, report: UnitReport, now_ns: int) -> list[Effect]:
         """A unit answered without detections: rejected, too late for it, or bad."""
@@ -277,12 +274,10 @@ class Dispatcher(LinkEvents):
             self.counters.offload.rejected += 1
         uplink.retry_at_ns = max(uplink.retry_at_ns, now_ns + report.retry_after_ns)
         self._out.send_home(flight.task_id, f"{unit_id}: {report.status} {report.reason}".strip())
-        self._out.refill(uplink, effects, now_ns)
-        self._advance(effects, now_ns)
-        return effects
+        return self._refilled(uplink, effects, now_ns)
 
-    def _refilled(self, uplink: Uplink, now_ns: int) -> list[Effect]:
-        effects: list[Effect] = []
+    def _refilled(self, uplink: Uplink, effects: list[Effect], now_ns: int) -> list[Effect]:
+        self.heard(uplink)
         self._out.refill(uplink, effects, now_ns)
         self._advance(effects, now_ns)
         return effects

@@ -245,10 +245,8 @@ class Driver:
                 case Correct():
                     if isinstance(effect.answer, Findings):
                         self._learn(effect.task, effect.answer, effect.model)
-                case Reopen():
-                    self.tally.units[effect.unit_id].reopened += 1
-                    self._links[effect.unit_id].reopen(self._clock.now_ns())
-                case Open():
+                case Reopen() | Open():
+                    self.tally.units[effect.unit_id].reopened += isinstance(effect, Reopen)
                     self._links[effect.unit_id].reopen(self._clock.now_ns())
                 case Close():
                     self._links[effect.unit_id].leave()
