@@ -68,6 +68,7 @@ class Vehicle:
         now_ns = self.now_ns
         task = Task(tick, "ego", "front", tick, now_ns, "object_detection", now_ns,
                     now_ns + 100 * MS, 640, 384)  # fmt: skip
+        self._answer_all(tick, now_ns)
         start = time.thread_time_ns()
         self.dispatcher.placer.place(task, now_ns)
         decided = time.thread_time_ns()
@@ -84,6 +85,14 @@ class Vehicle:
             if isinstance(effect, Ping):
                 self.dispatcher.on_pong(effect.unit_id, effect.number, now_ns + 31 * MS)
         return decided - start, time.thread_time_ns() - decided
+
+    def _answer_all(self, tick: int, now_ns: int) -> None:
+        """Every link has just brought an answer: none of them is left out as out of date."""
+        for uplink in self._uplinks:
+            took_ns = int(22 * MS * math.exp(self._random.gauss(0.0, 0.2)))
+            sent_ns = now_ns - took_ns - 11 * MS
+            uplink.estimator.on_sent(-tick, 10_000, sent_ns, now_ns, 10 * MS, 0.9)
+            uplink.estimator.on_answer(-tick, 11 * MS, MS, now_ns)
 
     def _answer(self, effect: Send, sent_ns: int):  # type: ignore[no-untyped-def]
         effects = self.dispatcher.on_sent(effect, True, sent_ns)
