@@ -64,7 +64,7 @@ def _drive(flags: argparse.Namespace, console: "Console") -> int:
     import logging
 
     from scheduler.clock import MonotonicClock
-    from scheduler.errors import VdapError
+    from scheduler.errors import ConfigError, VdapError
     from sim.launcher import drive, report, run_folder
     from sim.launcher.plan import make_plan
     from sim.launcher.policies import contenders
@@ -72,6 +72,11 @@ def _drive(flags: argparse.Namespace, console: "Console") -> int:
     config = config_file.load(flags.config, _overrides(flags))
     if flags.compare is not None:
         contenders(flags.compare, config)  # what is wrong with them is said before the drive
+        if processes.is_held(config):
+            raise ConfigError(
+                "--compare replays in real time: leave bridge.pace at realtime, or compare in "
+                "virtual time (`vdap experiment`)"
+            )
     only = [name for name in flags.only.split(",") if name]
     plan = make_plan(config, only=only, world=flags.world, dashboard=not flags.no_dashboard)
     folder = run_folder.create(plan.config, Path(config.record.folder))

@@ -20,6 +20,7 @@ from sim.channel.trace import Trace
 from sim.evaluation import comparison
 from sim.evaluation.summary import VehicleResult, counted
 from sim.launcher import replay
+from sim.launcher.__main__ import main
 from sim.launcher.policies import contenders
 from vehicle.data.run_file import RunFile
 
@@ -68,6 +69,22 @@ def test_a_name_has_its_own_options_and_the_config_s_where_it_is_the_config_s_po
 def test_what_is_wrong_with_a_policy_is_said_before_anything_starts(text: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         contenders(text, config_of())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["demo", "--compare", "deadline", "--only", "rsu"], "--only"),
+        (["demo", "--compare", "deadline", "--set", "bridge.pace=hold"], "realtime"),
+        (["--compare", "deadline"], "a config"),
+        (["demo", "--of", "runs/latest", "--compare", "deadline"], "in place of a config"),
+        (["--of", "runs/latest"], "beside --compare"),
+        (["--of", "nowhere", "--compare", "deadline"], "nowhere"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_refused(words: list[str], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        main(words)
 
 
 # --- the link's trace ---
