@@ -109,12 +109,15 @@ class Deadline:
 
     def _priced(self, view: View, offers: list[Offer], home: float) -> tuple[Offer, int]:
         """The best offer after the opportunity cost of holding the uplink (semi-Markov)."""
-        interval_ns = view.frame_interval_ns
-        frames = [max(1, math.ceil(offer.held_ns / interval_ns)) for offer in offers]
-        gain = max((offer.utility - home) / n for offer, n in zip(offers, frames, strict=True))
+        interval_ns, gain = view.frame_interval_ns, 0.0
+        frames: list[int] = []
+        for offer in offers:
+            n = max(1, math.ceil(offer.held_ns / interval_ns))
+            frames.append(n)
+            gain = max(gain, (offer.utility - home) / n)
         best, best_score = offers[0], -(1 << 62)
         for offer, n in zip(offers, frames, strict=True):
-            score = _rounded(offer.utility - (n - 1) * max(0.0, gain))
+            score = _rounded(offer.utility - (n - 1) * gain)
             if score > best_score:
                 best, best_score = offer, score
         return best, best_score

@@ -152,8 +152,9 @@ class Weighing:
             held_ns = bits * ns_per_bit
             cost = weights.byte * size_bytes + switch
             least = bar if miss - cost <= bar else home
+            size, loss = (encoding.width, encoding.height), encoding.accuracy_loss
             for model in link.models:
-                accuracy = model.accuracy_of(encoding)
+                accuracy = model.accuracy_at.get(size, model.accuracy) - loss  # as `accuracy_of`
                 if accuracy - cost <= least:
                     continue
                 fixed_ns = encoding.encode_ns + model.service_ns
