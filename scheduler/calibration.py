@@ -13,10 +13,10 @@ from dataclasses import dataclass
 ROWS = 10  # of the reliability table
 BINS = 20  # of the map, even in the arc sine of the root: narrow where p is near 0 or 1
 CELLS = 256  # of the map as it is looked up
-REFRESH_EVERY = 50  # samples; rarer reacts later, more often costs 50 us each time
-ENOUGH = 100  # samples before the map leaves the identity
+REFRESH_EVERY = 25  # samples; rarer reacts later, more often costs 50 us each time
+ENOUGH = 50  # samples before the map leaves the identity
 MEMORY = 2_000.0  # samples; longer is smoother and slower to follow a link that changed
-PRIOR = 6.0  # samples that each bin is taken to have seen at its own probability
+PRIOR = 3.0  # samples that each bin is taken to have seen at its own probability
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,19 @@ class Reliability:
         """
         gaps = (abs(hits - total) for hits, total in zip(self._hits, self._sums, strict=True))
         return sum(gaps) / max(1, self.count)
+
+    @property
+    def chance_error(self) -> float:
+        """The error that perfect promises would show, because so few were compared.
+
+        The mean absolute deviation of a binomial count, by its normal approximation.
+        """
+        total = 0.0
+        for count, promised in zip(self._counts, self._sums, strict=True):
+            if count:
+                p = promised / count
+                total += math.sqrt(2.0 / math.pi * count * p * (1.0 - p))
+        return total / max(1, self.count)
 
     @property
     def brier(self) -> float:

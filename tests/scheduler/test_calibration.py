@@ -48,6 +48,19 @@ def test_tables_add_up() -> None:
     assert math.isclose(left.error, both.error) and math.isclose(left.brier, both.brier)
 
 
+def test_perfect_promises_err_by_chance_alone() -> None:
+    generator = random.Random(3)
+    errors, expected = [], []
+    for _ in range(60):
+        table = Reliability()
+        for _ in range(150):
+            p = generator.random()
+            table.add(p, generator.random() < p)
+        errors.append(table.error)
+        expected.append(table.chance_error)
+    assert math.isclose(sum(errors) / 60, sum(expected) / 60, rel_tol=0.15)
+
+
 def test_an_empty_table_has_no_error() -> None:
     assert Reliability().error == Reliability().brier == 0.0
 
