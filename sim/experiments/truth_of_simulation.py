@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 0.03  # of the share in time
 MOST_AGE = 0.10  # of the median age
-POLICIES = ("deadline", "always_offload", "local_only")
+POLICIES = ("deadline", "always_offload", "ewma_latency")
 STAGES = ("local", "encode", "uplink", "queue", "decode", "infer", "downlink")
 MISSED = 1
 
