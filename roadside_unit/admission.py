@@ -22,39 +22,36 @@ NS_PER_US = 1000
 Slot = tuple[str, str, str]  # vehicle, camera, service
 
 
-class Offer(Struct, frozen=True):
-    """A request that passed the guards, with its picture or features."""
+class Offer:
+    """A request that passed the guards, with its picture or features.
 
-    request: Request
-    payload: bytes
-    received_ns: int
+    Attributes:
+        is_split: A model's second half shall finish what the vehicle began.
+        work: What its duration depends on: the model, whole, split or with this many heads.
+        due_ns: When the answer must have been handed to the socket.
+        slot: What a newer frame replaces.
+    """
 
-    @property
-    def is_split(self) -> bool:
-        """Whether a model's second half shall finish what the vehicle began."""
-        return self.request.payload_kind == "features"
+    __slots__ = ("due_ns", "is_split", "payload", "received_ns", "request", "slot", "work")
 
-    @property
-    def work(self) -> str:
-        """What its duration depends on: the model, whole, split or with this many heads."""
-        heads = len(self.request.heads)
-        name = split_name(self.request.model) if self.is_split else self.request.model
-        return f"{name}+{heads} heads" if heads else name
-
-    @property
-    def due_ns(self) -> int:
-        """When the answer must have been handed to the socket."""
-        return self.received_ns + self.request.budget_us * NS_PER_US
+    def __init__(self, request: Request, payload: bytes, received_ns: int) -> None:
+        self.request = request
+        self.payload = payload
+        self.received_ns = received_ns
+        self.is_split = request.payload_kind == "features"
+        self.work = _work_of(request)
+        self.due_ns = received_ns + request.budget_us * NS_PER_US
+        self.slot: Slot = (request.vehicle_id, request.camera_id, request.service)
 
     @property
     def stamp_ns(self) -> int:
         """When the picture was taken, by the age that it had when it was sent."""
         return self.received_ns - self.request.age_us * NS_PER_US
 
-    @property
-    def slot(self) -> Slot:
-        """What a newer frame replaces."""
-        return self.request.vehicle_id, self.request.camera_id, self.request.service
+
+def _work_of(request: Request) -> str:
+    name = split_name(request.model) if request.payload_kind == "features" else request.model
+    return f"{name}+{len(request.heads)} heads" if request.heads else name
 
 
 class Refused(Struct, frozen=True):
