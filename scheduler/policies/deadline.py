@@ -28,7 +28,8 @@ DEFAULTS = {
     "probe_after": 0.1,  # s without a result after which an idle link gets a small copy of a frame
     "probe_most": 2.0,  # s between probes that stay without answer; each one doubles the wait
     "probe_floor": 0.02,  # least chance of a probe to be worth its bytes
-    "hedge_gain": 0.02,  # F1 that a duplicate over a second link, or a rung beside, must bring
+    "probe_worth": 0.01,  # F1; of probes whose bytes cost more there are as many fewer
+    "hedge_gain": 0.002,  # F1 that a duplicate over a second link, or a rung beside, must bring
 }
 
 
@@ -99,7 +100,7 @@ class Deadline:
             utility -= weighing.switching("onboard", "")
             if _rounded(utility) > best_score:
                 best, best_score, chosen = utility, _rounded(utility), (rung, p, age_ns)
-        weighing.home = best
+        weighing.home, weighing.is_looking = best, chosen is not None
         if chosen is None:
             why = "nothing has changed" if weighing.has_time() else "no onboard rung fits"
             return Placement("carry", utility=carried, reason=f"{why}: worth {carried:.2f}")
@@ -139,7 +140,7 @@ class Deadline:
             if link is best.link or not link.models:
                 continue
             model = max(link.models, key=_accuracy)
-            if self._is_probe_due(weighing, link):
+            if self._is_probe_due(weighing, link, best.size_bytes):
                 self._probed(link.unit_id, view.now_ns)
                 reason = f"{placed.reason}; probes {link.unit_id}"
                 return _duplicated(placed, link.unit_id, model.model, best.p, reason)
@@ -197,10 +198,10 @@ class Deadline:
         if home.place == "carry" and weighing.has_time():
             return home
         for link in view.usable_links():
-            if not self._is_probe_due(weighing, link):
-                continue
             offer = self._smallest(weighing, link)
-            if offer is None or offer.p <= self._o["probe_floor"]:
+            if offer is None or not self._is_probe_due(weighing, link, offer.size_bytes):
+                continue
+            if offer.p <= self._o["probe_floor"]:
                 continue
             self._probed(link.unit_id, view.now_ns)
             reason = f"probe: quiet link, {offer.p:.0%} in time"
@@ -210,8 +211,9 @@ class Deadline:
             return replace(home, probe=placed, is_probe=True, reason=f"{home.reason}; {reason}")
         return home
 
-    def _is_probe_due(self, weighing: Weighing, link: LinkView) -> bool:
-        after_ns = self._o["probe_after"] * 1e9
+    def _is_probe_due(self, weighing: Weighing, link: LinkView, size_bytes: int) -> bool:
+        cost = weighing.weights.byte * size_bytes
+        after_ns = self._o["probe_after"] * 1e9 * max(1.0, cost / self._o["probe_worth"])
         if link.in_flight or link.estimate.quiet_ns(weighing.now_ns) < after_ns:
             return False
         known = self._probes.get(link.unit_id)

@@ -77,6 +77,7 @@ class Weighing:
 
     Attributes:
         home: What the best action without a link is worth.
+        is_looking: A rung on board is that best action.
         late: What an answer of the age of the deadline keeps of its worth.
     """
 
@@ -84,6 +85,7 @@ class Weighing:
         self.view = view
         self.weights = weights
         self.home = view.carry_accuracy
+        self.is_looking = False
         self.now_ns = view.now_ns
         self.age_ns = view.now_ns - task.stamp_ns
         self.due_ns = task.deadline_ns - view.emit_margin_ns
@@ -179,15 +181,15 @@ class Weighing:
     def is_doubtful(self, link: LinkView) -> bool:
         """Whether what is known of a link is out of date, or it is in trouble just now.
 
-        A copy of a frame tells at no risk how a link is of which nothing came of late; nobody can
-        do that where nothing looks on board. An answer that is overdue says that the link or the
+        Where a rung looks at the frame anyway, a copy of it tells at no risk how a link is of which
+        nothing came of late. An answer that is overdue says that the link or the
         unit has become slower than predicted.
         """
         now_ns = self.now_ns
         if link.estimate.overdue_ns(now_ns) > OVERDUE_NS:
             return True
         stale_ns = max(STALE_NS, 3 * self.view.frame_interval_ns)
-        return link.estimate.quiet_ns(now_ns) > stale_ns and bool(self.view.rungs)
+        return link.estimate.quiet_ns(now_ns) > stale_ns and self.is_looking
 
     def _window_bits(self, link: LinkView) -> float:
         """W x bits of a frame may be in flight: what gets through within the deadline.

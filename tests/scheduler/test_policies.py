@@ -83,7 +83,7 @@ def test_local_only_takes_the_largest_rung_that_fits() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "expected"),
     [
-        ("nearest", {}, "unknown policy 'nearest': expected one of always_offload, best_snr, deadline"),
+        ("nearest", {}, "unknown policy 'nearest': expected one of always_offload, best_snr, dead"),
         ("no_such_module:Policy", {}, "cannot import no_such_module:Policy"),
         ("deadline", {"age_taw": 1.0}, "unknown option 'age_taw'"),
         ("deadline", {"age_tau": "long"}, "expected a number, got 'long'"),
