@@ -160,8 +160,7 @@ class Offloading:
             self._counters.offload.sent += 1
             lease_ns = now_ns + max(MIN_LEASE_NS, 4 * (task.deadline_ns - task.stamp_ns))
             is_split = effect.payload_kind == "features"
-            service_ns = uplink.service_ns(effect.model, is_split)
-            uplink.pace.on_sent(service_ns, now_ns)
+            uplink.pace.on_sent(uplink.turn_ns(effect.model, is_split), now_ns)
             uplink.flights[effect.seq] = Flight(
                 task.task_id, effect.model, lease_ns, is_split, task.deadline_ns, effect.is_hedged
             )
@@ -178,7 +177,7 @@ class Offloading:
                     entry.size_bytes,
                     now_ns,
                     entry.due_ns,
-                    service_ns,
+                    uplink.service_ns(effect.model, is_split),
                     entry.sent_as.p_in_time,
                 )
             return
@@ -195,8 +194,9 @@ class Offloading:
         if flight is None:
             self._counters.duplicates += 1
             return None
-        service_ns = uplink.service_ns(flight.model, flight.is_split)
-        uplink.pace.on_answer(report.queue_ns, service_ns, len(uplink.flights), now_ns)
+        turn_ns = uplink.turn_ns(flight.model, flight.is_split)
+        waited_ns = max(0, report.at_unit_ns - turn_ns)
+        uplink.pace.on_answer(waited_ns, turn_ns, len(uplink.flights), now_ns)
         on_link_ns = uplink.estimator.on_answer(
             seq, report.at_unit_ns, report.queue_ns, now_ns, is_ok=report.status == "ok"
         )

@@ -22,16 +22,16 @@ class Pace:
         """A request left that takes the unit so long; 0 = not known."""
         self._done_ns = max(self._done_ns, now_ns) + service_ns
 
-    def on_answer(self, queue_ns: int, service_ns: int, in_flight: int, now_ns: int) -> None:
+    def on_answer(self, waited_ns: int, service_ns: int, in_flight: int, now_ns: int) -> None:
         """A request ended: what is still under way is all that the unit has of ours.
 
         Args:
-            queue_ns: How long it waited there; well above zero we are ahead of the unit, whose
+            waited_ns: How long it waited there; well above zero we are ahead of the unit, whose
                 turns take a little longer than its models.
             service_ns: What each of the others takes.
             in_flight: How many those are.
         """
         self._done_ns = min(self._done_ns, now_ns + service_ns * in_flight)
-        ahead_ns = queue_ns - self._interval_ns // 2
+        ahead_ns = waited_ns - self._interval_ns // 2
         if ahead_ns > 0:
             self._done_ns = max(self._done_ns, now_ns) + min(ahead_ns, self._interval_ns) // 2

@@ -145,6 +145,15 @@ class Uplink:
                 return offered.service_ns
         return 0
 
+    def turn_ns(self, model: str, is_split: bool) -> int:
+        """How long a request keeps the unit from its next, by its own clock on the wall.
+
+        That is more than the model's computing, which `service_ns` tells: a busy machine, a GPU
+        that is waited for.
+        """
+        told = self.load.splits if is_split else self.load.models
+        return told.get(model, 0) or self.service_ns(model, is_split)
+
     def on_beacon(self, load: UnitLoad, now_ns: int) -> None:
         """The unit says how busy it is, which is fresher than its last answer to us."""
         self.load = load
