@@ -180,7 +180,7 @@ def plot(out: Path, found: Sequence[Group], links: Sequence[str], names: Sequenc
         _bars(left, places, own, width, colour, name)
         values = [[ttc(result) for result in group.results] for group in own]
         drawn = right.boxplot(values, positions=places, widths=0.8 * width, patch_artist=True,
-                              showfliers=False, manage_ticks=False)  # fmt: skip
+                              showfliers=False, manage_ticks=False, medianprops={"color": "black"})  # fmt: skip
         for box in drawn["boxes"]:
             box.set_facecolor(colour)
     for axis, label in ((left, "share of drives with a collision"),
@@ -189,8 +189,9 @@ def plot(out: Path, found: Sequence[Group], links: Sequence[str], names: Sequenc
         axis.set_xlabel("link")
         axis.set_ylabel(label)
         axis.spines[["top", "right"]].set_visible(False)
-    left.legend(fontsize=8)
-    figure.tight_layout()
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, ncols=len(names), loc="upper center", frameon=False)
+    figure.tight_layout(rect=(0.0, 0.0, 1.0, 0.94))
     figure.savefig(out / "closed_loop.png", dpi=150, metadata={"Software": None})
     figure.savefig(out / "closed_loop.pdf", metadata={"CreationDate": None})
     plt.close(figure)

@@ -83,7 +83,7 @@ def cases(study: LoopStudy) -> list[Case]:
     """All of them; those of one scenario and seed stand together."""
     policies: list[Policy | None] = [*study.policies]
     found = []
-    for scenario, seed in itertools.product(study.scenarios, range(1, study.seeds + 1)):
+    for seed, scenario in itertools.product(range(1, study.seeds + 1), study.scenarios):
         for link, policy in itertools.product(study.links, policies):
             found.append(_case(study, scenario, link, policy, seed))
         if study.no_advisories:  # no link changes what it does
