@@ -179,8 +179,15 @@ def plot(out: Path, found: Sequence[Group], links: Sequence[str], names: Sequenc
         colour = COLOURS[number % len(COLOURS)]
         _bars(left, places, own, width, colour, name)
         values = [[ttc(result) for result in group.results] for group in own]
-        drawn = right.boxplot(values, positions=places, widths=0.8 * width, patch_artist=True,
-                              showfliers=False, manage_ticks=False, medianprops={"color": "black"})  # fmt: skip
+        drawn = right.boxplot(
+            values,
+            positions=places,
+            widths=0.8 * width,
+            patch_artist=True,
+            showfliers=False,
+            manage_ticks=False,
+            medianprops={"color": "black"},
+        )
         for box in drawn["boxes"]:
             box.set_facecolor(colour)
     for axis, label in ((left, "share of drives with a collision"),
