@@ -69,11 +69,14 @@ class VirtualDrive:
         has_flow: bool = False,
         heads: tuple[str, ...] = (),
         stays_on_board: bool = False,
+        resolutions: Sequence[tuple[int, int]] = (),
+        change: Callable[[int], float] = lambda task_id: 1.0,
     ) -> None:
         self.links = links if links is not None else {"rsu": FakeLink()}
         self.local_ms, self.encode_ms, self.size_bytes = local_ms, encode_ms, size_bytes
         self.split_ms, self.feature_bytes, self.doubt = split_ms, feature_bytes, doubt
         self.heads, self.stays_on_board = heads, stays_on_board
+        self.change = change
         self.deadline_ms, self.fps, self.timer_lag_ms = deadline_ms, fps, timer_lag_ms
         self.dispatcher = Dispatcher(
             policy,
@@ -84,6 +87,8 @@ class VirtualDrive:
             window=window,
             frame_interval_ns=int(SECOND / fps),
             pipelines=pipelines,
+            resolutions=resolutions,
+            shrunk={"large": {(320, 192): 0.7}},
             encoders=[EncoderSpec("medium", int(split_ms * MS), feature_bytes)],
             doubt_above=doubt_above,
             flow_ns=50 * MS if has_flow else 0,
@@ -143,6 +148,7 @@ class VirtualDrive:
             384,
             self.stays_on_board,
             self.heads,
+            self.change(task_id),
         )
         return self.dispatcher.on_frame(task, self.now_ns)
 
