@@ -17,6 +17,7 @@ HORIZON_S = 10.0  # of coverage ahead that counts; longer looks past the next co
 PRECONNECT_S = 3.0  # before coverage begins: six round trips and some tries of 0.3 s
 SWITCH_NS = 300_000_000  # the better link must have been better for so long
 LEAST_OPEN_NS = 2_000_000_000  # before a link may be replaced
+GONE_NS = 500_000_000  # a link that was up may be silent for so long: a fade, a reconnection
 TRY_NS = 2_000_000_000  # a link that has not answered by then gives way to others
 RETRY_M = 30.0  # moved since then, a link that did not answer is worth another try
 MOST_BACKOFF = 4  # doublings of the pause after a try that nobody answered: 48 s
@@ -56,6 +57,7 @@ class Candidate:
         is_everywhere: A distant cloud: it has no coverage to leave.
         is_learning: Nobody gave its range: hearing it far away widens it, losing it narrows it.
         since_ns: When it was opened or closed by a decision.
+        up_ns: When it was last seen up.
         better_since_ns: Since when it has been better than an open one; None = it is not.
         failures: Tries in a row that nobody answered though it should be covered.
         failed_at: Where the vehicle was when the last of these ended.
@@ -69,6 +71,7 @@ class Candidate:
     is_everywhere: bool = False
     is_learning: bool = True
     since_ns: int = 0
+    up_ns: int = -(1 << 62)
     better_since_ns: int | None = None
     failures: int = 0
     failed_at: "Motion | None" = None
@@ -196,8 +199,8 @@ class Handover:
         for link_id in closed:
             self._close(self.candidates[link_id], now_ns)
         for candidate in self._all:
-            if candidate.failures and links[candidate.link_id].state(now_ns) == "up":
-                candidate.failures = 0
+            if links[candidate.link_id].state(now_ns) == "up":
+                candidate.failures, candidate.up_ns = 0, now_ns
         values = {c.link_id: self.value(c, links[c.link_id], now_ns) for c in self._all}
         opened = self._choose(values, now_ns)
         return Decision(opened, self._release(links, values, now_ns), closed)
@@ -208,7 +211,8 @@ class Handover:
         """Seconds of coverage within the horizon, the nearer unit first; negative = not wanted."""
         is_up = link.state(now_ns) == "up"
         waited_ns = now_ns - candidate.since_ns
-        is_silent = candidate.is_open and not is_up and waited_ns > TRY_NS
+        is_gone = now_ns - candidate.up_ns > GONE_NS
+        is_silent = candidate.is_open and is_gone and waited_ns > TRY_NS
         if not candidate.is_open and self._is_pausing(candidate, waited_ns):
             return SILENT
         if candidate.is_everywhere:
@@ -309,7 +313,7 @@ class Handover:
         """
         newest = max(held, key=lambda c: c.since_ns)
         old = [c for c in held if c is not newest and now_ns - c.since_ns >= LEAST_OPEN_NS]
-        down = [c for c in old if links[c.link_id].state(now_ns) != "up"]
+        down = [c for c in old if values[c.link_id] <= 0.0]
         if down or (old and links[newest.link_id].state(now_ns) == "up"):
             return [min(down or old, key=lambda c: round(values[c.link_id], 6))]
         return [newest] if values[newest.link_id] <= 0.0 else []

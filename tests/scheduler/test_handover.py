@@ -168,6 +168,22 @@ def test_without_places_links_are_tried_in_turn_and_those_that_answer_are_kept()
     assert last < 30.0, "it goes on trying though both answer"
 
 
+def test_without_places_a_fade_costs_no_link() -> None:
+    road = Road([None] * 6, max_links=2)
+    road.reach = lambda name, x: name in ("u3", "u5")
+    road.drive(30.0, speed=0.0)
+    before = list(road.log)
+    for _ in range(5):
+        road.reach = lambda name, x: False
+        road.drive(0.4, speed=0.0)
+        road.reach = lambda name, x: name in ("u3", "u5")
+        road.drive(1.0, speed=0.0)
+    assert road.log == before
+    road.reach = lambda name, x: name == "u1"
+    road.drive(20.0, speed=0.0)
+    assert "u1" in road.open_ns and not {"u3", "u5"} <= set(road.open_ns)
+
+
 def test_a_unit_that_was_silent_from_afar_is_asked_again_when_it_is_nearer() -> None:
     """Houses stand in the way of all but the last 60 m; three more units never answer."""
     road = Road([400.0, 380.0, 390.0, 410.0], max_links=2, radius=250.0, is_learning=True)

@@ -182,7 +182,7 @@ def test_the_default_policy_sends_duplicates_where_the_deadline_is_at_risk() -> 
     missed, still_missed = (250 - o.vehicles["ego"].counters.offloaded for o in (alone, both))
     assert still_missed < 0.5 * missed
     assert both.vehicles["ego"].counters.offload.hedged > 50
-    assert calm.vehicles["ego"].counters.offload.hedged < 25
+    assert calm.vehicles["ego"].counters.offloaded == 250
 
 
 def test_two_runs_over_two_radios_give_the_same_lines() -> None:
