@@ -49,7 +49,7 @@ def test_a_silent_link_gets_no_frame_of_its_own_before_a_copy_came_back():
 
 def test_a_better_unit_is_found_while_another_one_is_used():
     """The far unit is known first; only a duplicate can tell that the near one is back."""
-    near, far = FakeLink(rate_bps=0.2e6), FakeLink(rate_bps=20e6, delay_ms=90.0)
+    near, far = FakeLink(rate_bps=0.2e6), FakeLink(rate_bps=20e6, delay_ms=60.0)
     drive = VirtualDrive(
         load_policy("deadline", {}),
         links={"far": far, "near": near},
