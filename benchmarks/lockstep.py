@@ -1,12 +1,12 @@
 """How fast virtual time goes: vehicle-frames per second of a core, and 1,000 vehicles at 50 units.
 
-    python benchmarks/lockstep.py [--seconds 20] [--vehicles 8] [--town-vehicles 100] [--workers 2]
+    python benchmarks/lockstep.py [--seconds 15] [--vehicles 8] [--town-vehicles 100] [--workers 2]
     python benchmarks/lockstep.py --town-vehicles 1000 --town-units 50 --town-seconds 10
 
 Every frame goes through the deployed dispatcher, policy, link estimator and admission. The first
-table counts CPU time of one process, the verdicts' rows included, the least of some runs. The second is the wall's time of
-all processes, the making of traces and the start of the processes left out by a first short run:
-above 1 it is faster than real time.
+table counts CPU time of one process, the verdicts' rows included, the least of some runs. The
+second is the wall's time of all processes, their start left out by a first short run: above 1 it
+is faster than real time.
 """
 
 from __future__ import annotations

@@ -133,6 +133,8 @@ class VehicleSpec:
 
     Attributes:
         policy: Short name, entry point or `module:Class`.
+        is_deadline_by_speed: Once a pose is known, `deadline_ms` gives way to `scheduler.tasks`'
+            rule.
         encode: Time to write a JPEG.
         capture: From the picture taken to the vehicle that has it.
         timer_lag: How late a timer fires.
@@ -149,6 +151,7 @@ class VehicleSpec:
     options: Mapping[str, Option] = field(default_factory=dict)
     cameras: tuple[CameraSpec, ...] = (CameraSpec(),)
     deadline_ms: float = 100.0
+    is_deadline_by_speed: bool = False
     window: int = 2
     max_links: int = 3
     qualities: tuple[int, ...] = (80, 60, 40)

@@ -72,6 +72,7 @@ def vehicle_spec(
             CameraSpec(c.id, c.width, c.height, c.rate_hz or rate_hz, 0.0) for c in vehicle.cameras
         ),
         deadline_ms=vehicle.deadline_ms,
+        is_deadline_by_speed=vehicle.deadline.mode == "speed",
         window=vehicle.window,
         qualities=tuple(vehicle.qualities),
         pipelines=tuple(vehicle.pipelines),

@@ -33,7 +33,7 @@ from scheduler.offload_messages import Request
 from scheduler.onboard import EncoderSpec, RungSpec
 from scheduler.placement import split_name
 from scheduler.policies import load_policy
-from scheduler.tasks import Task
+from scheduler.tasks import Task, deadline_by_speed_ns
 from sim.lockstep.encoder import VirtualEncoder
 from sim.lockstep.link import VirtualLink
 from sim.lockstep.loop import Loop
@@ -163,6 +163,8 @@ class VirtualVehicle:
         """The vehicle is there now."""
         now_ns = self._loop.now_ns
         self.recorder.pose(pose, now_ns)
+        if self.spec.is_deadline_by_speed:
+            self._deadline_ns = deadline_by_speed_ns(pose.speed)
         self._carry_out(self.dispatcher.on_pose(pose.x, pose.y, pose.heading, pose.speed, now_ns))
 
     def shutdown(self) -> None:

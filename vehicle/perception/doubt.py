@@ -4,9 +4,11 @@ After Teerapittayanon et al., Distributed Deep Neural Networks over the Cloud, t
 Devices, ICDCS 2017: there the entropy of the one classification, here that of all boxes together.
 """
 
-import numpy as np
+import math
 
 from vehicle.perception.detections import Detections
+
+LEAST_DOUBT = 1e-6  # of a score, against the logarithm of nothing
 
 
 def doubt(detections: Detections) -> float:
@@ -14,5 +16,8 @@ def doubt(detections: Detections) -> float:
 
     0 of an empty frame and of boxes with score 1; a box with score 0.5 counts 1.
     """
-    p = np.clip(detections.score.astype(np.float64), 1e-6, 1.0 - 1e-6)
-    return float(-(p * np.log2(p) + (1.0 - p) * np.log2(1.0 - p)).sum())
+    bits = 0.0
+    for score in detections.score.tolist():  # by `math`: the same on every CPU, it decides
+        p = min(1.0 - LEAST_DOUBT, max(LEAST_DOUBT, score))
+        bits -= p * math.log2(p) + (1.0 - p) * math.log2(1.0 - p)
+    return bits

@@ -84,6 +84,13 @@ def test_change_is_measured_against_the_last_look(street: Path, tmp_path: Path) 
     assert all(change > 0.0 for change in SEEN[22:])
 
 
+def test_a_deadline_may_follow_the_speed(street: Path, tmp_path: Path) -> None:
+    base = scenario(street, tmp_path, "local_only")
+    vehicle = replace(base.vehicles[0], is_deadline_by_speed=True)
+    rows = run(replace(base, vehicles=(vehicle,))).verdicts
+    assert {row.deadline_ns - row.stamp_ns for row in rows[1:]} == {400_000_000}  # at 8 m/s
+
+
 def test_two_runs_give_the_same_lines(street: Path, tmp_path: Path) -> None:
     first, second = (drive(street, tmp_path, "deadline") for _ in range(2))
     assert list(first.lines()) == list(second.lines())
