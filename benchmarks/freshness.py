@@ -85,7 +85,7 @@ def line(name: str, ages: list[float], limit: float, busy: float, load: float) -
     )
 
 
-HEAD = "                        load  answers     p50     p99   limit    busy"
+HEAD = "                       load  answers     p50     p99   limit    busy"
 
 
 def in_lockstep(service_ms: float, seconds: float, trace: Trace) -> None:
