@@ -23,6 +23,8 @@ PING_BITS = 1_600.0  # of a ping with its headers
 LEAST_SERVICE_NS = 1_000_000
 QUEUE_DECAY_NS = 1_500_000_000.0  # a unit's report of its queue is old news after this
 STALL_NS = 300_000_000  # nothing heard this long with something in flight
+CONNECT_NS = 1_000_000_000  # the same while connecting: a handshake takes six round trips
+LONG_CONNECT_NS = 3_000_000_000  # of each third attempt, which a round trip of 0.4 s ends in
 REPLIES_TO_TRUST = 3  # pongs in a row that give a link back to the scheduler
 UNIT_RATE = 0.1  # of the mean of what a unit takes, beyond what was expected
 PATIENCE = 4.0  # deviations for which an owed answer does not yet speak against the link
@@ -56,6 +58,7 @@ class LinkEstimator:
         self._in_flight = InFlight()
         self._last_done_ns = 0.0
         self._replies = 0
+        self._opened = 0  # times since the link was last up
         # What holds for every size, computed once for an instant; see `_look`.
         self._looked_ns = now_ns
         self._is_stale = True
@@ -115,6 +118,7 @@ class LinkEstimator:
             self.place.learn_fate(self.place.pose, True, self.state == "up" and self.place.is_fine)
         self.state = "connecting"
         self._replies = 0
+        self._opened += 1
         self.rate.shift(0.0, 1.0, now_ns)
         self.heard_ns = now_ns
         self._is_stale = True
@@ -148,6 +152,7 @@ class LinkEstimator:
         self._replies += 1
         if is_admitted and self._replies >= REPLIES_TO_TRUST and self.state == "connecting":
             self.state = "up"
+            self._opened = 0
         return rtt_ns
 
     def on_sent(
@@ -232,7 +237,8 @@ class LinkEstimator:
         if self.round_trip.is_known:
             patience = max(patience, int(4 * self.srtt_ns + 4 * self.rttvar_ns))
         if self.state == "connecting":
-            patience = max(patience, 1_000_000_000)  # a handshake takes six round trips
+            is_long = self._opened % 3 == 2  # two quick attempts, then one over a long way
+            patience = max(patience, LONG_CONNECT_NS if is_long else CONNECT_NS)
         return max(self.heard_ns, owed_ns) + patience
 
     def quiet_ns(self, now_ns: int) -> int:
