@@ -80,10 +80,10 @@ def _percentiles(values: Sequence[float]) -> tuple[float | None, float | None]:
 
 
 COLUMNS = (
-    "policy", "in time", "off / on / carried", "missed", "age ms", "last look ms", "F1", "MB",
+    "policy", "in time", "off/on/carried %", "missed", "age ms", "last look ms", "F1", "MB",
 )  # fmt: skip
 NOTES = (
-    "in time: frames that a model looked at by their deadline; off / on / carried: offloaded, on "
+    "in time: frames that a model looked at by their deadline; off/on/carried: offloaded, on "
     "board, tracks moved on; missed: sent, and no answer in time; age, last look: p50 / p99 of "
     "picture to verdict, and of the picture that a model last looked at; F1: streaming, against "
     "the run's truth; MB: sent"
@@ -95,7 +95,7 @@ def cells(row: PolicyFigures) -> tuple[str, ...]:
     return (
         row.policy,
         f"{row.in_time:.1%}",
-        " / ".join(f"{share:.0%}" for share in (row.offloaded, row.onboard, row.carried)),
+        "/".join(f"{100 * share:.0f}" for share in (row.offloaded, row.onboard, row.carried)),
         f"{row.missed:.1%}",
         _pair(row.age_p50_ms, row.age_p99_ms),
         _pair(row.look_p50_ms, row.look_p99_ms),
@@ -105,7 +105,7 @@ def cells(row: PolicyFigures) -> tuple[str, ...]:
 
 
 def _pair(p50: float | None, p99: float | None) -> str:
-    return "-" if p50 is None or p99 is None else f"{p50:.0f} / {p99:.0f}"
+    return "-" if p50 is None or p99 is None else f"{p50:.0f}/{p99:.0f}"
 
 
 def show(console: Console, title: str, rows: Sequence[PolicyFigures]) -> None:
