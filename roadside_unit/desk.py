@@ -157,22 +157,20 @@ class Desk:
                 continue
             offer, started_ns = running
             if answer.is_ok and answer.detections is not None:
-                worked_ns = now_ns - started_ns
-                self._busy_ns += worked_ns
-                self._beacons.on_work(worked_ns)
-                self.admission.learn(offer.work, worked_ns)
                 # The worker counts compute time; what else passed here was waiting, so that the
                 # three add up and none of it looks like the link's.
                 computed_ns = answer.decode_ns + answer.infer_ns
                 waited_ns = max(0, now_ns - offer.received_ns - computed_ns)
                 durations = (waited_ns, answer.decode_ns, answer.infer_ns)
-                heads = {
-                    name: result
-                    for name, result in answer.heads.items()
-                    if len(result) <= MOST_HEAD_BYTES
-                }
+                heads = answer.heads
+                if heads:
+                    heads = {n: head for n, head in heads.items() if len(head) <= MOST_HEAD_BYTES}
                 found = answer.packed or answer.detections.to_bytes()
                 self._answer(offer, Outcome("ok", "", durations, found, heads), now_ns)
+                worked_ns = now_ns - started_ns
+                self._busy_ns += worked_ns
+                self._beacons.on_work(worked_ns)
+                self.admission.learn(offer.work, worked_ns)
             else:
                 durations = (now_ns - offer.received_ns, 0, 0)
                 self._answer(offer, Outcome("bad", answer.error, durations), now_ns)
@@ -321,6 +319,7 @@ class Desk:
 
     def _answer(self, offer: Offer, outcome: Outcome, now_ns: int) -> None:
         """Count a request, send its one result, and to each copy its own."""
+        self._say_result(offer.request, outcome)  # first: its vehicle waits
         counters, status = self.counters, outcome.status
         counters.ok += status == "ok"
         counters.rejected += status == "reject"
@@ -328,7 +327,6 @@ class Desk:
         counters.bad += status == "bad"
         if status == "ok":
             self._beacons.waits.add(outcome.durations_ns[0])
-        self._say_result(offer.request, outcome)
         for copy, received_ns in self._duplicates.finish(offer.request, outcome):
             self._say_result(copy, outcome.within(now_ns - received_ns))
 

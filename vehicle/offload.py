@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import zmq
+from msgspec import Struct
 from zmq.utils.monitor import recv_monitor_message
 
 from scheduler import messages, paths, processes, transport, wire
@@ -60,14 +61,13 @@ class Beaconed:
     load: UnitLoad
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Answered:
+class Answered(Struct, frozen=True, eq=False):
     """A request ended; `detections` in frame pixels when the status is ok, and asked heads."""
 
     seq: int
     report: UnitReport
     detections: Detections | None
-    heads: Mapping[str, bytes] = field(default_factory=dict)
+    heads: Mapping[str, bytes] = {}
 
 
 Heard = Welcomed | Ponged | Beaconed | Answered
@@ -226,7 +226,11 @@ class OffloadLink:
     def receive(self, now_ns: int) -> list[Heard]:
         """Everything that came, validated."""
         heard: list[Heard] = []
-        while self._sockets and (parts := transport.receive(self._sockets.control)) is not None:
+        while self._sockets is not None:
+            # Called when there is something; only what comes after it is asked for first.
+            parts = transport.receive(self._sockets.control, is_likely=not heard)
+            if parts is None:
+                break
             try:
                 found = self._read(parts, now_ns)
             except WireError as error:

@@ -35,9 +35,7 @@ class Detections:
     @staticmethod
     def empty() -> Detections:
         """No box at all."""
-        return Detections(
-            np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int16)
-        )
+        return _EMPTY
 
     def select(self, mask: NDArray[np.bool_] | NDArray[np.intp]) -> Detections:
         """The boxes that a boolean mask or an index array names, in its order."""
@@ -82,3 +80,6 @@ class Detections:
                 f"detections: class id {int(class_id.max())}, expected 0..{len(CLASSES) - 1}"
             )
         return Detections(xyxy, score, class_id)
+
+
+_EMPTY = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int16))
