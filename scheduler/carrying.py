@@ -12,7 +12,7 @@ from msgspec import Struct
 # Of the picture: as much as makes an old look worth no more than bare tracks. One frame of a drive
 # at 9 m/s and 15 Hz changes 0.04 to 0.26, cross traffic before a red light 0.01 to 0.05.
 CHANGE_REF = 0.2
-STILL_TAU_NS = 60_000_000_000  # of a look at a still scene; more looks at red lights less often
+STILL_TAU_NS = 25_000_000_000  # of a look at a still scene; more looks at red lights less often
 
 
 class Look(Struct, frozen=True):

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from scheduler.carrying import CHANGE_REF
 from scheduler.placement import Placement
 from scheduler.tasks import Task
 
@@ -103,6 +104,15 @@ class Emit(Struct, frozen=True):
     is_late: bool
     stages_ns: Mapping[str, int]
     size_bytes: int
+
+    @property
+    def is_still(self) -> bool:
+        """Carried on purpose, because the picture is as a model saw it last."""
+        return (
+            self.kind == "carried"
+            and self.placement.place == "carry"
+            and (self.task.change < CHANGE_REF)
+        )
 
 
 class Correct(Struct, frozen=True):

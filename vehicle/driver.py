@@ -51,8 +51,6 @@ log = logging.getLogger(__name__)
 POSE_NS = 500_000_000  # an older pose no longer tells the speed
 SLOW_NS = 10_000_000  # a service that takes longer is counted
 Result = TypeVar("Result")
-
-
 Brake = Callable[[int, str, Advisory], None]  # tick, service, advisory
 
 
@@ -325,6 +323,8 @@ class Driver:
         service = self._services[task.camera_id].every_frame[task.service]
         if isinstance(effect.answer, Findings):
             self._learn(task, effect.answer, effect.model)
+        if effect.is_still and hasattr(service, "on_still"):
+            self._guarded(service.name, None, service.on_still, task.stamp_ns)
         now_ns = self._clock.now_ns()
         boxes = self._guarded(service.name, list[messages.Box](), service.boxes, now_ns)
         # Before the first look, the age is counted from the first frame.

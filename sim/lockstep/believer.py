@@ -142,6 +142,9 @@ class Believer(Recorder):
         services = self._services[task.camera_id]
         if isinstance(effect.answer, Detections):
             self._learn(task, effect.answer, effect.model)
+        service = services.every_frame[task.service]
+        if effect.is_still and hasattr(service, "on_still"):
+            service.on_still(task.stamp_ns)
         verdict = self._verdict(effect)
         self.verdicts.append(verdict)
         frame = self._frames.pop((task.camera_id, task.tick))

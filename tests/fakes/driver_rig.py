@@ -1,12 +1,12 @@
 """A driver among fakes: clock, worker, encoder, link and outlet, none of which waits."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from scheduler import messages
-from scheduler.config import Service, Vehicle
+from scheduler.config import DeadlineRule, Service, Vehicle
 from scheduler.dispatcher import Dispatcher
 from scheduler.effects import Send
 from scheduler.onboard import EncoderSpec, RungSpec
@@ -124,6 +124,20 @@ ONBOARD = Placement("onboard", "small", reason="test")
 OFFLOAD = Placement("offload", "large", "rsu1", 60, reason="test")
 
 
+class Around:
+    """What the vehicle knows of its own motion."""
+
+    def __init__(self) -> None:
+        self.pose: messages.Pose | None = None
+        self.pose_stamp_ns = 0
+        self.route: tuple[tuple[float, float], ...] = ()
+
+    def tell(self, speed: float, stamp_ns: int) -> None:
+        at, turned = (3.0, 4.0, 0.0), (0.0, 0.0, 0.5)
+        self.pose = messages.Pose(1, "ego", 1, 0, 0, at, turned, speed, 0.0, 0.0, False)
+        self.pose_stamp_ns = stamp_ns
+
+
 class Rig:
     """A driver among fakes."""
 
@@ -134,11 +148,17 @@ class Rig:
         prior_ms: int = 30,
         pipelines: Sequence[Pipeline] = ("onboard", "offload"),
         has_flow: bool = False,
+        deadline_mode: Literal["fixed", "speed"] = "fixed",
+        surroundings: "Around | None" = None,
     ) -> None:
         self.clock, self.worker, self.encoder = FakeClock(), FakeWorker(), FakeEncoder()
         self.outlet, self.link = FakeOutlet(), FakeLink()
         self.braked: list[tuple[int, str, Advisory]] = []
-        vehicle = Vehicle(services=list(services), pipelines=list(pipelines))
+        vehicle = Vehicle(
+            services=list(services),
+            pipelines=list(pipelines),
+            deadline=DeadlineRule(mode=deadline_mode),
+        )
         self.dispatcher = Dispatcher(
             TimedPolicy(Always(choose), self.clock),
             [RungSpec("small", 0.5, prior_ms * MS)],
@@ -162,6 +182,7 @@ class Rig:
             self.outlet,
             self.clock,
             brake=lambda tick, service, advisory: self.braked.append((tick, service, advisory)),
+            surroundings=surroundings,
         )
         self.tick = 0
         self.driver.watch_worker()

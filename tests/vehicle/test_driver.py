@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from driver_rig import MS, OFFLOAD, ONBOARD, Rig, car
+from driver_rig import MS, OFFLOAD, ONBOARD, Around, Rig, car
 
 from scheduler import messages
 from scheduler.config import Service
 from scheduler.effects import UnitReport
 from scheduler.placement import Placement, View
+from scheduler.tasks import Task
 from vehicle.encoder import Encoded
 from vehicle.offload import Answered
 from vehicle.perception.worker import Answer
@@ -62,6 +63,69 @@ def test_refusing_worker_is_not_asked_for_ever() -> None:
     rig.run_until(rig.clock.ns + 200 * MS)
     (verdict,) = rig.outlet.verdicts
     assert verdict.answer == "carried" and verdict.reason == "worker busy or away"
+
+
+def test_a_smaller_picture_is_asked_of_the_encoder_and_told_to_the_link() -> None:
+    small = Placement("offload", "large", "rsu1", 60, reason="test", width=80, height=48)
+    rig = Rig(lambda view: small)
+    rig.link_up()
+    rig.frame()
+    assert rig.encoder.sizes == [(80, 48)]
+    rig.driver.on_encoded([Encoded(1, b"jpeg", 3 * MS)])
+    (sent,) = rig.link.sent
+    assert (sent.width, sent.height) == (80, 48)
+
+
+def test_change_of_content_is_told_and_counted_since_the_last_look() -> None:
+    seen: list[float] = []
+    rig = Rig(lambda view: ONBOARD)
+    place = rig.dispatcher.placer.place
+
+    def watched(task: Task, now_ns: int) -> Placement:
+        seen.append(task.change)
+        return place(task, now_ns)
+
+    rig.dispatcher.placer.place = watched  # type: ignore[method-assign]
+    for _ in range(3):
+        rig.frame()
+        rig.answer(after_ms=25)
+        rig.run_until(rig.clock.ns + 75 * MS)
+    assert seen == [1.0, 0.0, 0.0]  # black frames
+
+
+def test_tracks_of_a_still_scene_are_shown_for_as_long_as_it_is_still() -> None:
+    choices = iter([ONBOARD] + [Placement("carry", reason="nothing has changed")] * 15)
+    rig = Rig(lambda view: next(choices))
+    rig.frame()
+    rig.answer(after_ms=25)
+    rig.run_until(rig.clock.ns + 75 * MS)
+    for _ in range(15):  # 1.5 s; without a look, tracks are hidden after 0.8 s
+        rig.frame()
+        rig.run_until(rig.clock.ns + 100 * MS)
+    assert [v.answer for v in rig.outlet.verdicts] == ["onboard"] + ["carried"] * 15
+    assert [len(v.boxes) for v in rig.outlet.verdicts] == [1] * 16
+
+
+def test_a_deadline_by_speed_needs_a_fresh_pose_and_the_dispatcher_hears_of_it() -> None:
+    around = Around()
+    rig = Rig(lambda view: ONBOARD, deadline_mode="speed", surroundings=around)
+    allowed: list[int] = []
+    place = rig.dispatcher.placer.place
+
+    def watched(task: Task, now_ns: int) -> Placement:
+        allowed.append((task.deadline_ns - task.stamp_ns) // MS)
+        return place(task, now_ns)
+
+    rig.dispatcher.placer.place = watched  # type: ignore[method-assign]
+    heard: list[tuple[float, ...]] = []
+    rig.dispatcher.on_pose = lambda *pose: heard.append(pose) or []  # type: ignore[method-assign, func-returns-value]
+    rig.frame()
+    around.tell(speed=20.0, stamp_ns=rig.clock.ns)
+    rig.frame()
+    rig.run_until(rig.clock.ns + 600 * MS)
+    rig.frame()
+    assert allowed == [100, 300, 100]
+    assert [pose[:4] for pose in heard] == [(3.0, 4.0, 0.5, 20.0)]
 
 
 def test_offloaded_frame_is_encoded_sent_and_answered() -> None:

@@ -42,6 +42,13 @@ def test_picture_survives_the_way_there_and_back(encoder: Encoder) -> None:
     assert np.abs(decoded.astype(int) - picture()).mean() < 3
 
 
+def test_a_picture_is_written_at_the_size_that_is_asked_for(encoder: Encoder) -> None:
+    encoder.encode(1, picture(), 90, (80, 48))
+    encoder.encode(2, picture(), 90)
+    small, whole = taken(encoder, 2)
+    assert [jpeg_size(each.jpeg) for each in (small, whole)] == [(80, 48), (160, 96)]
+
+
 def test_every_picture_is_answered_once(encoder: Encoder, caplog: pytest.LogCaptureFixture) -> None:
     encoder.encode(1, np.zeros((96, 160, 7), np.uint8), 90)
     encoder.encode(2, picture(), 90)

@@ -10,9 +10,12 @@ from vehicle.expectations import (
     encoders_of,
     expected_ns,
     most_flow_ns,
+    shrunk_accuracy,
+    shrunk_of,
     split_figures,
     unserved_heads,
 )
+from vehicle.perception.rungs import RUNGS
 from vehicle.perception.split import table
 from vehicle.perception.split.table import SplitCell
 
@@ -43,6 +46,32 @@ def test_units_models_are_known_whole_and_in_halves() -> None:
     onboard, remote = accuracies_of(config, Vehicle(detectors=[OWN]))
     assert onboard == {"mine": 0.6}
     assert remote == {"mine": 0.6, "mine+split": pytest.approx(0.56)}
+
+
+def test_smaller_pictures_are_worth_what_the_rung_reaches_at_that_input() -> None:
+    rung = RUNGS["medium"]
+    whole, small = (rung.cell(size).f1 for size in ((640, 384), (320, 192)))
+    medium = Detector(id="medium")
+    assert shrunk_accuracy(medium, (640, 384)) == whole
+    assert shrunk_accuracy(medium, (320, 192)) == pytest.approx(small)
+    told = Detector(id="medium", accuracy=0.5)
+    assert shrunk_accuracy(told, (320, 192)) == pytest.approx(0.5 * small / whole)
+    narrow = Detector(id="medium", options={"input_size": [320, 192]})
+    assert shrunk_accuracy(narrow, (320, 192)) == small  # its input has no more pixels
+    assert shrunk_accuracy(OWN, (320, 192)) == pytest.approx(0.6 * 0.88)
+
+
+def test_each_size_that_a_camera_may_be_sent_at_is_expected_of_each_unit_s_model() -> None:
+    config = Config(roadside_units=[Unit(detectors=[Detector(id="medium"), OWN])])
+    wanted = [(640, 384), (320, 192)]
+    plain = Vehicle(resolutions=wanted)
+    assert {m: list(sizes) for m, sizes in shrunk_of(config, plain).items()} == {
+        "medium": [(320, 192)],
+        "mine": [(320, 192)],
+    }
+    wide = Vehicle(cameras=[Camera(width=1280, height=720)], resolutions=wanted)
+    assert set(shrunk_of(config, wide)["mine"]) == {(640, 360), (320, 180)}
+    assert shrunk_of(config, Vehicle()) == {"medium": {}, "mine": {}}
 
 
 def test_first_halves_are_those_that_loaded_and_only_where_split_is_listed() -> None:

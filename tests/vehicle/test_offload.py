@@ -144,6 +144,25 @@ def test_request_carries_ages_and_its_checksum(link: OffloadLink, unit: Unit) ->
     assert sent.crc32 == wire.crc32(unit.payload[0])
 
 
+def test_boxes_of_a_picture_sent_smaller_come_back_in_frame_pixels(
+    link: OffloadLink, unit: Unit
+) -> None:
+    unit.welcome(link)
+    task = request().task
+    smaller = Send(task, "rsu1", 3, "large", 40_000_000, width=320, height=128)
+    assert link.send(smaller, b"jpeg bytes", now_ns=25_000_000)
+    sent = unit.hear(unit.frames)
+    assert isinstance(sent, Request)
+    assert (sent.width, sent.height, sent.scale) == (320, 128, 2.0)
+    unit.say(result(link), found().to_bytes())
+    unit.say(result(link, seq=4), found().to_bytes())
+    got: list[Heard] = []
+    while len(got) < 2:
+        got += heard(link)
+    boxes = [each.detections.xyxy.tolist() for each in got if isinstance(each, Answered)]  # type: ignore[union-attr]
+    assert boxes == [[[2, 6, 60, 120]], [[1, 2, 30, 40]]]  # the other one was sent as it is
+
+
 def test_result_comes_back_with_durations(link: OffloadLink, unit: Unit) -> None:
     unit.welcome(link)
     unit.say(result(link), found().to_bytes())

@@ -85,6 +85,7 @@ class Tracker:
         self._base: TrackState | None = None  # before the oldest entry
         self._entries: list[_Entry] = []  # by key
         self._looked_ns = 0  # the newest picture with detections
+        self._still_ns = 0  # the newest picture that shows what the newest look saw
         self._is_cut = False  # whether history was forgotten
         self._numbers = itertools.count(1)
 
@@ -110,6 +111,10 @@ class Tracker:
         if self._base is not None and motion.from_ns < motion.to_ns:
             self._insert(motion, motion.to_ns, 0.0)
 
+    def still(self, valid_ns: int) -> None:
+        """The picture of `valid_ns` is as the newest look saw it: what was found is still there."""
+        self._still_ns = max(self._still_ns, valid_ns)
+
     def predict(self, now_ns: int) -> Tracks:
         """The shown tracks, moved to `now_ns`; well under 1 ms, always possible."""
         if not self._entries:
@@ -124,7 +129,7 @@ class Tracker:
         shown = (
             (state.hits >= options.seen_to_show)
             & (unseen <= options.keep_ns)
-            & (now_ns - looked_ns <= options.blind_ns)
+            & (now_ns - max(looked_ns, self._still_ns) <= options.blind_ns)
             & (score >= options.show_score)
         )
         seconds = (now_ns - state.at_ns) * 1e-9

@@ -64,6 +64,10 @@ class ObjectDetection:
         self._tracker.update(detections, stamp_ns, accuracy)
         self._ranging.look(self._newest(stamp_ns))
 
+    def on_still(self, stamp_ns: int) -> None:
+        """The picture of `stamp_ns` is as the newest look saw it."""
+        self._tracker.still(stamp_ns)
+
     def on_motion(self, motion: Motion) -> None:
         """The worker measured how boxes moved."""
         self._tracker.move(motion)
