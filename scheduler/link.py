@@ -16,17 +16,16 @@ from scheduler.place import STUCK_NS, Place
 from scheduler.radio_map import Pose, RadioMap
 from scheduler.rate import FIRST_RATE_BPS, LogRate
 from scheduler.round_trip import RoundTrip
+from scheduler.unit_time import UnitTime
 
 LinkState = Literal["connecting", "up", "down"]
 
 PING_BITS = 1_600.0  # of a ping with its headers
 LEAST_SERVICE_NS = 1_000_000
-QUEUE_DECAY_NS = 1_500_000_000.0  # a unit's report of its queue is old news after this
 STALL_NS = 300_000_000  # nothing heard this long with something in flight
 CONNECT_NS = 1_000_000_000  # the same while connecting: a handshake takes six round trips
 LONG_CONNECT_NS = 3_000_000_000  # of each third attempt, which a round trip of 0.4 s ends in
 REPLIES_TO_TRUST = 3  # pongs in a row that give a link back to the scheduler
-UNIT_RATE = 0.1  # of the mean of what a unit takes, beyond what was expected
 PATIENCE = 4.0  # deviations for which an owed answer does not yet speak against the link
 # Deviations of the uplink below its median for which a unit's budget allows. Lower, and units
 # refuse what would have come in time (docs/scheduling/estimation.md); higher, and they work for
@@ -51,10 +50,8 @@ class LinkEstimator:
         self.promised = Reliability()  # of what placements said
         self.correction = IsotonicMap()
         self.place = Place(radio_map)
-        self.queue_ns = 5e6
+        self.unit = UnitTime(now_ns)
         self.heard_ns = self.result_ns = now_ns
-        self._queue_stamp_ns = now_ns
-        self._unit_error = 5e6  # deviation of the time at the unit from what was expected
         self._in_flight = InFlight()
         self._last_done_ns = 0.0
         self._replies = 0
@@ -102,6 +99,11 @@ class LinkEstimator:
     def rttvar_ns(self) -> float:
         """Its mean deviation."""
         return self.round_trip.rttvar_ns
+
+    @property
+    def queue_ns(self) -> float:
+        """How long a request would wait at the unit, as last told."""
+        return self.unit.queue_ns
 
     def rate_quantile_bps(self, z: float) -> float:
         """The rate `z` standard deviations from its median (z = -0.84 is p20)."""
@@ -197,7 +199,9 @@ class LinkEstimator:
             return 0
         self.heard_ns = self.result_ns = now_ns
         self._is_stale = True
-        self._hear_unit(sent, at_unit_ns, queue_ns, now_ns, is_ok)
+        if is_ok and sent.unit_ns:
+            self.unit.on_answer(at_unit_ns, sent.unit_ns, now_ns)
+        self.unit.on_load(float(queue_ns), now_ns)
         on_link_ns = max(0, now_ns - sent.at_ns - at_unit_ns)
         self._in_flight.answer(sent, on_link_ns)
         self._judge(sent, is_ok and now_ns <= sent.due_ns)
@@ -218,7 +222,7 @@ class LinkEstimator:
 
     def on_load(self, queue_ns: float, now_ns: int) -> None:
         """A beacon told how long a request would wait at the unit."""
-        self.queue_ns, self._queue_stamp_ns = queue_ns, now_ns
+        self.unit.on_load(queue_ns, now_ns)
         self._is_stale = True
 
     def is_stalled(self, now_ns: int) -> bool:
@@ -332,11 +336,10 @@ class LinkEstimator:
         self._log_rate = self.rate.mean_at(now_ns)
         self._spread = self.rate.spread(now_ns)
         self._variance = 2.0 * self._spread * self._spread
-        age_ns = max(0, now_ns - self._queue_stamp_ns)
-        queue_ns = self.queue_ns * math.exp(-age_ns / QUEUE_DECAY_NS)
+        queue_ns = self.unit.queue_at(now_ns)
         trip = self.round_trip
         self._overhead_ns = trip.typical_ns + queue_ns
-        self._noise_ns = math.sqrt(2.0) * math.hypot(trip.jitter_ns, self._unit_error)
+        self._noise_ns = math.sqrt(2.0) * math.hypot(trip.jitter_ns, self.unit.deviation_ns)
         self._ns_per_bit = 1e9 / math.exp(self._log_rate)
         self._ahead = self._in_flight.ahead() if self._in_flight.bytes else []
         done = [sent_ns + bits * self._ns_per_bit for sent_ns, bits in self._ahead]
@@ -349,7 +352,7 @@ class LinkEstimator:
             self._cap(bits, now_ns - owed_ns - hold_ns)
         oldest = self._in_flight.oldest()
         if oldest is not None and self._ahead and self._ahead[0][0] == oldest.at_ns:
-            unit_ns = oldest.unit_ns + queue_ns + PATIENCE * self._unit_error
+            unit_ns = oldest.unit_ns + queue_ns + PATIENCE * self.unit.deviation_ns
             self._cap(oldest.bits, now_ns - oldest.at_ns - hold_ns - unit_ns)
         p_bad = self.place.p_bad(FLIGHT_S, self._trip_or_owed_ns(now_ns), now_ns)
         is_up = self.state == "up"
@@ -365,17 +368,6 @@ class LinkEstimator:
         owed_ns = self.round_trip.owed_since_ns()
         waits_ns = now_ns - owed_ns if owed_ns is not None and self.heard_ns <= owed_ns else 0
         return max(self.round_trip.typical_ns, waits_ns)
-
-    def _hear_unit(
-        self, sent: Sent, at_unit_ns: int, queue_ns: int, now_ns: int, is_ok: bool
-    ) -> None:
-        if is_ok and sent.unit_ns:
-            age_ns = max(0, now_ns - self._queue_stamp_ns)
-            expected = sent.unit_ns + self.queue_ns * math.exp(-age_ns / QUEUE_DECAY_NS)
-            most = 3.0 * self._unit_error + LEAST_SERVICE_NS
-            error = min(most, 1.25 * abs(at_unit_ns - expected))
-            self._unit_error += UNIT_RATE * (error - self._unit_error)
-        self.queue_ns, self._queue_stamp_ns = float(queue_ns), now_ns
 
     def _measure_answered(self, now_ns: int) -> None:
         """Take the rate from what was answered, in the order in which it was sent."""
