@@ -29,6 +29,7 @@ MOST_POINTS = 0.03  # of the share in time
 MOST_AGE = 0.10  # of the median age
 POLICIES = ("deadline", "always_offload", "ewma_latency")
 STAGES = ("local", "encode", "uplink", "queue", "decode", "infer", "downlink")
+BUSY_SHARE = 0.005  # of verdicts after their deadline that only a starved machine explains
 MISSED = 1
 
 
@@ -39,6 +40,7 @@ class Side:
     frames: int
     in_time: float
     offloaded: float
+    late: float
     age_p50_ms: float
     age_p99_ms: float
     stages_ms: dict[str, tuple[float, float]]  # median and 90th percentile
@@ -54,6 +56,7 @@ class Side:
             len(verdicts),
             sum(v.answer != "carried" and not v.is_late for v in verdicts) / count,
             sum(v.answer == "offloaded" for v in verdicts) / count,
+            sum(v.is_late for v in verdicts) / count,
             percentile(ages, 0.5),
             percentile(ages, 0.99),
             {
@@ -165,20 +168,27 @@ def _show(console: Console, pairs: Sequence[Pair], trace: str, seconds: float) -
 
     title = f"the same drive twice: {trace}, {seconds:g} s each"
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    heads = ("policy", "", "frames", "in time", "offloaded", "age p50 / p99 ms")
+    heads = ("policy", "", "frames", "in time", "offloaded", "late", "age p50 / p99 ms")
     for number, head in enumerate(heads):
         table.add_column(head, justify="left" if number < 2 else "right", no_wrap=True)
     for pair in pairs:
         for what, side in (("real time", pair.real), ("lockstep", pair.virtual)):
             table.add_row(
                 pair.policy if what == "real time" else "", what, str(side.frames),
-                f"{side.in_time:.1%}", f"{side.offloaded:.1%}",
+                f"{side.in_time:.1%}", f"{side.offloaded:.1%}", f"{side.late:.1%}",
                 f"{side.age_p50_ms:.1f} / {side.age_p99_ms:.1f}",
             )  # fmt: skip
     console.print(table)
     console.print(_stages(pairs))
     for pair in pairs:
         console.print(pair.line, soft_wrap=True)
+    worst = max(pair.real.late - pair.virtual.late for pair in pairs)
+    if worst > BUSY_SHARE:
+        console.print(
+            f"the machine was busy: up to {worst:.1%} of the real verdicts left after their "
+            "deadline, and none should; run it again on an idle one",
+            soft_wrap=True,
+        )
 
 
 def _stages(pairs: Sequence[Pair]) -> Table:

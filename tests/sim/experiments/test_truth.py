@@ -19,7 +19,7 @@ GOOD = Trace.of([0.0, 100.0], [LinkState(20e6, 5.0, 0.0, 20e6, 5.0, 0.0)] * 2)
 
 
 def side(in_time: float, age_ms: float) -> Side:
-    return Side(100, in_time, 0.5, age_ms, 99.0, {})
+    return Side(100, in_time, 0.5, 0.0, age_ms, 99.0, {})
 
 
 @pytest.mark.parametrize(
