@@ -192,7 +192,8 @@ class Assembly:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write a file as a whole."""
+    """Write a file as a whole, and its folder where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".part")
     scratch.write_bytes(data)
     scratch.replace(path)

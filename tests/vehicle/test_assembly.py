@@ -60,7 +60,7 @@ def test_handover_knows_what_the_file_says_of_units(parts: Assembly) -> None:
 
 
 def test_what_was_learned_of_places_is_there_in_the_next_drive(tmp_path: Path) -> None:
-    config = config_of(tmp_path, radio_map="places.map")
+    config = config_of(tmp_path, radio_map="maps/places.map")
     first = Assembly(config, config.vehicles[0], None, MonotonicClock())
     maps = first.radio_maps()
     assert maps is not None
@@ -70,7 +70,7 @@ def test_what_was_learned_of_places_is_there_in_the_next_drive(tmp_path: Path) -
     kept = second.radio_maps()
     second.close()
     assert kept is not None and len(kept.of("near/5g")) == 1
-    assert [path.name for path in tmp_path.glob("places*")] == ["places.map"]
+    assert [path.name for path in (tmp_path / "maps").iterdir()] == ["places.map"]
 
 
 def test_a_file_that_is_no_map_is_refused_and_kept(tmp_path: Path) -> None:
