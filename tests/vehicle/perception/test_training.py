@@ -22,6 +22,7 @@ from vehicle.perception.model import (  # noqa: E402
 )
 from vehicle.perception.rungs import load_rungs  # noqa: E402
 from vehicle.perception.training import __main__ as command  # noqa: E402
+from vehicle.perception.training import loop  # noqa: E402
 from vehicle.perception.training.history import History, draw  # noqa: E402
 from vehicle.perception.training.loop import Trainer, TrainingOptions, batch_of, train  # noqa: E402
 from vehicle.perception.training.pictures import Pictures  # noqa: E402
@@ -190,6 +191,20 @@ def test_loss_falls_within_seconds(pictures):
     trainer = Trainer(options(max_images=320), TINY)
     losses = [sum(trainer.step(batch_of(trainer, pictures))) for _ in range(24)]
     assert np.mean(losses[-6:]) < 0.9 * np.mean(losses[:6])
+
+
+def test_a_run_that_is_stopped_between_evaluations_repeats_little(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "SAVE_EVERY", 16)
+
+    def stop(images: int) -> None:
+        if images >= 40:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(options(seed=1), pictures, pictures, tmp_path, lambda _: None, TINY, step=stop)
+    resumed = Trainer(options(seed=1), TINY)
+    resumed.resume(tmp_path / "checkpoint.pt")
+    assert resumed.images == 32
 
 
 def test_a_resumed_run_ends_where_an_unbroken_one_ends(pictures, trained, tmp_path):

@@ -29,6 +29,7 @@ from vehicle.perception.training.schedule import (
 
 AVERAGE_DECAY = 0.998  # of the weights that are shipped; the last 500 steps or so
 WARM_UP_STEPS = 100
+SAVE_EVERY = 2_000  # pictures; what a stopped run repeats at most
 LEAST_RATE = 0.05  # share of the learning rate that the cosine ends at
 NEAR_SHARE = 0.35  # of the whole pictures at the end, enlarged round a chosen object
 NEAR_FILL = (0.2, 0.95)  # of the picture's height
@@ -275,7 +276,8 @@ def train(
         options: Size, length and seed.
         learn: Training pictures.
         validate: Validation pictures, of places and assets that `learn` does not hold.
-        out: Receives the checkpoint, and `rung`.safetensors, .onnx and .json at every evaluation.
+        out: Receives a checkpoint each `SAVE_EVERY` pictures; `rung`.safetensors, .onnx and .json
+            at every evaluation.
         report: Called with each evaluation.
         size: Another than the rung's, for tests.
         start: Weights of the same rung to begin with, unless `out` holds a checkpoint.
@@ -302,6 +304,8 @@ def train(
         step(trainer.images)
         if any(before < mark <= trainer.images for mark in marks[:-1]):
             _evaluated(trainer, validate, options.evaluation_images, out, report)
+        elif before // SAVE_EVERY < trainer.images // SAVE_EVERY:
+            trainer.save(out / CHECKPOINT)
     return _evaluated(trainer, validate, len(validate), out, report)
 
 
