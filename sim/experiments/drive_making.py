@@ -71,8 +71,8 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("town", spawn_index=54, from_s=2.0, duration_s=30.0),
-    Recipe("red_light", spawn_index=10, from_s=22.0, duration_s=14.0),
+    Recipe("town", 54, from_s=2.0, duration_s=30.0),
+    Recipe("red_light", 10, from_s=22.5, duration_s=14.0, vehicles=20, pedestrians=3),
 )
 
 
