@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 STATUS_NS = 500_000_000
 LONGEST_WAIT_MS = 50  # the worker's watchdog and restarts are looked at this often
+_DONTWAIT = int(zmq.DONTWAIT)
 LOADING_S = 60.0  # for the models, at start
 
 
@@ -123,14 +124,15 @@ class Server:
     def _receive(self, socket: "zmq.Socket[bytes]") -> None:
         """One message: the poller is level-triggered, and so each socket has its turn."""
         try:
-            connection = socket.recv(zmq.DONTWAIT)
+            frame = socket.recv(_DONTWAIT, copy=False)
         except zmq.Again:
             return
-        kind = socket.recv(copy=False)  # as a frame, which knows whose it is
-        parts = [kind.bytes]
-        while socket.getsockopt(zmq.RCVMORE):
-            parts.append(socket.recv())
-        key = _key_of(kind) if self.desk.site is not None else None
+        connection = frame.bytes
+        parts = []
+        while frame.more:
+            frame = socket.recv(_DONTWAIT, copy=False)
+            parts.append(frame.bytes)
+        key = _key_of(frame) if self.desk.site is not None else None
         self.desk.on_message(connection, key, parts, self._clock.now_ns())
 
     def _send(self, connection: bytes, parts: list[bytes]) -> bool:

@@ -21,6 +21,11 @@ PUBLISH_HIGH_WATER = 64  # a slow subscriber loses what comes then, never slows 
 SUBSCRIBE_LIMIT = 1_048_576  # bytes of a message from somebody of our own site
 
 
+_DONTWAIT = int(zmq.DONTWAIT)  # plain: to combine and convert pyzmq's enums takes a microsecond
+_POLLIN = int(zmq.POLLIN)
+_MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
+
+
 def frame_limit(width: int, height: int) -> int:
     """`MAXMSGSIZE` of a frames socket: four bytes a pixel and 64 kB for headers."""
     return 4 * width * height + 65_536
@@ -157,7 +162,10 @@ def send(socket: "zmq.Socket[bytes]", parts: Sequence[bytes | memoryview]) -> bo
         False when the peer is away or its queue is full: the message is dropped.
     """
     try:
-        socket.send_multipart(parts, zmq.DONTWAIT, copy=True)
+        # As `send_multipart` does, without its checks of every part: two thirds of its time.
+        for part in parts[:-1]:
+            socket.send(part, _MORE)
+        socket.send(parts[-1], _DONTWAIT)
     except zmq.Again:
         return False
     except zmq.ZMQError as error:
@@ -174,9 +182,14 @@ def receive(socket: "zmq.Socket[bytes]", *, is_likely: bool = False) -> list[byt
         is_likely: There was one when the socket was polled. To hear by an exception that there is
             none takes twice as long as to ask, and to ask in vain half as long.
     """
-    if not is_likely and not int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+    if not is_likely and not int(socket.getsockopt(zmq.EVENTS)) & _POLLIN:
         return None
     try:
-        return socket.recv_multipart(zmq.DONTWAIT)
+        frame = socket.recv(_DONTWAIT, copy=False)
     except zmq.Again:
         return None
+    parts = [frame.bytes]
+    while frame.more:  # a frame knows; to ask the socket takes longer than to read it
+        frame = socket.recv(_DONTWAIT, copy=False)
+        parts.append(frame.bytes)
+    return parts
