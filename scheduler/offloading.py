@@ -178,7 +178,8 @@ class Offloading:
                     now_ns,
                     entry.due_ns,
                     uplink.service_ns(effect.model, is_split),
-                    entry.sent_as.p_in_time,
+                    # What was promised of two links together is no promise of either.
+                    -1.0 if effect.is_hedged else entry.sent_as.p_in_time,
                 )
             return
         if entry is not None:

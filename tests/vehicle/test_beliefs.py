@@ -3,8 +3,10 @@
 import msgspec
 from virtual_drive import MS, FakeLink, VirtualDrive
 
+from scheduler.placement import Placement, View
 from scheduler.policies import load_policy
 from scheduler.radio_map import RadioMap
+from scheduler.tasks import Task
 from vehicle.beliefs import LinkBelief, beliefs_of
 
 
@@ -50,3 +52,27 @@ def test_a_map_is_in_the_record_with_its_score() -> None:
     assert belief.map_cells == 1
     packed = msgspec.json.encode(belief)
     assert msgspec.json.decode(packed, type=LinkBelief) == belief
+
+
+class OnBoth:
+    """Every frame over both links."""
+
+    name = "on_both"
+
+    def place(self, task: Task, view: View) -> Placement:
+        """A promise for the two together."""
+        links = view.usable_links()
+        if len(links) < 2:
+            return Placement("onboard", view.rungs[0].model)
+        return Placement("offload", "large", links[0].unit_id, 60, 0.99, hedge=links[1].unit_id)
+
+
+def test_what_two_links_promise_together_is_held_against_neither() -> None:
+    links = {"one": FakeLink(rate_bps=20e6), "two": FakeLink(rate_bps=20e6)}
+    drive = VirtualDrive(OnBoth(), links=links)
+    drive.frames(40)
+    drive.run(6_000.0)
+    assert drive.dispatcher.counters.offload.hedged > 30
+    for uplink in drive.dispatcher.uplinks.values():
+        assert uplink.estimator.promised.count == 0
+        assert uplink.estimator.raw.count > 30  # each link's own belief is
