@@ -15,6 +15,9 @@ CHANGE_REF = 0.2
 STILL_TAU_NS = 25_000_000_000  # of a look at a still scene; more looks at red lights less often
 
 
+SETTLED = 4  # looks at a scene before its tracks are trusted
+
+
 class Look(Struct, frozen=True):
     """A model's answer for a frame.
 
@@ -52,13 +55,22 @@ class Looks:
     def __init__(self, bare: float) -> None:
         self._bare = bare
         self._newest: dict[str, Look] = {}
+        self._count: dict[str, int] = {}  # of looks since the scene moved
 
     def add(self, camera_id: str, look: Look) -> None:
         """A model answered; a look at an older picture than the newest changes nothing."""
         known = self._newest.get(camera_id)
         if known is None or look.stamp_ns >= known.stamp_ns:
             self._newest[camera_id] = look
+            self._count[camera_id] = self._count.get(camera_id, 0) + 1
 
     def worth(self, camera_id: str, stamp_ns: int, change: float) -> float:
-        """Expected F1 of carrying; see `carried_worth`."""
+        """Expected F1 of carrying; see `carried_worth`.
+
+        It takes some looks at a still scene until its tracks are as good as the model.
+        """
+        if change >= CHANGE_REF:
+            self._count[camera_id] = 0
+        if self._count.get(camera_id, 0) < SETTLED:
+            return self._bare
         return carried_worth(self._newest.get(camera_id), stamp_ns, change, self._bare)

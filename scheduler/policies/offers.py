@@ -136,7 +136,9 @@ class Weighing:
             return
         now_ns, decay, home = self.now_ns, weights.decay, self.home
         fallback = self.fallback(now_ns)
-        miss = fallback - weights.miss
+        # Where nothing changes, what is known stays true: an answer that fails costs nothing.
+        is_still = not self.is_looking and self.has_time()
+        miss = fallback - (0.0 if is_still else weights.miss)
         switch = self.switching("offload", link.unit_id)
         ns_per_bit = 1e9 / estimate.rate_bps
         overhead_ns = estimate.overhead_ns(now_ns)

@@ -4,7 +4,7 @@ import pytest
 from virtual_drive import FakeLink, VirtualDrive
 
 from scheduler.budgets import VirtualQueue
-from scheduler.carrying import CHANGE_REF, Look, Looks, carried_worth
+from scheduler.carrying import CHANGE_REF, SETTLED, Look, Looks, carried_worth
 from scheduler.pictures import Pictures, sent_size
 from scheduler.placement import Encoding, Outcome, Placement, RemoteModel, View
 from scheduler.tasks import Task, deadline_by_speed_ns
@@ -71,6 +71,9 @@ def test_a_still_picture_keeps_the_worth_of_its_last_look_and_a_changed_one_does
 
 def test_the_newest_look_counts_whatever_comes_late():
     looks = Looks(0.2)
+    for _ in range(SETTLED - 1):
+        looks.add("front", Look(0, 0.5))
+        assert looks.worth("front", 0, 0.0) == 0.2  # tracks are not settled yet
     looks.add("front", Look(2 * SECOND, 0.7))
     looks.add("front", Look(1 * SECOND, 0.4))
     assert looks.worth("front", 2 * SECOND, 0.0) == pytest.approx(0.7)

@@ -122,8 +122,9 @@ class Tracker:
         options = self.options
         state = self._entries[-1].after
         looked_ns = self._looked_ns
-        # Not faded for the age of the newest look, which all tracks share.
-        unseen = np.maximum(looked_ns - state.seen_ns, 0)
+        # Not faded for the age of the newest look, which all tracks share, nor because a poorer
+        # model, whose answer came sooner, does not see them.
+        unseen = np.maximum(self._best_looked_ns() - state.seen_ns, 0)
         missed = unseen / max(1, options.keep_ns)
         score = state.score * (1.0 - 0.5 * np.minimum(missed, 1.0))
         shown = (
@@ -142,6 +143,11 @@ class Tracker:
             state.track_id[shown],
             state.velocity[shown].astype(np.float32),
         )
+
+    def _best_looked_ns(self) -> int:
+        """The newest picture that the best of the models of late looked at."""
+        looks = [(e.rank, e.valid_ns) for e in self._entries if isinstance(e.found, Detections)]
+        return max(looks)[1] if looks else self._looked_ns
 
     @property
     def newest_ns(self) -> int | None:
