@@ -17,6 +17,7 @@ from scheduler.plugins import check_options
 from scheduler.policies.offers import Offer, Weighing, Weights
 from scheduler.tasks import Task
 
+BESIDE = 10.0  # times `probe_after`: a link is less urgent to know while another one serves
 DEFAULTS = {
     "age_tau": 2.0,  # s; F1 falls as exp(-age/tau); smaller prefers younger answers
     "price_joule": 0.0,  # F1 per J of onboard inference
@@ -140,7 +141,7 @@ class Deadline:
             if link is best.link or not link.models:
                 continue
             model = max(link.models, key=_accuracy)
-            if self._is_probe_due(weighing, link, best.size_bytes):
+            if self._is_probe_due(weighing, link, best.size_bytes, BESIDE):
                 self._probed(link.unit_id, view.now_ns)
                 reason = f"{placed.reason}; probes {link.unit_id}"
                 return _duplicated(placed, link.unit_id, model.model, best.p, reason)
@@ -211,9 +212,12 @@ class Deadline:
             return replace(home, probe=placed, is_probe=True, reason=f"{home.reason}; {reason}")
         return home
 
-    def _is_probe_due(self, weighing: Weighing, link: LinkView, size_bytes: int) -> bool:
+    def _is_probe_due(
+        self, weighing: Weighing, link: LinkView, size_bytes: int, patience: float = 1.0
+    ) -> bool:
         cost = weighing.weights.byte * size_bytes
-        after_ns = self._o["probe_after"] * 1e9 * max(1.0, cost / self._o["probe_worth"])
+        after_ns = patience * self._o["probe_after"] * 1e9
+        after_ns *= max(1.0, cost / self._o["probe_worth"])
         if link.in_flight or link.estimate.quiet_ns(weighing.now_ns) < after_ns:
             return False
         known = self._probes.get(link.unit_id)
