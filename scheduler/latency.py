@@ -27,7 +27,8 @@ class StageTimes:
 
     def add(self, duration_ns: int, now_ns: int) -> None:
         """One more measurement."""
-        self._forget(now_ns, WINDOW - 1)
+        if len(self._recent) >= WINDOW or now_ns > self.fresh_until_ns:
+            self._forget(now_ns, WINDOW - 1)
         self._recent.append((now_ns, duration_ns))
         insort(self._sorted, duration_ns)
         self._known.clear()

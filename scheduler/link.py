@@ -232,14 +232,12 @@ class LinkEstimator:
     def stall_ns(self) -> int:
         """The instant at which the link counts as stalled, if nothing is heard before."""
         owed_ns = self.round_trip.owed_since_ns()
-        oldest = self._in_flight.oldest()
-        if oldest is not None:
-            owed_ns = oldest.at_ns if owed_ns is None else min(owed_ns, oldest.at_ns)
+        oldest = self._in_flight.oldest() if self._in_flight.bytes else None
+        if oldest is not None and (owed_ns is None or oldest.at_ns < owed_ns):
+            owed_ns = oldest.at_ns
         if owed_ns is None:
             return 2**62
-        patience = STALL_NS
-        if self.round_trip.is_known:
-            patience = max(patience, int(4 * self.srtt_ns + 4 * self.rttvar_ns))
+        patience = max(STALL_NS, self.round_trip.patience_ns)
         if self.state == "connecting":
             is_long = self._opened % 3 == 2  # two quick attempts, then one over a long way
             patience = max(patience, LONG_CONNECT_NS if is_long else CONNECT_NS)

@@ -22,6 +22,7 @@ class RoundTrip:
         self.srtt_ns = 20e6
         self.rttvar_ns = 10e6
         self.is_known = False
+        self.patience_ns = 0  # four smoothed round trips and deviations, once they are known
         self.typical_ns = 20e6  # of clean pings
         self.jitter_ns = 10e6  # standard deviation of the same
         self._quick_ns = 20e6
@@ -96,9 +97,10 @@ class RoundTrip:
             least.popleft()
         if not self.is_known:
             self.srtt_ns, self.rttvar_ns, self.is_known = float(rtt_ns), rtt_ns / 2.0, True
-            return
-        self.rttvar_ns += 0.25 * (abs(self.srtt_ns - rtt_ns) - self.rttvar_ns)  # RFC 6298
-        self.srtt_ns += 0.125 * (rtt_ns - self.srtt_ns)
+        else:
+            self.rttvar_ns += 0.25 * (abs(self.srtt_ns - rtt_ns) - self.rttvar_ns)  # RFC 6298
+            self.srtt_ns += 0.125 * (rtt_ns - self.srtt_ns)
+        self.patience_ns = int(4 * self.srtt_ns + 4 * self.rttvar_ns)
 
     def _learn_clean(self, rtt_ns: int) -> None:
         if not self._has_clean:
