@@ -18,6 +18,10 @@ class Pace:
         """Whether a newer frame will come before the turn of one that is sent now."""
         return self._done_ns - now_ns > self._interval_ns
 
+    def on_open(self) -> None:
+        """A new session: of the old one the unit has forgotten what waited."""
+        self._done_ns = 0
+
     def on_sent(self, service_ns: int, now_ns: int) -> None:
         """A request left that takes the unit so long; 0 = not known."""
         self._done_ns = max(self._done_ns, now_ns) + service_ns

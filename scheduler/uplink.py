@@ -198,6 +198,7 @@ class Uplink:
         held += sorted(self.encoding)
         held += [self.waiting] if self.waiting is not None else []
         self.estimator.on_open(now_ns)
+        self.pace.on_open()
         self.flights.clear()
         self.encoding.clear()
         self.waiting = None

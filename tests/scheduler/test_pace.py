@@ -39,6 +39,13 @@ def test_an_early_answer_frees_the_way():
     assert not pace.is_early(20 * MS)
 
 
+def test_a_new_session_begins_at_once():
+    pace = Pace(10 * MS)
+    pace.on_sent(500 * MS, 0)
+    pace.on_open()
+    assert not pace.is_early(MS)
+
+
 def test_waiting_at_the_unit_slows_the_pace():
     pace = Pace(10 * MS)
     pace.on_sent(33 * MS, 0)
