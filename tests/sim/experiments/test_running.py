@@ -71,6 +71,7 @@ def test_a_broken_result_and_another_option_are_run(tiny: config.Study, tmp_path
     assert other.measures[0].digest == first.measures[0].digest
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_does(tiny: config.Study, tmp_path: Path) -> None:
     folder = config.find("smoke").parent
     alone = running.run_study(tiny, folder, tmp_path / "alone")
@@ -78,6 +79,7 @@ def test_two_processes_find_what_one_does(tiny: config.Study, tmp_path: Path) ->
     assert repr(both) == repr(alone)
 
 
+@pytest.mark.slow
 def test_the_folder_holds_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert main(["smoke", "--quick", "--out", str(out)]) == 0
