@@ -10,11 +10,10 @@ import math
 from msgspec import Struct
 
 # Of the picture: as much as makes an old look worth no more than bare tracks. One frame of a drive
-# at 9 m/s and 15 Hz changes 0.04 to 0.26, cross traffic before a red light 0.01 to 0.05.
-CHANGE_REF = 0.2
+# at 9 m/s and 15 Hz changes 0.04 to 0.26, people who cross before a red light 0.01 to 0.05; raising
+# it sends less while waiting and loses them (docs/scheduling/placement.md).
+CHANGE_REF = 0.01
 STILL_TAU_NS = 25_000_000_000  # of a look at a still scene; more looks at red lights less often
-
-
 SETTLED = 4  # looks at a scene before its tracks are trusted
 
 
@@ -34,7 +33,7 @@ def carried_worth(look: Look | None, stamp_ns: int, change: float, bare: float) 
     """Expected F1 of tracks carried to a frame.
 
     The look's own F1, less with its age, and weighed against that of bare tracks by the square of
-    how much of the picture has changed since it: a little is cross traffic, which tracks follow.
+    how much of the picture has changed since it: a little is noise, leaves and shadows.
 
     Args:
         look: The newest at this camera; None before the first.

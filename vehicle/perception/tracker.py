@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from vehicle.perception.detections import Detections
 from vehicle.perception.motion import Motion
-from vehicle.perception.track_state import TrackerOptions, TrackState, detected, flowed
+from vehicle.perception.track_state import Doubles, TrackerOptions, TrackState, detected, flowed
+
+STANDING = 0.5  # of its side, a second: what moves less in a still picture stands
 
 __all__ = ["Tracker", "TrackerOptions", "Tracks"]
 
@@ -134,14 +136,17 @@ class Tracker:
             & (score >= options.show_score)
         )
         seconds = (now_ns - state.at_ns) * 1e-9
-        xyxy = state.mean + state.velocity * seconds
+        velocity = state.velocity
+        if self._still_ns > looked_ns:
+            velocity = _held(state.mean, velocity)
+        xyxy = state.mean + velocity * seconds
         return Tracks(
             now_ns,
             xyxy[shown].astype(np.float32),
             score[shown].astype(np.float32),
             state.class_id[shown],
             state.track_id[shown],
-            state.velocity[shown].astype(np.float32),
+            velocity[shown].astype(np.float32),
         )
 
     def _best_looked_ns(self) -> int:
@@ -201,3 +206,11 @@ class Tracker:
         while len(self._entries) > 1 and self._entries[0].valid_ns < oldest:
             self._base = self._entries.pop(0).after
             self._is_cut = True
+
+
+def _held(xyxy: Doubles, velocity: Doubles) -> Doubles:
+    """Velocities (N, 4) in a still picture: what hardly moves, by its size (N, 4), stands."""
+    sides = (xyxy[:, 2:] - xyxy[:, :2]).mean(1, keepdims=True)
+    is_moving = np.abs(velocity).max(1, keepdims=True) > STANDING * np.maximum(sides, 1.0)
+    held: Doubles = velocity * is_moving
+    return held
