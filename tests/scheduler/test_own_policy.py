@@ -1,4 +1,4 @@
-"""The policy of docs/scheduling/policies.md runs as it stands there; the baselines do as they say."""
+"""The policy of docs/scheduling/policies.md runs as it stands there; baselines do as they say."""
 
 import re
 import sys
