@@ -24,6 +24,13 @@ class Verdict(msgspec.Struct, frozen=True):
     is_met: bool
 
     @property
+    def word(self) -> str:
+        """What became of it; a setting that was left out tells nothing."""
+        if math.isnan(self.value):
+            return "not run"
+        return "met" if self.is_met else "MISSED"
+
+    @property
     def line(self) -> str:
         """For people."""
         goal = self.goal
@@ -33,7 +40,7 @@ class Verdict(msgspec.Struct, frozen=True):
         against = " against " + ", ".join(goal.against.values()) if goal.against else ""
         setting = ", ".join(part for part in where if part)
         return (
-            f"{'met' if self.is_met else 'MISSED'}: {what}{against} {bound}: {self.value:.4g}"
+            f"{self.word}: {what}{against} {bound}: {self.value:.4g}"
             f"{f' ({setting})' if setting else ''}"
         )
 
