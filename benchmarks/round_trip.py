@@ -67,13 +67,15 @@ class Inline:
     """A worker without a process: the answer is there when it is asked for."""
 
     def __init__(self) -> None:
+        from vehicle.perception.worker import Answer
         from vehicle.perception.worker_process import Loaded
 
         self.is_ready, self.generation, self.restarts = True, 0, 0
         self.typical_ns: dict[str, int] = {"large": 1}
         self.loaded = Loaded("", {"large": 1}, {}, {"large": 1})
         self._answers: list[object] = []
-        self._found = Detections.empty()
+        self._found, self._answer = Detections.empty(), Answer
+        self._packed = self._found.to_bytes()  # in the worker's process, where there is one
 
     def fileno(self) -> int:
         """Nothing to poll."""
@@ -81,9 +83,10 @@ class Inline:
 
     def decode(self, job_id: int, model: str, features: bytes, width: int, height: int) -> bool:
         """Answer at once."""
-        from vehicle.perception.worker import Answer
-
-        self._answers.append(Answer(job_id, True, "", self._found, model, task="decode"))
+        answer = self._answer(
+            job_id, True, "", self._found, model, task="decode", packed=self._packed
+        )
+        self._answers.append(answer)
         return True
 
     def poll(self, now_ns: int) -> list[object]:

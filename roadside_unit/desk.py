@@ -137,7 +137,7 @@ class Desk:
         if session is None:
             self.counters.unbound += 1
         elif isinstance(message, Request):
-            self._on_request(message, payload, peer, now_ns)
+            self._on_request(message, payload, key, connection, now_ns)
         elif isinstance(message, Ping):
             session.control = connection
             queue = self._queue_length
@@ -271,7 +271,14 @@ class Desk:
             )
             self._deliver(session, wire.pack(welcome))
 
-    def _on_request(self, request: Request, payload: list[bytes], peer: bytes, now_ns: int) -> None:
+    def _on_request(
+        self,
+        request: Request,
+        payload: list[bytes],
+        key: bytes | None,
+        connection: bytes,
+        now_ns: int,
+    ) -> None:
         has_paths = self.sessions.paths(request.vehicle_id) > 1
         if has_paths and self._duplicates.is_copy(request, now_ns):
             self.counters.copies += 1
@@ -281,12 +288,13 @@ class Desk:
             return
         self.counters.received += 1
         try:
-            offer = Offer(request, check_payload(request, payload), now_ns)
+            data = check_payload(request, payload, is_sealed=key is not None)
         except WireError as error:
             refused = Offer(request, b"", now_ns)
             self._answer(refused, Outcome("bad", str(error), (0, 0, 0)), now_ns)
-            self._blame(peer, now_ns)
+            self._blame(key if key is not None else connection, now_ns)
             return
+        offer = Offer(request, data, now_ns)
         problem = self._objection(request)
         if problem:
             self._refuse([Refused(offer, "reject", problem)], now_ns)

@@ -18,8 +18,10 @@ MOST_PEERS = 1024  # remembered; the one that was bad longest ago is forgotten
 MAX_FEATURES_BYTES = 65_536  # a learned bottleneck needs a few thousand
 
 
-def check_payload(request: Request, payload: Sequence[bytes]) -> bytes:
+def check_payload(request: Request, payload: Sequence[bytes], *, is_sealed: bool = False) -> bytes:
     """The picture or the features of a request, if they are what the header says.
+
+    `is_sealed`: it came over CURVE, so that a checksum may be left out.
 
     Raises:
         WireError: not one part, another size or checksum; a picture that is not a baseline JPEG or
@@ -30,7 +32,7 @@ def check_payload(request: Request, payload: Sequence[bytes]) -> bytes:
     data = payload[0]
     if len(data) != request.size:
         raise WireError(f"expected {request.size} bytes of payload, got {len(data)}")
-    if wire.crc32(data) != request.crc32:
+    if (request.crc32 or not is_sealed) and wire.crc32(data) != request.crc32:
         raise WireError("the payload's checksum is wrong")
     if request.payload_kind == "jpeg":
         _check_sides(request, data)

@@ -210,7 +210,7 @@ class OffloadLink:
             height=effect.height or task.height,
             scale=scale,
             size=len(payload),
-            crc32=wire.crc32(payload),
+            crc32=wire.crc32(payload) if self.addresses.keys is None else 0,
             payload_kind=effect.payload_kind,
             heads=list(effect.heads),
         )

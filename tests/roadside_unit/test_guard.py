@@ -82,6 +82,11 @@ def test_features_are_checked_by_size_and_checksum_and_are_no_picture():
         check_payload(features_for(data, size=7), [data])
     with pytest.raises(WireError, match="checksum"):
         check_payload(features_for(data, crc=1), [data])
+    with pytest.raises(WireError, match="checksum"):
+        check_payload(features_for(data, crc=0), [data])
+    assert check_payload(features_for(data, crc=0), [data], is_sealed=True) == data
+    with pytest.raises(WireError, match="checksum"):
+        check_payload(features_for(data, crc=1), [data], is_sealed=True)
     huge = bytes(MAX_FEATURES_BYTES + 1)
     with pytest.raises(WireError, match="at most 65536 bytes of features"):
         check_payload(features_for(huge), [huge])

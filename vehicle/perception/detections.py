@@ -43,6 +43,8 @@ class Detections:
 
     def to_bytes(self) -> bytes:
         """N x 21 bytes: x1 y1 x2 y2 score as little-endian float32, class id as uint8."""
+        if not len(self):
+            return b""
         records = np.empty(len(self), RECORD)
         records["xyxy"] = self.xyxy
         records["score"] = self.score

@@ -16,12 +16,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from socket import socketpair
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from scheduler.clock import Clock
@@ -43,8 +44,7 @@ LONGEST_PAUSE_NS = 5_000_000_000
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class Answer(Struct, frozen=True, eq=False):
     """What became of a job.
 
     Attributes:
@@ -72,7 +72,7 @@ class Answer:
     total_ns: int = 0
     task: Task = "detect"
     payload: bytes = b""
-    heads: Mapping[str, bytes] = field(default_factory=dict)
+    heads: Mapping[str, bytes] = {}
     packed: bytes = b""
 
 
