@@ -297,14 +297,7 @@ class Dispatcher(LinkEvents):
 
     def next_timer_ns(self) -> int | None:
         """When `on_timer` is due; None when nothing is pending."""
-        due_ns = self._out.next_timer_ns()
-        for entry in self._open:
-            if entry.due_ns < due_ns:
-                due_ns = entry.due_ns
-        if self.onboard.running_task is None:
-            start_ns = self._open.fallback_start_ns(self._now_ns)
-            if start_ns is not None and start_ns < due_ns:
-                due_ns = start_ns
+        due_ns = self._open.next_timer_ns(self._out.next_timer_ns(), self._now_ns)
         return due_ns if due_ns < FOREVER_NS else None
 
     def shutdown(self, now_ns: int) -> list[Effect]:
@@ -361,6 +354,8 @@ class Dispatcher(LinkEvents):
 
     def _advance(self, effects: list[Effect], now_ns: int) -> None:
         self._now_ns = now_ns
+        if not self._open and self.work.carried is None:
+            return
         while ripe := self._open.ripe(now_ns):  # one verdict may send another task home
             for entry in ripe:
                 self._emit_best(entry, "deadline", effects, now_ns)

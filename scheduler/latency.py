@@ -88,11 +88,15 @@ def bytes_per_pixel(quality: int) -> float:
 
 
 class JpegSizes:
-    """Expected JPEG size of the next frame: the measured table, scaled to what this camera sees."""
+    """Expected JPEG size of the next frame: the measured table, scaled to what this camera sees.
+
+    Attributes:
+        scale: Of this camera's pictures to the table's.
+    """
 
     def __init__(self) -> None:
         self._log_scale = 0.0
-        self._scale = 1.0
+        self.scale = 1.0
         self._is_first = True
 
     def add(self, quality: int, pixels: int, size_bytes: int) -> None:
@@ -101,8 +105,8 @@ class JpegSizes:
         error = math.log(max(size_bytes, 1) / usual_bytes) - self._log_scale
         self._log_scale += error if self._is_first else 0.2 * error
         self._is_first = False
-        self._scale = math.exp(self._log_scale)
+        self.scale = math.exp(self._log_scale)
 
     def expected_bytes(self, quality: int, pixels: int) -> int:
         """Size to plan with."""
-        return int(bytes_per_pixel(quality) * pixels * self._scale)
+        return int(bytes_per_pixel(quality) * pixels * self.scale)

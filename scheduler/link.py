@@ -227,7 +227,7 @@ class LinkEstimator:
 
     def is_stalled(self, now_ns: int) -> bool:
         """Whether sockets must be reopened: something is owed and nothing was heard."""
-        return now_ns >= self.stall_ns()
+        return now_ns - self.heard_ns >= STALL_NS and now_ns >= self.stall_ns()
 
     def stall_ns(self) -> int:
         """The instant at which the link counts as stalled, if nothing is heard before."""
@@ -339,22 +339,28 @@ class LinkEstimator:
         self._overhead_ns = trip.typical_ns + queue_ns
         self._noise_ns = math.sqrt(2.0) * math.hypot(trip.jitter_ns, self.unit.deviation_ns)
         self._ns_per_bit = 1e9 / math.exp(self._log_rate)
-        self._ahead = self._in_flight.ahead() if self._in_flight.bytes else []
-        done = [sent_ns + bits * self._ns_per_bit for sent_ns, bits in self._ahead]
-        self._backlog_ns = max(0.0, max(done) - now_ns) if done else 0.0
         self._log_cap = math.inf
         hold_ns = trip.typical_ns + PATIENCE * trip.jitter_ns
         owed_ns = trip.owed_since_ns()
         if owed_ns is not None and self.heard_ns <= owed_ns:
-            bits = PING_BITS + self._in_flight.bits
-            self._cap(bits, now_ns - owed_ns - hold_ns)
+            self._cap(PING_BITS + self._in_flight.bits, now_ns - owed_ns - hold_ns)
+        self._ahead, self._backlog_ns = [], 0.0
+        if self._in_flight.bytes:
+            self._look_at_queue(hold_ns, queue_ns, now_ns)
+        self._p_clear = 1.0 - self.place.onset if self.state == "up" else 0.0
+        if self.place.radio_map is not None:
+            p_bad = self.place.p_bad(FLIGHT_S, self._trip_or_owed_ns(now_ns), now_ns)
+            self._p_clear *= 1.0 - p_bad
+
+    def _look_at_queue(self, hold_ns: float, queue_ns: float, now_ns: int) -> None:
+        """What a new request waits behind, and what it says that this has not been answered yet."""
+        self._ahead = self._in_flight.ahead()
+        done = [sent_ns + bits * self._ns_per_bit for sent_ns, bits in self._ahead]
+        self._backlog_ns = max(0.0, max(done) - now_ns) if done else 0.0
         oldest = self._in_flight.oldest()
         if oldest is not None and self._ahead and self._ahead[0][0] == oldest.at_ns:
             unit_ns = oldest.unit_ns + queue_ns + PATIENCE * self.unit.deviation_ns
             self._cap(oldest.bits, now_ns - oldest.at_ns - hold_ns - unit_ns)
-        p_bad = self.place.p_bad(FLIGHT_S, self._trip_or_owed_ns(now_ns), now_ns)
-        is_up = self.state == "up"
-        self._p_clear = (1.0 - self.place.onset) * (1.0 - p_bad) if is_up else 0.0
 
     def _cap(self, bits: float, within_ns: float) -> None:
         """So many bits are not through after so long: the rate is below that."""

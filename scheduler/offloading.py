@@ -266,7 +266,9 @@ class Offloading:
         for uplink in self._uplinks.values():
             if uplink.is_open and (link_ns := uplink.next_timer_ns()) < due_ns:
                 due_ns = link_ns
-        handover_ns = self._handover.next_ns() if self._handover is not None else None
+        if self._handover is None:
+            return due_ns
+        handover_ns = self._handover.next_ns()
         return due_ns if handover_ns is None or handover_ns > due_ns else handover_ns
 
     def shutdown(self, now_ns: int) -> None:

@@ -99,6 +99,8 @@ class OpenTasks:
 
     def ripe(self, now_ns: int) -> list[OpenTask]:
         """Those whose verdict is due, or for which the answer that they want is there."""
+        if not self._entries:
+            return []
         return [
             entry
             for entry in self._entries.values()
@@ -124,13 +126,15 @@ class OpenTasks:
         onboard = self._onboard
         if not self._entries or onboard.running_task is not None or not onboard.is_ready:
             return None
+        start = self.fallback_start_ns(now_ns)
+        is_time = start is not None and start <= now_ns
+        if not is_time and not onboard.encoders and not self._is_wanting():
+            return None
         pending = [entry for entry in self._entries.values() if entry.local is None]
         if not pending:
             return None
         if len(pending) > 1:
             pending.sort(key=lambda entry: -entry.task.deadline_ns)
-        start = self.fallback_start_ns(now_ns)
-        is_time = start is not None and start <= now_ns
         wanting = [entry for entry in pending if entry.wants_local or entry.runs_beside]
         if is_time:
             wanting += [entry for entry in pending if not entry.wants_features]
@@ -140,6 +144,12 @@ class OpenTasks:
             if model is not None:
                 return NextRun(entry, model)
         return self._next_encoding(pending, now_ns) if onboard.encoders else None
+
+    def _is_wanting(self) -> bool:
+        for entry in self._entries.values():
+            if entry.local is None and (entry.wants_local or entry.runs_beside):
+                return True
+        return False
 
     def _next_encoding(self, pending: list[OpenTask], now_ns: int) -> NextRun | None:
         for entry in pending:
@@ -177,6 +187,22 @@ class OpenTasks:
             return None
         return carried, cheapest.model
 
+    def next_timer_ns(self, due_ns: int, now_ns: int) -> int:
+        """The earliest verdict that is due, or start of the fallback; `due_ns` if none is before.
+
+        Asked for after each event.
+        """
+        if not self._entries:
+            return due_ns
+        for entry in self._entries.values():
+            if entry.due_ns < due_ns:
+                due_ns = entry.due_ns
+        if self._onboard.running_task is None:
+            start_ns = self.fallback_start_ns(now_ns)
+            if start_ns is not None and start_ns < due_ns:
+                due_ns = start_ns
+        return due_ns
+
     def fallback_start_ns(self, now_ns: int) -> int | None:
         """When the fallback of what is out on links must start; None if it cannot help.
 
@@ -190,14 +216,15 @@ class OpenTasks:
         if cheapest is None:
             return None
         fits_until = now_ns + cheapest.q50_ns + LOCAL_MARGIN_NS
-        dues = [
-            entry.due_ns
-            for entry in self._entries.values()
-            if entry.local is None
-            and not entry.wants_local
-            and not entry.wants_features
-            and entry.due_ns >= fits_until
-        ]
+        dues = []
+        for entry in self._entries.values():  # one or two: a list comprehension costs a call
+            if (
+                entry.local is None
+                and not entry.wants_local
+                and not entry.wants_features
+                and entry.due_ns >= fits_until
+            ):
+                dues.append(entry.due_ns)  # noqa: PERF401
         if not dues:
             return None
         margin_ns = LOCAL_MARGIN_NS + START_SLACK_NS

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from scheduler.latency import JpegSizes, StageTimes, accuracy_loss
+from scheduler.latency import JpegSizes, StageTimes, accuracy_loss, bytes_per_pixel
 from scheduler.placement import Encoding, Size
 from scheduler.tasks import Task
 
@@ -33,7 +33,9 @@ class Pictures:
     def __init__(self, qualities: Sequence[int], resolutions: Sequence[Size] = ()) -> None:
         self._qualities = tuple(qualities)
         self._resolutions = tuple(resolutions)
+        self._table = [(q, bytes_per_pixel(q), accuracy_loss(q)) for q in self._qualities]
         self._bytes: dict[tuple[str, int, int], JpegSizes] = {}
+        self._sizes_known: dict[Size, list[Size]] = {}  # by that of the frame
         self._times: dict[Size, StageTimes] = {}
         self._made: dict[str, tuple[int, int, int, tuple[Encoding, ...]]] = {}
 
@@ -48,7 +50,7 @@ class Pictures:
             [
                 encoding
                 for size in self._sizes(task)
-                for encoding in self._of_size(task, size, self._qualities, now_ns)
+                for encoding in self._of_size(task, size, self._table, now_ns)
             ]
         )
         self._made[task.camera_id] = (now_ns, task.width, task.height, encodings)
@@ -59,7 +61,8 @@ class Pictures:
         for encoding in self.encodings(task, now_ns):
             if encoding.quality == quality and (encoding.width, encoding.height) == size:
                 return encoding
-        return self._of_size(task, size, (quality,), now_ns)[0]
+        row = (quality, bytes_per_pixel(quality), accuracy_loss(quality))
+        return self._of_size(task, size, (row,), now_ns)[0]
 
     def on_encoded(
         self, task: Task, quality: int, size: Size, size_bytes: int, duration_ns: int, now_ns: int
@@ -72,18 +75,22 @@ class Pictures:
     def _sizes(self, task: Task) -> list[Size]:
         if not self._resolutions:
             return AS_IT_IS
-        sizes = [sent_size(task.width, task.height, wanted) for wanted in self._resolutions]
-        return sorted(dict.fromkeys(sizes), key=lambda size: -_pixels(task, size))
+        key = (task.width, task.height)
+        known = self._sizes_known.get(key)
+        if known is None:
+            sizes = [sent_size(task.width, task.height, wanted) for wanted in self._resolutions]
+            known = sorted(dict.fromkeys(sizes), key=lambda size: -_pixels(task, size))
+            self._sizes_known[key] = known
+        return known
 
     def _of_size(
-        self, task: Task, size: Size, qualities: Sequence[int], now_ns: int
+        self, task: Task, size: Size, table: Sequence[tuple[int, float, float]], now_ns: int
     ) -> list[Encoding]:
-        pixels = _pixels(task, size)
-        expected_bytes = self._sizes_of(task.camera_id, size).expected_bytes
+        pixels, scale = _pixels(task, size), self._sizes_of(task.camera_id, size).scale
         encode_ns = self._times_of(size).quantile_ns(0.5, now_ns)
         return [
-            Encoding(q, expected_bytes(q, pixels), encode_ns, accuracy_loss(q), *size)
-            for q in qualities
+            Encoding(quality, int(per_pixel * pixels * scale), encode_ns, loss, *size)
+            for quality, per_pixel, loss in table
         ]
 
     def _sizes_of(self, camera_id: str, size: Size) -> JpegSizes:

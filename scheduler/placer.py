@@ -5,7 +5,7 @@ from typing import get_args
 
 from scheduler.carrying import Look, Looks
 from scheduler.effects import Counters
-from scheduler.onboard import Onboard
+from scheduler.onboard import Onboard, RungSpec
 from scheduler.outcomes import Outcomes
 from scheduler.pictures import Pictures
 from scheduler.placement import (
@@ -16,6 +16,7 @@ from scheduler.placement import (
     Pipeline,
     Placement,
     Policy,
+    RemoteModel,
     View,
 )
 from scheduler.tasks import Task
@@ -28,6 +29,7 @@ LEAST_CHANCE = 0.1  # of an escalated frame to be back in time; raising it saves
 UNSURE_PRIOR = 0.5  # share of first looks, before there were any
 UNSURE_RATE = 0.05  # of its mean; raising it follows the street faster, and its noise
 PIPELINES: tuple[Pipeline, ...] = get_args(Pipeline)
+QUALITIES = range(1, 96)  # of JPEGs
 WITH_PIXELS: frozenset[Pipeline] = frozenset(("offload", "escalate"))
 
 
@@ -98,13 +100,14 @@ class Placer:
 
     def on_look(self, task: Task, model: str, unit_id: str = "") -> None:
         """A model answered for a frame, on board or at a unit; for what carrying is then worth."""
+        known: Sequence[RemoteModel | RungSpec] = self._onboard.specs
         if unit_id:
             uplink = self._uplinks[unit_id]
-            known = [m.accuracy for m in (*uplink.models, *uplink.splits) if m.model == model]
-        else:
-            known = [spec.accuracy for spec in self._onboard.specs if spec.model == model]
-        if known:
-            self._looks.add(task.camera_id, Look(task.stamp_ns, known[0]))
+            known = (*uplink.models, *uplink.splits) if uplink.splits else uplink.models
+        for each in known:
+            if each.model == model:
+                self._looks.add(task.camera_id, Look(task.stamp_ns, each.accuracy))
+                return
 
     def on_first_look(self, is_unsure: bool) -> None:
         """What an onboard rung thought of a frame that might be escalated."""
@@ -191,7 +194,7 @@ class Placer:
             return f"policy chose {place}, which is no pipeline of {why}"
         if place != "onboard" and (problem := self._objection_to_unit(placement)):
             return problem
-        if place in ("onboard", "escalate") and placement.rung not in self._models():
+        if place in ("onboard", "escalate") and not _has_model(self._onboard.specs, placement.rung):
             return f"policy chose {placement.label!r}, which is no rung of this vehicle"
         if place == "split" and placement.model not in self._onboard.encoders:
             return f"policy chose {placement.label!r}, whose first half is not on this vehicle"
@@ -216,11 +219,18 @@ class Placer:
             return f"policy chose {placement.unit_id!r}, which is no unit of this vehicle"
         is_split = placement.place == "split"
         offered = uplink.splits if is_split else uplink.models
-        if uplink.models and placement.model not in [m.model for m in offered]:
+        if uplink.models and not _has_model(offered, placement.model):
             return f"policy chose {placement.label!r}, a model that the unit does not offer"
-        if not is_split and placement.quality not in range(1, 96):
+        if not is_split and placement.quality not in QUALITIES:
             return f"policy chose JPEG quality {placement.quality}, expected 1 to 95"
         return ""
 
     def _models(self) -> list[str]:
         return [spec.model for spec in self._onboard.specs]
+
+
+def _has_model(known: Sequence[RemoteModel] | Sequence[RungSpec], name: str) -> bool:
+    for each in known:  # noqa: SIM110 - a generator costs more
+        if each.model == name:
+            return True
+    return False

@@ -32,7 +32,9 @@ class LogRate:
 
     def mean_at(self, now_ns: int) -> float:
         """The mean, on its way back to what is usual for this link since the last measure."""
-        elapsed = max(0, now_ns - self._stamp_ns) / 1e9
+        elapsed = (now_ns - self._stamp_ns) / 1e9
+        if elapsed <= 0.0:
+            elapsed = 0.0
         return self.usual + (self.mean - self.usual) * math.exp(-elapsed / RETURN_S)
 
     def spread(self, now_ns: int) -> float:
@@ -42,7 +44,9 @@ class LogRate:
         by since is added.
         """
         grown = self._variance_at(now_ns) - self._explained
-        return math.sqrt(self.residual * self.residual + max(0.0, grown))
+        if grown < 0.0:
+            grown = 0.0
+        return math.sqrt(self.residual * self.residual + grown)
 
     def measure(self, log_rate: float, noise: float, now_ns: int) -> None:
         """A frame saw this rate.
@@ -82,10 +86,14 @@ class LogRate:
         self.variance = min(MAX_VARIANCE, self.variance + doubt)
 
     def _variance_at(self, now_ns: int) -> float:
-        elapsed = max(0, now_ns - self._stamp_ns) / 1e9
-        return min(MAX_VARIANCE, self.variance + PROCESS_NOISE * elapsed)
+        elapsed_ns = now_ns - self._stamp_ns
+        if elapsed_ns <= 0:
+            return self.variance if self.variance < MAX_VARIANCE else MAX_VARIANCE
+        variance = self.variance + PROCESS_NOISE * (elapsed_ns / 1e9)
+        return variance if variance < MAX_VARIANCE else MAX_VARIANCE
 
     def _drift(self, now_ns: int) -> None:
         self.mean = self.mean_at(now_ns)
         self.variance = self._variance_at(now_ns)
-        self._stamp_ns = max(self._stamp_ns, now_ns)
+        if now_ns > self._stamp_ns:
+            self._stamp_ns = now_ns

@@ -25,7 +25,11 @@ class UnitTime:
 
     def queue_at(self, now_ns: int) -> float:
         """What is left of the queue that was told."""
-        age_ns = max(0, now_ns - self._stamp_ns)
+        if self.queue_ns == 0.0:
+            return 0.0
+        age_ns = now_ns - self._stamp_ns
+        if age_ns <= 0:
+            return self.queue_ns
         return self.queue_ns * math.exp(-age_ns / QUEUE_DECAY_NS)
 
     def on_load(self, queue_ns: float, now_ns: int) -> None:

@@ -7,11 +7,10 @@ returns it (reference network.md 3.2).
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from scheduler.clock_offset import ClockOffset
 from scheduler.effects import UnitLoad
-from scheduler.link import LinkEstimator, LinkState
+from scheduler.link import STALL_NS, LinkEstimator, LinkState
 from scheduler.pace import Pace
 from scheduler.placement import RemoteModel, Size, split_name
 from scheduler.radio_map import RadioMap
@@ -97,7 +96,9 @@ class Uplink:
         """Requests that may be placed now; none while they would only wait at the unit."""
         if self.pace.is_early(now_ns):
             return 0
-        return max(0, self.window - len(self.flights) - len(self.encoding))
+        window = self._own_window if self._own_window < self._unit_window else self._unit_window
+        free = window - len(self.flights) - len(self.encoding)
+        return free if free > 0 else 0
 
     @property
     def window(self) -> int:
@@ -234,20 +235,25 @@ class Uplink:
         """The earliest of ping, lease and stall."""
         if not self.is_open:
             return FOREVER_NS
-        due_ns = self.ping_due_ns()
-        stall_ns = self.estimator.stall_ns()
-        if stall_ns < due_ns:
-            due_ns = stall_ns
-        for flight in self.flights.values():
-            if flight.lease_until_ns < due_ns:
-                due_ns = flight.lease_until_ns
+        estimator = self.estimator
+        heard_ns, due_ns = estimator.heard_ns, self._next_ping_ns  # as `ping_due_ns`
+        if due_ns < heard_ns + PING_INTERVAL_NS and estimator.state != "connecting":
+            due_ns = heard_ns + PING_INTERVAL_NS
+        if due_ns > heard_ns + STALL_NS:  # no stall is sooner than that
+            stall_ns = estimator.stall_ns()
+            if stall_ns < due_ns:
+                due_ns = stall_ns
+        if self.flights:
+            for flight in self.flights.values():
+                if flight.lease_until_ns < due_ns:
+                    due_ns = flight.lease_until_ns
         return due_ns
 
 
 def _measured(models: Sequence[RemoteModel], name: str, service_ns: int) -> tuple[RemoteModel, ...]:
-    return tuple(
-        replace(m, service_ns=m.service_ns + (service_ns - m.service_ns) // 8)
-        if m.model == name
-        else m
-        for m in models
-    )
+    measured = list(models)
+    for index, known in enumerate(models):
+        if known.model == name:
+            usual_ns = known.service_ns + (service_ns - known.service_ns) // 8
+            measured[index] = RemoteModel(name, known.accuracy, usual_ns, known.accuracy_at)
+    return tuple(measured)

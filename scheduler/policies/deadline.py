@@ -12,7 +12,7 @@ import math
 from msgspec.structs import replace
 
 from scheduler.budgets import VirtualQueue
-from scheduler.placement import LinkView, Options, Outcome, Placement, RemoteModel, View
+from scheduler.placement import LinkView, Options, Outcome, Placement, RemoteModel, Rung, View
 from scheduler.plugins import check_options
 from scheduler.policies.offers import Offer, Weighing, Weights
 from scheduler.tasks import Task
@@ -34,6 +34,9 @@ DEFAULTS = {
 }
 
 
+AtHome = tuple[Rung, float, float]  # with its chance to be in time, and the age of its answer
+
+
 class Deadline:
     """Chooses the action of highest expected utility; every reason shows the figures.
 
@@ -52,20 +55,20 @@ class Deadline:
     def place(self, task: Task, view: View) -> Placement:
         """The best of carrying, the onboard rungs and every pipeline over a usable link."""
         weighing = Weighing(task, view, self._weights(view))
-        home = self._at_home(weighing)
+        chosen = self._at_home(weighing)
         best: Offer | None = None
-        best_score = _rounded(home.utility)
+        best_score = _rounded(weighing.home)
         for link in view.links:
             if link.state != "up" or link.credits_free <= 0:
                 continue
             offers = weighing.offers(link)
             if not offers:
                 continue
-            offer, score = self._priced(view, offers, home.utility)
+            offer, score = self._priced(view, offers, weighing.home)
             if score > best_score:
                 best, best_score = offer, score
         if best is None:
-            return self._probe(weighing, home)
+            return self._probe(weighing, self._home(weighing, chosen))
         return self._hedged(weighing, best)
 
     def on_outcome(self, outcome: Outcome) -> None:
@@ -85,11 +88,12 @@ class Deadline:
             o["switch_cost"],
         )
 
-    def _at_home(self, weighing: Weighing) -> Placement:
-        """The best action without a link; `weighing.home` becomes what it is worth."""
+    def _at_home(self, weighing: Weighing) -> AtHome | None:
+        """The best rung, None to carry; `weighing.home` becomes what that is worth."""
         view, weights = weighing.view, weighing.weights
         carried = view.carry_accuracy
-        best, best_score, chosen = carried, _rounded(carried), None
+        best, best_score = carried, _rounded(carried)
+        chosen: AtHome | None = None
         for rung in view.rungs:
             start_ns = view.busy_until_ns
             if start_ns + rung.q50_ns > weighing.by_ns:
@@ -99,12 +103,17 @@ class Deadline:
             utility = p * rung.accuracy * math.exp(-age_ns * weights.decay) + (1.0 - p) * carried
             utility -= weights.joule * view.watts * rung.q50_ns / 1e9
             utility -= weighing.switching("onboard", "")
-            if _rounded(utility) > best_score:
-                best, best_score, chosen = utility, _rounded(utility), (rung, p, age_ns)
+            if (score := _rounded(utility)) > best_score:
+                best, best_score, chosen = utility, score, (rung, p, age_ns)
         weighing.home, weighing.is_looking = best, chosen is not None
+        return chosen
+
+    def _home(self, weighing: Weighing, chosen: AtHome | None) -> Placement:
+        """What `_at_home` found, as a placement."""
+        best = weighing.home
         if chosen is None:
             why = "nothing has changed" if weighing.has_time() else "no onboard rung fits"
-            return Placement("carry", utility=carried, reason=f"{why}: worth {carried:.2f}")
+            return Placement("carry", utility=best, reason=f"{why}: worth {best:.2f}")
         rung, p, age_ns = chosen
         reason = f"best on board: {best:.2f}, {p:.0%} in time at {age_ns / 1e6:.0f} ms"
         return Placement("onboard", rung.model, "", 0, p, best, reason=reason)
@@ -114,9 +123,11 @@ class Deadline:
         interval_ns, gain = view.frame_interval_ns, 0.0
         frames: list[int] = []
         for offer in offers:
-            n = max(1, math.ceil(offer.held_ns / interval_ns))
+            n = 1 if offer.held_ns <= interval_ns else math.ceil(offer.held_ns / interval_ns)
             frames.append(n)
-            gain = max(gain, (offer.utility - home) / n)
+            gained = (offer.utility - home) / n
+            if gained > gain:
+                gain = gained
         best, best_score = offers[0], -(1 << 62)
         for offer, n in zip(offers, frames, strict=True):
             score = _rounded(offer.utility - (n - 1) * gain)
@@ -135,7 +146,7 @@ class Deadline:
             return placed
         weights, view, encoding = weighing.weights, weighing.view, best.encoding
         assert encoding is not None
-        lost = best.worth - weighing.fallback(view.now_ns) + weights.miss
+        lost = best.worth - weighing.from_now()[0] + weights.miss
         most, hedged = self._o["hedge_gain"], placed
         for link in view.usable_links():
             if link is best.link or not link.models:
@@ -161,7 +172,7 @@ class Deadline:
         rung = view.fitting_rung(weighing.by_ns + view.margin_ns, view.now_ns)
         if rung is None or view.busy_until_ns > view.now_ns:
             return placed
-        more = rung.accuracy * weighing.late - weighing.fallback(view.now_ns)
+        more = rung.accuracy * weighing.late - weighing.from_now()[0]
         joules = view.watts * rung.q50_ns / 1e9
         gain = (1.0 - best.p) * more - weighing.weights.joule * joules * best.p
         if gain <= self._o["hedge_gain"]:

@@ -93,6 +93,7 @@ class Weighing:
         self.allowed_ns = task.deadline_ns - task.stamp_ns
         self.late = math.exp(-self.allowed_ns * weights.decay)
         self.by_ns = task.deadline_ns - view.margin_ns
+        self._known: tuple[float, bool] | None = None  # `fallback` from now on, and `has_time`
 
     def fallback(self, not_before_ns: int) -> float:
         """What the armed fallback is worth when an offload is not back in time.
@@ -101,11 +102,17 @@ class Weighing:
         """
         view = self.view
         if view.rungs:
-            rung = min(view.rungs, key=_median)
+            rung = min(view.rungs, key=_median) if len(view.rungs) > 1 else view.rungs[0]
             start_ns = max(view.busy_until_ns, not_before_ns)
             if start_ns + rung.q50_ns <= self.by_ns:
                 return max(view.carry_accuracy, rung.accuracy * self.late)
         return view.carry_accuracy
+
+    def from_now(self) -> tuple[float, bool]:
+        """`fallback` of what is sent now, and `has_time`; worked out once."""
+        if self._known is None:
+            self._known = self.fallback(self.now_ns), self.has_time()
+        return self._known
 
     def has_time(self) -> bool:
         """Whether some rung could look at the frame in time."""
@@ -135,9 +142,9 @@ class Weighing:
         if not link.models or not view.encodings or self.is_doubtful(link):
             return
         now_ns, decay, home = self.now_ns, weights.decay, self.home
-        fallback = self.fallback(now_ns)
+        fallback, has_time = self.from_now()
         # Where nothing changes, what is known stays true: an answer that fails costs nothing.
-        is_still = not self.is_looking and self.has_time()
+        is_still = not self.is_looking and has_time
         miss = fallback - (0.0 if is_still else weights.miss)
         switch = self.switching("offload", link.unit_id)
         ns_per_bit = 1e9 / estimate.rate_bps
@@ -228,7 +235,7 @@ class Weighing:
         size_bytes = encoding.size_bytes
         p, age_ns, held_ns = self.chance(link, model, size_bytes, encoding.encode_ns)
         worth = model.accuracy_of(encoding) * math.exp(-age_ns * self.weights.decay)
-        utility = p * worth + (1.0 - p) * self.fallback(self.now_ns)
+        utility = p * worth + (1.0 - p) * self.from_now()[0]
         return Offer(
             "offload", link, model, size_bytes, p, age_ns, worth, utility, held_ns, encoding
         )

@@ -3,7 +3,7 @@
 Whole numbers only: work is rate [bit/s] x time [ns], so that every sum is exact.
 """
 
-import bisect
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -112,11 +112,11 @@ class Capacity:
         if self.period_ns:
             laps, now_ns = divmod(now_ns, self.period_ns)
             lap = laps * self._lap
-        index = bisect.bisect_right(self._starts, now_ns) - 1
+        index = bisect_right(self._starts, now_ns) - 1
         if index < 0:
             return lap
-        row = self.rows[index]
-        return lap + self._works[index] + row.rate_bps * (now_ns - row.start_ns)
+        start_ns, rate_bps, _, _ = self.rows[index]
+        return lap + self._works[index] + rate_bps * (now_ns - start_ns)
 
     def served(self, work: int) -> tuple[int, int] | None:
         """C^-1(work): the first nanosecond by which so much is served, and the row it was in."""
@@ -127,13 +127,15 @@ class Capacity:
             laps, work = divmod(work - 1, self._lap)
             work += 1
             lap_ns = laps * self.period_ns
-        index = max(0, bisect.bisect_left(self._works, work) - 1)
+        index = bisect_left(self._works, work) - 1
+        if index < 0:
+            index = 0
         if index >= len(self.rows):
             return None
-        row = self.rows[index]
-        if row.rate_bps == 0:
+        start_ns, rate_bps, _, _ = self.rows[index]
+        if rate_bps == 0:
             return None
-        return lap_ns + row.start_ns - (self._works[index] - work) // row.rate_bps, index
+        return lap_ns + start_ns - (self._works[index] - work) // rate_bps, index
 
     def row_begin(self, index: int, at_ns: int) -> int:
         """C at the start of a row in the lap that holds `at_ns`."""
@@ -155,7 +157,7 @@ class Capacity:
             lap = laps * self._lap
         if not outages.ends:
             return None if self.rows else (True, 0)
-        index = bisect.bisect_right(outages.ends, now_ns)
+        index = bisect_right(outages.ends, now_ns)
         if index == len(outages.ends):
             if not self.period_ns:
                 return None

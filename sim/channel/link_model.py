@@ -104,7 +104,9 @@ class Direction:
         dropped by a full queue (its sender waits). None = a `drop` outage of more than 0.3 s ended
         its connection, or the link never comes back.
         """
-        begin = max(self._free, self._work_at(now_ns))
+        begin = self._work_at(now_ns)
+        if begin < self._free:
+            begin = self._free
         end = begin + size_bytes * BYTE
         if self.is_dropping and self._meets(self._capacity.breaks, end, now_ns):
             return None
@@ -118,7 +120,9 @@ class Direction:
             at_ns += row.delay_ns
             if row.loss and (losses := self._losses(index)):
                 at_ns += losses * _resend_ns(row)
-            return self._out(at_ns)
+            if at_ns > self._last_ns:  # as `_out`
+                self._last_ns = at_ns
+            return self._last_ns
         if not self._is_lossy and self._capacity.row_begin(index, at_ns) <= begin:
             return self._out(at_ns + self._rows[index].delay_ns)  # all of it in one row
         return self._out(self._whole_ns(begin, end))
