@@ -48,10 +48,17 @@ class Beacons:
         self._number = 0
         self._busy_ns = 0
         self._begin_ns: int | None = None
+        self._working_ns: int | None = None  # since when, within the period
 
-    def on_work(self, duration_ns: int) -> None:
-        """The unit's worker was busy for so long."""
-        self._busy_ns += duration_ns
+    def on_begin(self, now_ns: int) -> None:
+        """The unit's worker was given something."""
+        self._working_ns = now_ns
+
+    def on_end(self, now_ns: int) -> None:
+        """It has done it, or failed."""
+        if self._working_ns is not None:
+            self._busy_ns += now_ns - self._working_ns
+            self._working_ns = None
 
     def is_due(self, now_ns: int) -> bool:
         """Whether the next beacon is; the first call begins the first period."""
@@ -77,6 +84,9 @@ class Beacons:
             now_ns: Now.
         """
         period_ns = now_ns - self._begin_ns if self._begin_ns is not None else PERIOD_NS
+        if self._working_ns is not None:  # what is not done yet is work too
+            self.on_end(now_ns)
+            self.on_begin(now_ns)
         busy_share = min(1.0, self._busy_ns / max(1, period_ns))
         self._begin_ns, self._busy_ns = now_ns, 0
         self._number += 1

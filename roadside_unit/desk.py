@@ -156,6 +156,7 @@ class Desk:
             if running is None:
                 continue
             offer, started_ns = running
+            self._beacons.on_end(now_ns)
             if answer.is_ok and answer.detections is not None:
                 # The worker counts compute time; what else passed here was waiting, so that the
                 # three add up and none of it looks like the link's.
@@ -169,7 +170,6 @@ class Desk:
                 self._answer(offer, Outcome("ok", "", durations, found, heads), now_ns)
                 worked_ns = now_ns - started_ns
                 self._busy_ns += worked_ns
-                self._beacons.on_work(worked_ns)
                 self.admission.learn(offer.work, worked_ns)
             else:
                 durations = (now_ns - offer.received_ns, 0, 0)
@@ -190,7 +190,9 @@ class Desk:
                 return
             self._job_id += 1
             self._running[self._job_id] = offer, now_ns
+            self._beacons.on_begin(now_ns)
             if not self._give(offer):
+                self._beacons.on_end(now_ns)
                 del self._running[self._job_id]
                 self._refuse([Refused(offer, "reject", "the worker takes no job")], now_ns)
                 return

@@ -126,6 +126,7 @@ class VirtualUnit:
         if offer is None:
             return
         self._is_busy = True
+        self._beacons.on_begin(now_ns)
         work = offer.work
         decode_ns = self._decode[work].draw()
         infer_ns = self._infer[work].draw()
@@ -144,7 +145,7 @@ class VirtualUnit:
         now_ns = self._loop.now_ns
         self._is_busy = False
         self.totals.busy_ns += decode_ns + infer_ns
-        self._beacons.on_work(decode_ns + infer_ns)
+        self._beacons.on_end(now_ns)
         self.totals.ok += 1
         self.admission.learn(offer.work, decode_ns + infer_ns)
         waited_ns = max(0, now_ns - offer.received_ns - decode_ns - infer_ns)

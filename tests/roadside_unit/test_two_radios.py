@@ -155,7 +155,9 @@ def test_a_beacon_tells_load_place_and_models_to_each_path(telling):
     assert (to, five.session, other, eleven.session) == (b"five", 11, b"eleven", 22)
     assert five.number == eleven.number == 1
     assert five.queue_length == 1  # the second is in work
-    assert five.busy_share == pytest.approx(60 / 250)
+    assert five.busy_share == pytest.approx(
+        (60 + 180) / 250
+    )  # the second has been in work since 70
     assert five.wait_us == 38_000  # 60 ms here, of which decode 2 and inference 20
     assert five.models == {"large": 60_000} and five.splits == {}
     assert five.position == (10.0, 20.0, 5.0) and five.credits == 2
