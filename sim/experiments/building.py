@@ -21,13 +21,14 @@ from sim.lockstep import (
     VehicleSpec,
 )
 from sim.lockstep.scenario import ENCODE
+from vehicle.expectations import most_flow_ns
 from vehicle.perception.detector import DetectorSpec
 
 DEFAULT_RATE_HZ = 30.0  # of a camera whose rate the study does not say
 TAIL = 1.4  # 99th percentile over median of a stage of which only the median was measured
 DEFAULT_SIZE = (640, 384)  # of a detector's input that its section does not tell
 DECODE = StageProfile.of_ms(2.5, 4.0)  # of a JPEG of 640x384 at a unit
-LEAD_S = 0.5  # links are opened so long before the first frame
+FLOW_MS = 2.0  # to measure how ten boxes moved between two pictures of 640x384
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def scenario(study: Study, cell: Cell, folder: Path) -> Scenario:
         ConfigError: a channel, trace or detector that cannot be.
     """
     vehicle, camera = study.vehicle, study.vehicle.cameras[0]
-    length_s = LEAD_S + study.duration_s
+    length_s = study.lead_s + study.duration_s
     airs = roads.airs(cell.road, cell.seed, length_s, folder)
     held = roads.taken(study.bursts, cell.seed, length_s)
     spec = VehicleSpec(
@@ -99,8 +100,10 @@ def scenario(study: Study, cell: Cell, folder: Path) -> Scenario:
         stays_on_board=vehicle.stays_on_board,
         watts=vehicle.compute.watts,
         encode=_times(study, "encode") or ENCODE,
+        flow=_times(study, "flow") or _flow_time(vehicle.compute.slowdown),
+        flow_ns=most_flow_ns(msgspec.structs.replace(vehicle, deadline_ms=cell.deadline_ms)),
         drive=str(drives.find(cell.drive, folder)) if cell.drive else "",
-        poses=roads.poses(cell.road, LEAD_S, length_s),
+        poses=roads.poses(cell.road, study.lead_s, length_s),
         sees_change=cell.policy.content,
     )
     wanted = set(cell.road.legs)
@@ -115,7 +118,7 @@ def scenario(study: Study, cell: Cell, folder: Path) -> Scenario:
         for unit in study.roadside_units
         if unit.id in wanted
     )
-    return Scenario((spec,), units, cell.seed, study.duration_s, LEAD_S)
+    return Scenario((spec,), units, cell.seed, study.duration_s, study.lead_s)
 
 
 def onboard(study: Study) -> list[OnboardModel]:
@@ -191,6 +194,10 @@ def _times(study: Study, job: str) -> StageProfile | None:
     if given is None:
         return None
     return StageProfile.of_ms(given[0], given[1] if len(given) > 1 else None)
+
+
+def _flow_time(slowdown: float) -> StageProfile:
+    return StageProfile.of_ms(FLOW_MS * slowdown, FLOW_MS * slowdown * TAIL)
 
 
 def _measured(detector: Detector, slowdown: float) -> StageProfile:

@@ -112,6 +112,7 @@ class Study(Section, frozen=True, kw_only=True):
     by_link: bool = False  # a table for each link, instead of one for the drives of all of them
     drives: list[str] = []  # recorded ones; none: placement alone, without pictures
     duration_s: Positive = 58.0  # at most the drive's own
+    lead_s: Positive = 0.5  # links are opened so long before the first frame
     vehicle: Vehicle = Vehicle()
     roadside_units: Annotated[list[Unit], Meta(min_length=1)]
     stages_ms: dict[str, Times] = {}

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import shutil
 import sys
+import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import msgspec
@@ -27,10 +29,12 @@ from scheduler.messages import Pose
 from scheduler.processes import entry
 from sim.bridge.cameras import mount_of
 from sim.bridge.drive import Drive
+from sim.engine.geometry import Pose as Pose3
 from sim.evaluation.detect.drives import DriveFrame
 from sim.evaluation.detect.making import store, table_of
 from sim.evaluation.detect.measure import Bench, Wish
 from sim.experiments.drives import FOLDER
+from sim.experiments.motion_making import CornerTracer
 from sim.ground_truth import GroundTruth, TruthBox
 from sim.inprocess_world import InprocessWorld
 from sim.lockstep.pictures import LUMA
@@ -45,7 +49,17 @@ WISH = Wish(
 )
 
 
+STANDS_AT_M = 0.2  # dropped from there: above pavement and road
 GREY_STEP = 4  # of the stored thumbs' values: under a third of the least step that counts
+
+
+class Stander(NamedTuple):
+    """Somebody who stands: a vehicle or pedestrian, where (m) and looking where (rad)."""
+
+    blueprint: str
+    x: float
+    y: float
+    yaw: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +70,7 @@ class Recipe:
         rate_hz: Of camera and world.
         from_s: Simulated time at which the recording begins.
         speed: m/s that the ego's own driver aims for.
+        standing: Who stands there besides the traffic.
     """
 
     name: str
@@ -68,11 +83,28 @@ class Recipe:
     pedestrians: int = 20
     seed: int = 1
     speed: float = 9.0
+    standing: tuple[Stander, ...] = ()
 
+
+CROSSING = (  # about the crossing at x 92 to 127, y 0, as seen from x 90 behind a motorcycle
+    Stander("vehicle.audi.tt", 101.0, 2.6, math.pi),
+    Stander("vehicle.mercedes.sprinter", 108.25, 13.0, -math.pi / 2),
+    Stander("vehicle.mercedes.sprinter", 111.75, -13.0, math.pi / 2),
+    Stander("vehicle.tesla.model3", 108.25, 20.0, -math.pi / 2),
+    Stander("vehicle.bh.crossbike", 103.0, -4.0),
+    Stander("walker.pedestrian.0001", 98.5, -5.6, 1.6),
+    Stander("walker.pedestrian.0005", 101.0, -6.6, 2.4),
+    Stander("walker.pedestrian.0008", 107.0, -7.5, 1.6),
+    Stander("walker.pedestrian.0010", 98.2, 5.6, -1.6),
+    Stander("walker.pedestrian.0003", 101.5, 6.2, -1.0),
+    Stander("walker.pedestrian.0012", 105.5, 7.0, 0.4),
+)
 
 RECIPES = (
     Recipe("town", 54, from_s=2.0, duration_s=30.0),
-    Recipe("red_light", 10, from_s=22.5, duration_s=14.0, vehicles=20, pedestrians=3),
+    Recipe(
+        "red_light", 10, from_s=22.5, duration_s=14.0, vehicles=20, pedestrians=3, standing=CROSSING
+    ),
 )
 
 
@@ -82,6 +114,7 @@ class TownDrive:
 
     Attributes:
         luma: The small grey picture of each frame that was drawn so far.
+        tracer: Has seen the same frames.
     """
 
     recipe: Recipe
@@ -92,10 +125,12 @@ class TownDrive:
     vehicles: list[str] = field(default_factory=lambda: ["ego"])
     cameras: list[str] = field(default_factory=lambda: ["front"])
     luma: list[NDArray[np.uint8]] = field(default_factory=list)
+    tracer: CornerTracer = field(default_factory=CornerTracer)
 
     def __post_init__(self) -> None:
         """Names it by its recipe and what decides its pictures."""
-        told = hashlib.sha256(msgspec.json.encode(self.recipe)).hexdigest()[:8]
+        decides = {name: value for name, value in asdict(self.recipe).items() if value}
+        told = hashlib.sha256(msgspec.json.encode(decides)).hexdigest()[:8]
         self.name = f"{self.recipe.name}-{told}"
         self.count = round(self.recipe.duration_s * self.recipe.rate_hz)
 
@@ -106,11 +141,17 @@ class TownDrive:
         vehicle = Vehicle(spawn_index=recipe.spawn_index, speed=recipe.speed)
         drive = Drive(world, [vehicle], delta_s, obeys_feedback=False)
         world.traffic(recipe.vehicles, recipe.pedestrians, recipe.seed)
+        for who in recipe.standing:
+            place = (
+                world.place_walker if who.blueprint.startswith("walker") else world.place_vehicle
+            )
+            place(who.blueprint, Pose3(who.x, who.y, STANDS_AT_M, who.yaw))
         ego = drive.egos[vehicle.id].ego
         mount = mount_of(Config(), Camera(), delta_s)
         camera = world.attach_camera(ego, mount)
         truth = GroundTruth(mount.intrinsics, ego.actor_id)
         self.luma.clear()
+        self.tracer = CornerTracer()
         before = round(recipe.from_s * recipe.rate_hz)
         for number in range(before + self.count):
             seen = world.tick()
@@ -121,6 +162,7 @@ class TownDrive:
             assert picture is not None  # it makes one in every tick
             boxes = truth.boxes(picture, seen.bodies)
             self.luma.append(thumb(picture.bgr) // GREY_STEP * GREY_STEP)
+            self.tracer.add(picture.bgr, [box.xyxy for box in boxes])
             if number - before >= start:
                 pose = drive.pose(vehicle.id, seen, 0)
                 yield _frame(picture.bgr, mount, pose, tuple(boxes))
@@ -161,7 +203,7 @@ def make(recipe: Recipe, folder: Path) -> Path:
 
     stored = store(drive, WISH, Bench(WISH), out, drive.count, tell)
     if drive.luma:
-        _append(out, {LUMA: np.stack(drive.luma)})
+        _append(out, {LUMA: np.stack(drive.luma), **drive.tracer.arrays()})
     from rich.console import Console
 
     Console(highlight=False).print(table_of(stored))
@@ -172,7 +214,10 @@ def _append(path: Path, more: dict[str, Any]) -> None:
     with np.load(path, allow_pickle=False) as file:
         held = {name: file[name] for name in file.files}
     part = path.with_name(path.name + ".new.npz")
-    np.savez_compressed(part, **held, **more)
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_LZMA) as file:
+        for name, array in {**held, **more}.items():
+            with file.open(f"{name}.npy", "w") as entry_file:
+                np.lib.format.write_array(entry_file, np.asarray(array), allow_pickle=False)
     part.replace(path)
 
 

@@ -19,6 +19,7 @@ from sim.lockstep.scenario import VehicleSpec
 from vehicle.perception.detections import Detections
 from vehicle.perception.doubt import doubt
 from vehicle.services.base import Advisory, Frame, Scene
+from vehicle.services.motion import motion_request, take_motion, wants_motion
 from vehicle.services.registry import ServiceSet
 
 MS = 1e6  # ns
@@ -128,6 +129,20 @@ class Believer(Recorder):
     def doubt(self, answer: object) -> float:
         """How unsure the first look of `escalate` is, in bits."""
         return doubt(answer) if self._has_doubt and isinstance(answer, Detections) else 0.0
+
+    def wanted_motion(self, task: Task) -> bytes | None:
+        """Asks how the tracks' boxes moved up to the task's frame; None where nobody wants it."""
+        service = self._services[task.camera_id].every_frame[task.service]
+        if not wants_motion(service):
+            return None
+        boxes = service.boxes(task.stamp_ns)
+        return motion_request(0, task, boxes) if boxes else None
+
+    def motion(self, task: Task, answer: bytes) -> None:
+        """Services that want it take how their boxes moved."""
+        for service in self._services[task.camera_id].every_frame.values():
+            if wants_motion(service):
+                take_motion(service, answer)
 
     def correct(self, effect: Effect) -> None:
         """An answer came after its verdict: it corrects tracks."""

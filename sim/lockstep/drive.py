@@ -14,6 +14,7 @@ from sim.lockstep.link import VirtualLink
 from sim.lockstep.loop import Loop
 from sim.lockstep.outcome import Outcome
 from sim.lockstep.pictures import Pictures, load
+from sim.lockstep.recorded_motion import motion_of
 from sim.lockstep.recorder import Recorder
 from sim.lockstep.refusals import Refusals
 from sim.lockstep.scenario import LinkSpec, Look, Scenario, UnitModel, VehicleSpec
@@ -90,7 +91,8 @@ def _pictures(spec: VehicleSpec) -> dict[str, Pictures]:
     if not spec.drive:
         return {}
     stored, luma = load(spec.drive)
-    return {camera.id: Pictures(stored, camera.id, luma) for camera in spec.cameras}
+    motion = motion_of(spec.drive)
+    return {camera.id: Pictures(stored, camera.id, luma, motion) for camera in spec.cameras}
 
 
 def _vehicle(

@@ -15,6 +15,7 @@ from scheduler.errors import ConfigError
 from sim.evaluation.detect import archive
 from sim.evaluation.detect.stored import RAW, Size, StoredDetections
 from sim.evaluation.truth import TruePicture
+from sim.lockstep.recorded_motion import RecordedMotion
 from sim.lockstep.scenario import Look, PoseAt
 from vehicle.perception.detections import Detections
 
@@ -25,7 +26,11 @@ class Pictures:
     """One camera's frames of a drive, in order of time."""
 
     def __init__(
-        self, stored: StoredDetections, camera_id: str, luma: NDArray[np.uint8] | None = None
+        self,
+        stored: StoredDetections,
+        camera_id: str,
+        luma: NDArray[np.uint8] | None = None,
+        motion: RecordedMotion | None = None,
     ) -> None:
         """Picks the camera's frames; of several vehicles the first one's.
 
@@ -38,6 +43,7 @@ class Pictures:
             raise ConfigError(f"drive {about.drive}: no camera {camera_id!r}, there is {known}")
         self.stored = stored
         self.luma = luma
+        self.motion = motion
         frames = [(number, stored.frame(number)) for number in range(len(stored))]
         own = [
             (cast(int, frame["sim_ns"]), number, cast(int, frame["tick"]), frame)
@@ -49,6 +55,7 @@ class Pictures:
         self.numbers = [number for _, number, _, _ in own]
         self.ticks = [tick for _, _, tick, _ in own]
         self.sizes = [(cast(int, f["width"]), cast(int, f["height"])) for *_, f in own]
+        self._index_of = {tick: index for index, tick in enumerate(self.ticks)}
         self._number_of = dict(zip(self.ticks, self.numbers, strict=True))
         self.poses = tuple(
             pose for sim_ns, *_, f in own if (pose := _pose_of(sim_ns - own[0][0], f)) is not None
@@ -60,6 +67,10 @@ class Pictures:
     def number(self, tick: int) -> int:
         """The frame's number in the file."""
         return self._number_of[tick]
+
+    def index(self, tick: int) -> int:
+        """The frame's place among the camera's."""
+        return self._index_of[tick]
 
     def found(self, tick: int, look: Look, size: Size | None, quality: int | str) -> Detections:
         """What a model answers, in pixels of the source frame.

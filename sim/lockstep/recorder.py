@@ -50,6 +50,13 @@ class Recorder:
         """What a model's first half makes of the frame."""
         return otherwise
 
+    def measured(self, task: Task) -> bytes | None:
+        """How the tracks' boxes moved up to the task's frame; None where nobody can tell."""
+        return None
+
+    def motion(self, task: Task, answer: bytes) -> None:
+        """That measurement is there."""
+
     def doubt(self, answer: object) -> float:
         """How unsure a first look is, in bits."""
         return 0.0

@@ -14,6 +14,7 @@ from sim.lockstep.stages import NOTHING, StageProfile
 ENCODE = StageProfile(3_000_000, 5_000_000)  # 640x384 at q60 on one core
 CAPTURE = StageProfile(1_000_000, 2_000_000)
 TIMER_LAG = StageProfile(150_000, 1_000_000)
+FLOW = StageProfile(2_000_000, 3_000_000)  # of ten boxes in 640x384 on one core
 
 Option = str | int | float | bool | None | list[str | int | float | bool | None]
 
@@ -138,6 +139,9 @@ class VehicleSpec:
         encode: Time to write a JPEG.
         capture: From the picture taken to the vehicle that has it.
         timer_lag: How late a timer fires.
+        flow: Time to measure how boxes moved since the picture before.
+        flow_ns: The worker measures motion when it is free and that takes no longer; 0 = never.
+            It needs a drive that holds what moved.
         drive: File of the recorded drive that it sees; empty = no pictures. Frames then come
             when the recording's did, whatever the cameras' rates say.
         poses: Where it is, in order of time; a drive brings its own.
@@ -163,6 +167,8 @@ class VehicleSpec:
     encode: StageProfile = ENCODE
     capture: StageProfile = CAPTURE
     timer_lag: StageProfile = TIMER_LAG
+    flow: StageProfile = FLOW
+    flow_ns: int = 0
     service: str = "object_detection"
     drive: str = ""
     poses: tuple[PoseAt, ...] = ()

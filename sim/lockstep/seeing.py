@@ -16,6 +16,7 @@ from sim.evaluation.detect.stored import RAW, SPLIT
 from sim.lockstep.believer import Believer
 from sim.lockstep.loop import Loop
 from sim.lockstep.pictures import Pictures
+from sim.lockstep.recorded_motion import RecordedFlow
 from sim.lockstep.scenario import CameraSpec, Look, PoseAt, VehicleSpec
 from vehicle.perception.content import Content
 from vehicle.perception.detections import Detections
@@ -97,6 +98,11 @@ class Spectator(Believer):
         super().__init__(loop, spec, seed, services, accuracies, self._stored)
         self._pictures = pictures
         self._content = Content()
+        self._flows = {
+            camera_id: RecordedFlow(one.motion, one.sizes[0])
+            for camera_id, one in pictures.items()
+            if one.motion is not None
+        }
 
     def frame(self, camera: CameraSpec, tick: int, sim_ns: int, stamp_ns: int) -> float:
         """A picture came; how much of it changed since the last look."""
@@ -122,6 +128,15 @@ class Spectator(Believer):
             (0.0, 0.0, pose.heading), pose.speed, pose.yaw_rate, 0.0, False,
         )  # fmt: skip
         self.on_pose(told, now_ns)
+
+    def measured(self, task: Task) -> bytes | None:
+        """As flow measured it in the recorded pictures."""
+        flow = self._flows.get(task.camera_id)
+        request = self.wanted_motion(task)
+        if flow is None or request is None:
+            return None
+        pictures = self._pictures[task.camera_id]
+        return flow.answer(pictures.index(task.tick), pictures.numbers, request)
 
     def payload_bytes(self, task: Task, model: str, otherwise: int) -> int:
         """As the drive's frame took, where that is known."""

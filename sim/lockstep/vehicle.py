@@ -81,6 +81,7 @@ def deployed_dispatcher(
             if m.first_half is not None
         ],
         doubt_above=spec.doubt_above,
+        flow_ns=spec.flow_ns,
         handover=Handover([candidate_of(link) for link in spec.links], spec.max_links),
     )
 
@@ -123,6 +124,7 @@ class VirtualVehicle:
         )
         self._capture = self._stage(spec.capture, "capture")
         self._timer_lag = self._stage(spec.timer_lag, "timer")
+        self._flow = self._stage(spec.flow, "flow")
         self._rungs = {m.model: self._stage(m.time, m.model) for m in spec.onboard}
         self._halves = {
             m.model: (self._stage(m.first_half, split_name(m.model)), m.feature_bytes)
@@ -280,8 +282,7 @@ class VirtualVehicle:
             Send: self._send,
             RunLocal: self._run_local,
             EncodeFeatures: self._encode_features,
-            # No pixels: there is nothing to measure motion in.
-            RunFlow: lambda effect: self.dispatcher.on_flow_done(0, self._loop.now_ns),
+            RunFlow: self._run_flow,
             Ping: lambda effect: links[effect.unit_id].ping(effect.number),
             Reopen: lambda effect: links[effect.unit_id].reopen(),
             Open: lambda effect: links[effect.unit_id].reopen(),
@@ -292,6 +293,20 @@ class VirtualVehicle:
         duration_ns = self._rungs[effect.model].draw()
         ends_ns = self._loop.now_ns + duration_ns
         self._loop.at(ends_ns, self._on_looked, effect.task, effect.model, duration_ns)
+
+    def _run_flow(self, effect: RunFlow) -> list[Effect] | None:
+        answer = self.recorder.measured(effect.task)
+        if answer is None:  # nothing to measure
+            return self.dispatcher.on_flow_done(0, self._loop.now_ns)
+        duration_ns = self._flow.draw()
+        ends_ns = self._loop.now_ns + duration_ns
+        self._loop.at(ends_ns, self._on_motion, effect.task, answer, duration_ns)
+        return None
+
+    def _on_motion(self, task: Task, answer: bytes, duration_ns: int) -> None:
+        self.totals.local_ns += duration_ns
+        self.recorder.motion(task, answer)
+        self._carry_out(self.dispatcher.on_flow_done(duration_ns, self._loop.now_ns))
 
     def _encode_features(self, effect: EncodeFeatures) -> None:
         stage, usual_bytes = self._halves[effect.model]

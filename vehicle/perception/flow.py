@@ -107,58 +107,20 @@ class BoxFlow:
         count = len(xyxy)
         shift, scale = np.zeros((count, 2), np.float32), np.ones(count, np.float32)
         sigma = np.full(count, np.inf, np.float32)
-        inner = _inner(xyxy, now.grey.shape)
-        corners, owner = self._corners(now.grey, inner)
+        inner = inner_part(xyxy, now.grey.shape)
+        corners, owner = corners_in(now.grey, inner, each_of(count, self._options))
         if len(corners):
-            back, found, _ = cv2.calcOpticalFlowPyrLK(
-                now.grey, before.grey, corners, None, winSize=WINDOW, maxLevel=LEVELS
-            )
-            is_found = found[:, 0] == 1
+            back, is_found = traced(now.grey, before.grey, corners)
             for box in range(count):
                 mine = is_found & (owner == box)
                 if mine.sum() >= MIN_CORNERS:
-                    shift[box], scale[box], sigma[box] = self._of_corners(
-                        corners[mine], back[mine], xyxy[box]
+                    shift[box], scale[box], sigma[box] = of_corners(
+                        corners[mine], back[mine], xyxy[box], self._options.most_spread
                     )
         plain = np.flatnonzero(~np.isfinite(sigma) & (np.diff(inner[:, ::2])[:, 0] > 0))
         if len(plain) and self._options.is_dense:
             self._of_dense(before, now, inner, plain, shift, scale, sigma)
         return Motion(before.stamp_ns, now.stamp_ns, xyxy, shift, scale, sigma)
-
-    def _corners(self, grey: Grey, inner: NDArray[np.int32]) -> tuple[Floats, NDArray[np.intp]]:
-        """(K, 2) pixels of the corners in all boxes, and whose they are."""
-        options = self._options
-        each = min(options.most_in_box, max(MIN_CORNERS, options.points // len(inner)))
-        corners: list[Floats] = []
-        owner: list[int] = []
-        for box, (x1, y1, x2, y2) in enumerate(inner.tolist()):
-            if x2 <= x1 or each < MIN_CORNERS:
-                continue
-            found = cv2.goodFeaturesToTrack(grey[y1:y2, x1:x2], each, 0.01, 3)
-            if found is not None:
-                corners.append(found.reshape(-1, 2) + np.array([x1, y1], np.float32))
-                owner += [box] * len(found)
-        if not corners:
-            return np.zeros((0, 2), np.float32), np.zeros(0, np.intp)
-        return np.concatenate(corners).astype(np.float32), np.array(owner, np.intp)
-
-    def _of_corners(self, here: Floats, there: Floats, box: Floats) -> tuple[Floats, float, float]:
-        """Shift of the box's middle, scale and sigma from corners and where they came from."""
-        first, second = np.triu_indices(len(here), 1)
-        now = np.hypot(*(here[first] - here[second]).T)
-        then = np.hypot(*(there[first] - there[second]).T)
-        is_apart = np.minimum(now, then) > 2.0  # pixels; the ratio of less is noise
-        scale = float(np.median(now[is_apart] / then[is_apart])) if is_apart.any() else 1.0
-        scale = min(1.5, max(1 / 1.5, scale))
-        middle = (box[:2] + box[2:]) / 2
-        # Where the middle came from, by each corner: the corner's own way, the arm scaled back.
-        came = there + (middle - here) / scale
-        shift: Floats = (middle - np.median(came, axis=0)).astype(np.float32)
-        spread = 1.48 * float(np.median(np.hypot(*(came - (middle - shift)).T)))
-        side = float(np.mean(box[2:] - box[:2]))
-        if spread > max(1.0, self._options.most_spread * side):
-            return shift, 1.0, np.inf
-        return shift, scale, max(FLOOR_PX, spread / np.sqrt(len(here) / 2))
 
     def _of_dense(
         self,
@@ -189,7 +151,57 @@ class BoxFlow:
             sigma[box] = DENSE_PX + spread / 4
 
 
-def _inner(xyxy: Floats, shape: tuple[int, ...]) -> NDArray[np.int32]:
+def each_of(boxes: int, options: FlowOptions) -> int:
+    """Corners that each of so many boxes gets; under 4 it gets none."""
+    return min(options.most_in_box, max(MIN_CORNERS, options.points // max(1, boxes)))
+
+
+def corners_in(grey: Grey, inner: NDArray[np.int32], each: int) -> tuple[Floats, NDArray[np.intp]]:
+    """(K, 2) pixels of the corners in all boxes, best first in each, and whose they are."""
+    corners: list[Floats] = []
+    owner: list[int] = []
+    for box, (x1, y1, x2, y2) in enumerate(inner.tolist()):
+        if x2 <= x1 or each < MIN_CORNERS:
+            continue
+        found = cv2.goodFeaturesToTrack(grey[y1:y2, x1:x2], each, 0.01, 3)
+        if found is not None:
+            corners.append(found.reshape(-1, 2) + np.array([x1, y1], np.float32))
+            owner += [box] * len(found)
+    if not corners:
+        return np.zeros((0, 2), np.float32), np.zeros(0, np.intp)
+    return np.concatenate(corners).astype(np.float32), np.array(owner, np.intp)
+
+
+def traced(now: Grey, before: Grey, corners: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """(K, 2) where the corners were in the earlier picture, and whether they were found there."""
+    back, found, _ = cv2.calcOpticalFlowPyrLK(
+        now, before, corners, None, winSize=WINDOW, maxLevel=LEVELS
+    )
+    return np.asarray(back, np.float32), found[:, 0] == 1
+
+
+def of_corners(
+    here: Floats, there: Floats, box: Floats, most_spread: float
+) -> tuple[Floats, float, float]:
+    """Shift of the box's middle, scale and sigma from corners and where they came from."""
+    first, second = np.triu_indices(len(here), 1)
+    now = np.hypot(*(here[first] - here[second]).T)
+    then = np.hypot(*(there[first] - there[second]).T)
+    is_apart = np.minimum(now, then) > 2.0  # pixels; the ratio of less is noise
+    scale = float(np.median(now[is_apart] / then[is_apart])) if is_apart.any() else 1.0
+    scale = min(1.5, max(1 / 1.5, scale))
+    middle = (box[:2] + box[2:]) / 2
+    # Where the middle came from, by each corner: the corner's own way, the arm scaled back.
+    came = there + (middle - here) / scale
+    shift: Floats = (middle - np.median(came, axis=0)).astype(np.float32)
+    spread = 1.48 * float(np.median(np.hypot(*(came - (middle - shift)).T)))
+    side = float(np.mean(box[2:] - box[:2]))
+    if spread > max(1.0, most_spread * side):
+        return shift, 1.0, np.inf
+    return shift, scale, max(FLOOR_PX, spread / np.sqrt(len(here) / 2))
+
+
+def inner_part(xyxy: Floats, shape: tuple[int, ...]) -> NDArray[np.int32]:
     """(N, 4) whole pixels: a tenth inside each box and inside the picture; (0, 0, 0, 0) = none."""
     height, width = shape[:2]
     sides = xyxy[:, 2:] - xyxy[:, :2]
