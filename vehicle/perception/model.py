@@ -47,7 +47,7 @@ SIZES = {
     "nano": Size(width=0.75, neck=40, tower=1),
     "small": Size(width=1.25, neck=64, tower=1),
     "medium": Size(width=1.75, neck=96, tower=2),
-    "large": Size(width=3.75, neck=192, tower=2, blocks=(1, 2, 6, 3)),
+    "large": Size(width=3.75, neck=192, tower=2, blocks=(1, 2, 6, 2)),
 }
 
 
