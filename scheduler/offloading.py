@@ -84,6 +84,8 @@ class Offloading:
         if uplink.waiting is None or uplink.credits_free(now_ns) <= 0:
             return
         entry = self._open.get(uplink.waiting)
+        if entry is not None and uplink.pace.is_nearly_due(now_ns - entry.arrived_ns):
+            return
         uplink.waiting = None
         if entry is not None and entry.is_out:
             self.begin(entry, effects, now_ns)

@@ -5,6 +5,10 @@ by a newer picture: it is better not sent. What leaves is thus at most one frame
 its turn comes, however slow the unit is, and the unit is never out of work.
 """
 
+# An eighth of the interval is left to what comes late: a wake-up, a longer turn. A unit that is kept
+# busy idles for it by up to two in a hundred (`benchmarks/freshness.py`), for a larger share by more.
+SLACK = 8
+
 
 class Pace:
     """A clock of the unit's work for us: when it is done with what has left so far."""
@@ -12,11 +16,16 @@ class Pace:
     def __init__(self, interval_ns: int) -> None:
         """`interval_ns`: between frames; raising it lets pictures wait at the unit for longer."""
         self._interval_ns = interval_ns
+        self._most_ns = interval_ns - interval_ns // SLACK
         self._done_ns = 0  # less the way there, which is the same for all
 
     def is_early(self, now_ns: int) -> bool:
         """Whether a newer frame will come before the turn of one that is sent now."""
-        return self._done_ns - now_ns > self._interval_ns
+        return self._done_ns - now_ns > self._most_ns
+
+    def is_nearly_due(self, held_ns: int) -> bool:
+        """Whether the next frame is about to come after one that was held back for so long."""
+        return held_ns > self._most_ns
 
     def on_open(self) -> None:
         """A new session: of the old one the unit has forgotten what waited."""

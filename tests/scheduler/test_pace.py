@@ -51,5 +51,14 @@ def test_waiting_at_the_unit_slows_the_pace():
     pace.on_sent(33 * MS, 0)
     pace.on_answer(25 * MS, 33 * MS, 0, 60 * MS)
     pace.on_sent(33 * MS, 60 * MS)
-    assert pace.is_early(85 * MS)  # without it: 33 ms from 60 on, less the interval
+    assert pace.is_early(85 * MS)  # without it: 33 ms from 60 on, less most of the interval
     assert not pace.is_early(92 * MS)
+
+
+def test_an_eighth_of_the_interval_is_left_to_what_comes_late():
+    pace = Pace(16 * MS)
+    pace.on_sent(34 * MS, 0)
+    assert pace.is_early(19 * MS)  # it would wait for 15 ms, and the next comes in 16
+    assert not pace.is_early(20 * MS)
+    assert not pace.is_nearly_due(14 * MS)
+    assert pace.is_nearly_due(15 * MS)
