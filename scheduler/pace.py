@@ -5,8 +5,8 @@ by a newer picture: it is better not sent. What leaves is thus at most one frame
 its turn comes, however slow the unit is, and the unit is never out of work.
 """
 
-# An eighth of the interval is left to what comes late: a wake-up, a longer turn. A unit that is kept
-# busy idles for it by up to two in a hundred (`benchmarks/freshness.py`), for a larger share by more.
+# An eighth of the interval is left to what comes late: a wake-up, a longer turn. A busy unit idles
+# for it by up to two in a hundred (`benchmarks/freshness.py`); a larger share costs more of that.
 SLACK = 8
 
 
