@@ -71,6 +71,7 @@ class _Entry:
     rank: float  # of two detections of one instant the higher stands
     found: Detections | Motion
     numbers: dict[int, int]  # of the tracks that began with a detection, by its index
+    stood_ns: int  # for so long before it the picture did not change
     after: TrackState
 
     @property
@@ -105,8 +106,9 @@ class Tracker:
         """
         if self._base is None:
             self._base, self._looked_ns = TrackState.empty(valid_ns), valid_ns
+        stood_ns = max(0, min(self._still_ns, valid_ns) - self._looked_ns)
         self._looked_ns = max(self._looked_ns, valid_ns)
-        self._insert(detections, valid_ns, rank)
+        self._insert(detections, valid_ns, rank, stood_ns)
 
     def move(self, motion: Motion) -> None:
         """Takes how boxes moved up to the frame of `motion.to_ns`; it may come late as well."""
@@ -159,7 +161,9 @@ class Tracker:
         """Instant of the newest picture that a model or the flow looked at; None before."""
         return self._entries[-1].valid_ns if self._entries else None
 
-    def _insert(self, found: Detections | Motion, valid_ns: int, rank: float) -> None:
+    def _insert(
+        self, found: Detections | Motion, valid_ns: int, rank: float, stood_ns: int = 0
+    ) -> None:
         """Puts what was learnt where it belongs, and applies what is newer again."""
         assert self._base is not None
         key = (valid_ns, isinstance(found, Detections))
@@ -172,19 +176,25 @@ class Tracker:
             replaced = 1
             if self._entries[index].rank > rank:
                 return
+            stood_ns = max(stood_ns, self._entries[index].stood_ns)
         if index == 0 and valid_ns < self._base.at_ns:
             if self._is_cut or isinstance(found, Motion):
                 return  # older than the history
             self._base = TrackState.empty(valid_ns)
         tail = self._entries[index + replaced :]
         del self._entries[index:]
-        self._append(found, valid_ns, rank, {})
+        self._append(found, valid_ns, rank, {}, stood_ns)
         for entry in tail:
-            self._append(entry.found, entry.valid_ns, entry.rank, entry.numbers)
+            self._append(entry.found, entry.valid_ns, entry.rank, entry.numbers, entry.stood_ns)
         self._forget()
 
     def _append(
-        self, found: Detections | Motion, valid_ns: int, rank: float, numbers: dict[int, int]
+        self,
+        found: Detections | Motion,
+        valid_ns: int,
+        rank: float,
+        numbers: dict[int, int],
+        stood_ns: int,
     ) -> None:
         """Applies one entry; one that is applied again gives its tracks their old numbers."""
         before = self._entries[-1].after if self._entries else self._base
@@ -198,8 +208,12 @@ class Tracker:
         if isinstance(found, Motion):
             after = flowed(before, found, self.options)
         else:
-            after = detected(before, found, valid_ns, self.options, number_of)
-        self._entries.append(_Entry(valid_ns, rank, found, numbers, after))
+            # An unchanged picture vouches for what was seen: looking again after it is as looking
+            # at the next picture, and a miss counts as one there.
+            seen_ns = np.minimum(before.seen_ns + stood_ns, valid_ns)
+            vouched = replace(before, seen_ns=seen_ns) if stood_ns else before
+            after = detected(vouched, found, valid_ns, self.options, number_of)
+        self._entries.append(_Entry(valid_ns, rank, found, numbers, stood_ns, after))
 
     def _forget(self) -> None:
         oldest = self._entries[-1].valid_ns - self.options.history_ns

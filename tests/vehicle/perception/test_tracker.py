@@ -199,3 +199,13 @@ def test_a_late_detection_of_another_object_renumbers_nobody():
     assert places[2] == pytest.approx(far[:4])
     tracker.update(found(near, far, late), 3 * STEP)
     assert sorted(tracker.predict(3 * STEP).track_id.tolist()) == [1, 2, 4]
+
+
+@pytest.mark.parametrize("is_still", [True, False])
+def test_an_unchanged_picture_vouches_for_what_a_later_look_misses(is_still):
+    tracker = followed(5, keep_ns=3 * STEP)
+    if is_still:
+        tracker.still(19 * STEP)
+    tracker.update(found(), 20 * STEP)
+    tracker.update(found((500, 300, 560, 340, 0.9, 0)), 21 * STEP)
+    assert len(tracker.predict(21 * STEP)) == 1 + is_still
