@@ -1,9 +1,11 @@
 """What a decision costs: the policy's choice among 3 links x 12 pipelines, its view included.
 
-    python benchmarks/decision.py [--decisions 3000] [--links 3] [--policy deadline ...]
+    python benchmarks/decision.py [--decisions 2000] [--links 3] [--policy deadline ...]
 
-CPU time of the thread, so that what else the machine does stays out. Between two decisions the
-links are answered, pinged and measured as in a drive, so nothing is cached that would not be there.
+CPU time of the thread; p50 and p99 are the medians of some runs', and the goal is judged by that
+p99. Beside it stands the p99 of what each decision took at least, over runs that decide the same:
+interruptions are out of that, but so is the garbage collector. Between two decisions the links
+are answered, pinged and measured as in a drive, so nothing is cached that would not be there.
 A reference loop of plain Python stands beside: compare machines by it.
 """
 
@@ -13,6 +15,7 @@ import argparse
 import math
 import random
 import time
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -114,10 +117,22 @@ def loop_us() -> float:
     return sorted(spent)[100] / 1e3
 
 
+def at(share: float, ordered: list[int]) -> int:
+    """The quantile of what is in order."""
+    return ordered[int(share * len(ordered))]
+
+
+def drive(policy: str, links: int, decisions: int) -> list[tuple[int, int]]:
+    """`Vehicle.frame` of each decision; the first 200 warm up."""
+    vehicle = Vehicle(policy, links)
+    return [vehicle.frame(tick) for tick in range(1, decisions + 200)][199:]
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--decisions", type=int, default=3000)
+    parser.add_argument("--decisions", type=int, default=2000)
+    parser.add_argument("--repeats", type=int, default=7, help="of the same drive")
     parser.add_argument("--links", type=int, default=3)
     known = ", ".join(SHORT_NAMES)
     usual = ["deadline", "local_only"]
@@ -126,18 +141,20 @@ def main() -> None:
     )
     flags = parser.parse_args()
     table = Table(
-        "policy", "links x pipelines", "p50 us", "p99 us", "goal", "rest of the frame, p50 us"
+        "policy", "links x pipelines", "p50 us", "p99 us", "goal", "p99 us, least", "rest, p50 us"
     )
     pipelines = len(MODELS) * len(SIZES) * 3
     for policy in flags.policy or list(SHORT_NAMES):
-        vehicle = Vehicle(policy, flags.links)
-        spent = [vehicle.frame(tick) for tick in range(1, flags.decisions + 200)][199:]
-        decided, rest = sorted(d for d, _ in spent), sorted(r for _, r in spent)
-        p50, p99 = (decided[int(share * len(decided))] / 1e3 for share in (0.5, 0.99))
+        runs = [drive(policy, flags.links, flags.decisions) for _ in range(flags.repeats)]
+        decided = [sorted(d for d, _ in run) for run in runs]
+        p50, p99 = (median([at(share, run) for run in decided]) / 1e3 for share in (0.5, 0.99))
+        least = sorted(min(same)[0] for same in zip(*runs, strict=True))
+        rest = median([at(0.5, sorted(r for _, r in run)) for run in runs])
         verdict = "met" if p99 <= GOAL_US else "not met"
         table.add_row(
             policy, f"{flags.links} x {pipelines}", f"{p50:.1f}", f"{p99:.1f}",
-            f"p99 <= {GOAL_US:.0f}: {verdict}", f"{rest[len(rest) // 2] / 1e3:.0f}",
+            f"p99 <= {GOAL_US:.0f}: {verdict}", f"{at(0.99, least) / 1e3:.1f}",
+            f"{rest / 1e3:.0f}",
         )  # fmt: skip
     console = Console()
     console.print(table)
