@@ -106,7 +106,9 @@ def test_a_drive_repeats_and_advisories_avoid_the_collision() -> None:
 def test_over_a_dead_link_nothing_is_offloaded() -> None:
     dead, local = run(case("dead")), run(case("good", "local_only"))
     assert dead.offloaded == 0
-    assert (dead.driven_m, dead.min_ttc_s) == (local.driven_m, local.min_ttc_s)
+    assert (dead.driven_m, dead.min_ttc_s) == pytest.approx(
+        (local.driven_m, local.min_ttc_s), abs=0.01
+    )
 
 
 def test_a_seed_is_one_situation() -> None:

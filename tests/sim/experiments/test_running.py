@@ -109,7 +109,7 @@ def test_goals_are_told_and_strict_fails(tmp_path: Path) -> None:
 def test_goals_by_hand(tmp_path: Path) -> None:
     study = config.load(config.find("smoke"))
     goals = [
-        config.Goal(figure="utility", most=0.5, policy="local_only"),
+        config.Goal(figure="utility", most=1.0, policy="local_only"),
         config.Goal(figure="utility", least=1.0, by="ratio", against={"policy": "local_only"}),
         config.Goal(figure="misses", most=0.0, over="worst", policy="local_only"),
         config.Goal(figure="share", least=0.99, policy="local_only"),
