@@ -24,13 +24,13 @@ DEFAULTS = {
     "price_megabyte": 0.0,  # F1 per MB sent
     "budget_watts": 0.0,  # of onboard inference, on average; 0 = without bound
     "budget_mbps": 0.0,  # of pictures and features sent, on average; 0 = without bound
-    "miss_price": 0.7,  # F1 per sent frame that is not answered in time; more gambles less
+    "miss_price": 0.5,  # F1 per sent frame that is not answered in time; more gambles less
     "switch_cost": 0.02,  # F1; more switches less often and reacts later
     "probe_after": 0.1,  # s without a result after which an idle link gets a small copy of a frame
     "probe_most": 2.0,  # s between probes that stay without answer; each one doubles the wait
     "probe_floor": 0.02,  # least chance of a probe to be worth its bytes
     "probe_worth": 0.01,  # F1; of probes whose bytes cost more there are as many fewer
-    "hedge_gain": 0.002,  # F1 that a duplicate over a second link, or a rung beside, must bring
+    "hedge_gain": 0.0005,  # F1 that a duplicate over a second link, or a rung beside, must bring
 }
 
 
