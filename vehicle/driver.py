@@ -31,6 +31,7 @@ from scheduler.effects import (
     Send,
 )
 from scheduler.tasks import Task, deadline_by_speed_ns
+from scheduler.verdicts import MS, verdict_of
 from vehicle.camera.base import Frame
 from vehicle.encoder import Encoded
 from vehicle.findings import Findings
@@ -44,7 +45,6 @@ from vehicle.report import Stages, Tally, UnitCounts
 from vehicle.services.base import Advisory, AfterVerdict, Scene
 from vehicle.services.motion import motion_request, take_motion, wants_motion
 from vehicle.services.registry import ServiceSet
-from vehicle.verdicts import MS, verdict_of
 
 log = logging.getLogger(__name__)
 

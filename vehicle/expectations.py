@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,13 +13,11 @@ from scheduler.pictures import sent_size
 from scheduler.placement import Learner, Outcome, Placement, Policy, Size, View, split_name
 from scheduler.tasks import Task
 from vehicle.perception.detector import DetectorSpec
-from vehicle.perception.rungs import INPUT_SIZES
+from vehicle.perception.expected import accuracy_of, shrunk_accuracy
 from vehicle.perception.split.codec import SPLIT_SIZE
 from vehicle.perception.split.table import cell_of
 
 SLOW_POLICY_NS = 10_000_000  # a policy that takes longer is counted, its frame stays on board
-UNKNOWN_ACCURACY = 0.5  # of a model that neither the config nor a shipped rung tells of
-UNKNOWN_SHRINK = 0.88  # of the F1 is left at half the sides; medium, as shipped
 UNKNOWN_SPLIT_BYTES = 2_000  # of a codec that no card tells of
 UNKNOWN_SPLIT_LOSS = 0.04  # F1
 SHARED_FLOW_NS = 5_000_000  # of motion, where several cameras share the worker
@@ -67,14 +64,6 @@ def timed(policy: Policy, clock: Clock) -> TimedPolicy:
     return (TimedLearner if isinstance(policy, Learner) else TimedPolicy)(policy, clock)
 
 
-def accuracy_of(section: Detector) -> float:
-    """Expected F1 alone: as declared, else as measured of the shipped rung at its input size."""
-    if section.accuracy is not None:
-        return section.accuracy
-    figures = DetectorSpec.of(section).figures
-    return figures.f1 if figures is not None else UNKNOWN_ACCURACY
-
-
 def accuracies_of(config: Config, vehicle: Vehicle) -> tuple[dict[str, float], dict[str, float]]:
     """Expected F1 by model id: onboard ones, and those that units offer, in halves as well."""
     sections = [section for unit in config.roadside_units for section in unit.detectors]
@@ -92,24 +81,6 @@ def shrunk_of(config: Config, vehicle: Vehicle) -> dict[str, dict[Size, float]]:
     } - {(0, 0)}
     sections = [section for unit in config.roadside_units for section in unit.detectors]
     return {s.id: {size: shrunk_accuracy(s, size) for size in sizes} for s in sections}
-
-
-def shrunk_accuracy(section: Detector, size: Size) -> float:
-    """Expected F1 on pictures of this width and height, enlarged to the model's input.
-
-    Of a shipped rung it is what was measured at that input size: enlarging adds nothing that the
-    smaller picture has not. A declared accuracy falls by the same share.
-    """
-    spec = DetectorSpec.of(section)
-    own = spec.input_size or INPUT_SIZES[0]
-    share = math.sqrt(size[0] * size[1] / (own[0] * own[1]))
-    if share >= 1.0:
-        return accuracy_of(section)
-    rung = spec.rung
-    if rung is None:
-        return accuracy_of(section) * math.pow(UNKNOWN_SHRINK, -math.log2(share))
-    whole, small = rung.cell(own, spec.precision), rung.cell(size, spec.precision)
-    return accuracy_of(section) * min(1.0, small.f1 / whole.f1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from scheduler.config import Detector, Vehicle
+from scheduler.config import Detector, Unit, Vehicle
 from scheduler.errors import ConfigError
 from sim.experiments import drives, roads
 from sim.experiments.config import Contender, Road, Study
@@ -21,11 +21,12 @@ from sim.lockstep import (
     VehicleSpec,
 )
 from sim.lockstep.scenario import ENCODE
+from sim.lockstep.sections import TAIL, known_accuracy, measured
 from vehicle.expectations import most_flow_ns
 from vehicle.perception.detector import DetectorSpec
+from vehicle.perception.expected import shrunk_accuracy
 
 DEFAULT_RATE_HZ = 30.0  # of a camera whose rate the study does not say
-TAIL = 1.4  # 99th percentile over median of a stage of which only the median was measured
 DEFAULT_SIZE = (640, 384)  # of a detector's input that its section does not tell
 DECODE = StageProfile.of_ms(2.5, 4.0)  # of a JPEG of 640x384 at a unit
 FLOW_MS = 2.0  # to measure how ten boxes moved between two pictures of 640x384
@@ -110,7 +111,7 @@ def scenario(study: Study, cell: Cell, folder: Path) -> Scenario:
     units = tuple(
         UnitSpec(
             unit.id,
-            tuple(unit_model(study, unit.id, detector) for detector in unit.detectors),
+            tuple(unit_model(study, unit, detector) for detector in unit.detectors),
             unit.credits,
             held.get(unit.id, ()),
             airs[unit.id].place if unit.kind == "roadside" else None,
@@ -128,22 +129,23 @@ def onboard(study: Study) -> list[OnboardModel]:
     return [
         OnboardModel(
             detector.id,
-            accuracy_of(detector),
-            _times(study, detector.id) or _measured(detector, slowdown),
+            known_accuracy(detector),
+            _times(study, detector.id) or measured(detector, slowdown),
             look=look_of(detector) if study.drives else None,
         )
         for detector in vehicle.detectors
     ]
 
 
-def unit_model(study: Study, unit_id: str, detector: Detector) -> UnitModel:
+def unit_model(study: Study, unit: Unit, detector: Detector) -> UnitModel:
     """A detector at a unit."""
+    sizes = study.vehicle.resolutions
     return UnitModel(
         detector.id,
-        accuracy_of(detector),
-        _times(study, f"{unit_id}/{detector.id}") or _measured(detector, 1.0),
+        known_accuracy(detector),
+        _times(study, f"{unit.id}/{detector.id}") or measured(detector, unit.slowdown),
         _times(study, "decode") or DECODE,
-        shrunk=_shrunk(detector, study.vehicle.resolutions),
+        shrunk={size: shrunk_accuracy(detector, size) for size in sizes},
         look=look_of(detector) if study.drives else None,
     )
 
@@ -164,31 +166,6 @@ def look_of(detector: Detector) -> Look:
     return Look(rung, size, spec.score_threshold or figures.score_threshold)
 
 
-def _shrunk(detector: Detector, resolutions: list[tuple[int, int]]) -> dict[tuple[int, int], float]:
-    """Expected F1 of pictures that are sent smaller: the rung's own at that input size."""
-    found = {}
-    for size in resolutions:
-        options = {**detector.options, "input_size": list(size)}
-        figures = DetectorSpec.of(msgspec.structs.replace(detector, options=options)).figures
-        if figures is not None and detector.accuracy is None:
-            found[size] = figures.f1
-    return found
-
-
-def accuracy_of(detector: Detector) -> float:
-    """Expected F1 alone: as declared, else as measured of the shipped rung.
-
-    Raises:
-        ConfigError: nobody says.
-    """
-    if detector.accuracy is not None:
-        return detector.accuracy
-    figures = DetectorSpec.of(detector).figures
-    if figures is None:
-        raise ConfigError(f"detector {detector.id!r}: expected its accuracy, it is no shipped rung")
-    return figures.f1
-
-
 def _times(study: Study, job: str) -> StageProfile | None:
     given = study.stages_ms.get(job)
     if given is None:
@@ -198,13 +175,3 @@ def _times(study: Study, job: str) -> StageProfile | None:
 
 def _flow_time(slowdown: float) -> StageProfile:
     return StageProfile.of_ms(FLOW_MS * slowdown, FLOW_MS * slowdown * TAIL)
-
-
-def _measured(detector: Detector, slowdown: float) -> StageProfile:
-    figures = DetectorSpec.of(detector).figures
-    if figures is None:
-        raise ConfigError(
-            f"stages_ms: expected the times of {detector.id!r}, it is no shipped rung"
-        )
-    median_ms = figures.latency_ms * slowdown
-    return StageProfile.of_ms(median_ms, median_ms * TAIL)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from scheduler.effects import Correct, Effect, Emit, Encode, Send
-from scheduler.messages import VERSION, Pose, Verdict
+from scheduler.messages import Pose, Verdict
 from scheduler.tasks import Task
+from scheduler.verdicts import verdict_of
 from sim.lockstep.loop import Loop
 from sim.lockstep.recorder import Recorder
 from sim.lockstep.scenario import VehicleSpec
@@ -21,8 +22,6 @@ from vehicle.perception.doubt import doubt
 from vehicle.services.base import Advisory, Frame, Scene
 from vehicle.services.motion import motion_request, take_motion, wants_motion
 from vehicle.services.registry import ServiceSet
-
-MS = 1e6  # ns
 
 
 class Eyes(Protocol):
@@ -185,32 +184,7 @@ class Believer(Recorder):
         return Scene(frame, self._pose, self._pose_ns, self._route)
 
     def _verdict(self, effect: Emit) -> Verdict:
-        task, placement, now_ns = effect.task, effect.placement, self._loop.now_ns
-        service = self._services[task.camera_id].every_frame[task.service]
-        key = task.camera_id, task.service
-        looked_ns = self._newest_ns.setdefault(key, task.stamp_ns)
-        return Verdict(
-            version=VERSION,
-            vehicle_id=task.vehicle_id,
-            camera_id=task.camera_id,
-            tick=task.tick,
-            sim_ns=task.sim_ns,
-            service=task.service,
-            answer=effect.kind,
-            reason=effect.reason,
-            placed=placement.label,
-            placed_reason=placement.reason,
-            unit_id=effect.unit_id,
-            model=effect.model,
-            stamp_ns=task.stamp_ns,
-            emitted_ns=now_ns,
-            valid_ns=now_ns,
-            deadline_ns=task.deadline_ns,
-            age_ms=(now_ns - task.stamp_ns) / MS,
-            answer_age_ms=(now_ns - looked_ns) / MS,
-            is_late=effect.is_late or now_ns > task.deadline_ns,
-            stages_ms={name: ns / MS for name, ns in effect.stages_ns.items()},
-            size_bytes=effect.size_bytes,
-            boxes=service.boxes(now_ns),
-            pipeline=placement.place,
-        )
+        task, now_ns = effect.task, self._loop.now_ns
+        boxes = self._services[task.camera_id].every_frame[task.service].boxes(now_ns)
+        looked_ns = self._newest_ns.setdefault((task.camera_id, task.service), task.stamp_ns)
+        return verdict_of(effect, boxes, now_ns, now_ns, looked_ns)

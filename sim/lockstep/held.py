@@ -119,8 +119,9 @@ class HeldDrive:
         self.loop = Loop()
         self._config = config
         self._live: dict[tuple[str, str], tuple[LiveAir, VirtualLink]] = {}
+        resolutions = {size for vehicle in config.vehicles for size in vehicle.resolutions}
         self.units = {
-            unit.id: VirtualUnit(self.loop, unit_spec(unit, times), config.seed)
+            unit.id: VirtualUnit(self.loop, unit_spec(unit, times, resolutions), config.seed)
             for unit in config.roadside_units
         }
         self.vehicles: dict[str, HeldVehicle] = {}

@@ -6,11 +6,12 @@ unit as measured. `StageTimes` overrides them with what a run of one's own measu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scheduler.config import Config, Detector, Unit, Vehicle
 from scheduler.errors import ConfigError
+from scheduler.placement import Size
 from sim.lockstep.scenario import (
     CAPTURE,
     ENCODE,
@@ -24,6 +25,7 @@ from sim.lockstep.scenario import (
 )
 from sim.lockstep.stages import StageProfile
 from vehicle.perception.detector import DetectorSpec
+from vehicle.perception.expected import accuracy_of, shrunk_accuracy
 
 TAIL = 1.4  # 99th percentile over median of a stage of which only the median was measured
 DECODE = StageProfile.of_ms(2.5, 4.0)  # of a JPEG of 640x384 at a unit
@@ -74,7 +76,9 @@ def vehicle_spec(
         deadline_ms=vehicle.deadline_ms,
         is_deadline_by_speed=vehicle.deadline.mode == "speed",
         window=vehicle.window,
+        max_links=vehicle.max_links,
         qualities=tuple(vehicle.qualities),
+        resolutions=tuple(vehicle.resolutions),
         pipelines=tuple(vehicle.pipelines),
         doubt_above=vehicle.doubt_above,
         stays_on_board=vehicle.stays_on_board,
@@ -85,8 +89,15 @@ def vehicle_spec(
     )
 
 
-def unit_spec(unit: Unit, times: StageTimes = DECLARED) -> UnitSpec:
+def unit_spec(
+    unit: Unit, times: StageTimes = DECLARED, resolutions: Iterable[Size] = ()
+) -> UnitSpec:
     """A unit's section.
+
+    Args:
+        unit: The section.
+        times: Of the stages.
+        resolutions: Sizes at which vehicles may send a frame.
 
     Raises:
         ConfigError: as of `vehicle_spec`.
@@ -95,27 +106,27 @@ def unit_spec(unit: Unit, times: StageTimes = DECLARED) -> UnitSpec:
     for detector in unit.detectors:
         infer = times.infer.get((unit.id, detector.id)) or measured(detector, unit.slowdown)
         decode = times.decode.get(unit.id, DECODE)
-        models.append(UnitModel(detector.id, accuracy_of(detector), infer, decode))
+        shrunk = {size: shrunk_accuracy(detector, size) for size in resolutions}
+        models.append(
+            UnitModel(detector.id, known_accuracy(detector), infer, decode, shrunk=shrunk)
+        )
     return UnitSpec(unit.id, tuple(models), unit.credits)
 
 
 def _onboard(vehicle: Vehicle, detector: Detector, times: StageTimes) -> OnboardModel:
     time = times.onboard.get(detector.id) or measured(detector, vehicle.compute.slowdown)
-    return OnboardModel(detector.id, accuracy_of(detector), time)
+    return OnboardModel(detector.id, known_accuracy(detector), time)
 
 
-def accuracy_of(detector: Detector) -> float:
-    """Expected F1 alone: as declared, else as measured of the shipped rung.
+def known_accuracy(detector: Detector) -> float:
+    """Expected F1 alone, `accuracy_of`, where somebody measured it: a study tells no guesses.
 
     Raises:
-        ConfigError: nobody says.
+        ConfigError: nobody did.
     """
-    if detector.accuracy is not None:
-        return detector.accuracy
-    figures = DetectorSpec.of(detector).figures
-    if figures is None:
+    if detector.accuracy is None and DetectorSpec.of(detector).figures is None:
         raise ConfigError(f"detector {detector.id!r}: expected its accuracy, it is no shipped rung")
-    return figures.f1
+    return accuracy_of(detector)
 
 
 def measured(detector: Detector, slowdown: float) -> StageProfile:

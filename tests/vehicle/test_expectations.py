@@ -10,11 +10,11 @@ from vehicle.expectations import (
     encoders_of,
     expected_ns,
     most_flow_ns,
-    shrunk_accuracy,
     shrunk_of,
     split_figures,
     unserved_heads,
 )
+from vehicle.perception.expected import shrunk_accuracy
 from vehicle.perception.rungs import RUNGS
 from vehicle.perception.split import table
 from vehicle.perception.split.table import SplitCell

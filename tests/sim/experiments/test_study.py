@@ -12,6 +12,7 @@ from sim.channel.trace import Trace
 from sim.experiments import building, config, roads, running
 from sim.experiments.__main__ import OTHERS
 from sim.experiments.config import Bursts, Leg, Road
+from vehicle.perception.rungs import RUNGS
 
 STUDIES = sorted({file.stem for file in config.shipped()[1].glob("*.yaml")} - set(OTHERS))
 
@@ -95,11 +96,21 @@ def test_accuracies_and_times_are_the_rungs_own() -> None:
     path = config.find("offload")
     study = config.load(path)
     (small,) = building.onboard(study)
-    assert small.accuracy == building.accuracy_of(study.vehicle.detectors[0])
+    assert small.accuracy == RUNGS["small"].cell((320, 192), "int8").f1
     interval_ns = 1e9 / 30
     assert small.time.q50_ns < interval_ns  # the honest local rung keeps up with the camera
     unit = study.roadside_units[0]
-    assert building.unit_model(study, unit.id, unit.detectors[0]).accuracy > small.accuracy
+    assert building.unit_model(study, unit, unit.detectors[0]).accuracy > small.accuracy
+
+
+def test_a_slower_unit_takes_longer() -> None:
+    study = msgspec.structs.replace(config.load(config.find("offload")), stages_ms={})
+    unit = study.roadside_units[0]
+    slow = msgspec.structs.replace(unit, slowdown=3.0)
+    own, other = (
+        building.unit_model(study, each, each.detectors[0]).infer.q50_ns for each in (unit, slow)
+    )
+    assert other == pytest.approx(3 * own, rel=1e-6)
 
 
 def test_each_seed_is_another_drive_and_the_same_one_again() -> None:

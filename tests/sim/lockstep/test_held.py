@@ -14,7 +14,7 @@ from sim.channel.trace import Trace
 from sim.lockstep.believer import Advised
 from sim.lockstep.held import HeldDrive
 from sim.lockstep.held_process import Held
-from sim.lockstep.sections import accuracy_of, measured, unit_spec, vehicle_spec
+from sim.lockstep.sections import known_accuracy, measured, unit_spec, vehicle_spec
 from vehicle.perception.detections import Detections
 from vehicle.services.base import Frame
 
@@ -152,8 +152,15 @@ def test_sections_know_the_times_of_shipped_rungs_alone() -> None:
     native = unit_spec(unit).models[0].infer.q50_ns
     slow = unit_spec(msgspec.structs.replace(unit, slowdown=3.0)).models[0].infer.q50_ns
     assert slow == pytest.approx(3 * native, rel=1e-6)
+    smaller = unit_spec(unit, resolutions=[(320, 192)]).models[0]
+    assert 0.0 < smaller.shrunk[320, 192] < smaller.accuracy
+    ladder = msgspec.structs.replace(
+        config.vehicles[0], resolutions=[(640, 384), (320, 192)], max_links=1
+    )
+    spec = vehicle_spec(config, ladder, [])
+    assert (spec.resolutions, spec.max_links) == (((640, 384), (320, 192)), 1)
     foreign = Detector(id="mine", kind="yolox", weights="mine.onnx")
-    for call in (accuracy_of, lambda one: measured(one, 1.0)):
+    for call in (known_accuracy, lambda one: measured(one, 1.0)):
         with pytest.raises(ConfigError, match="rung"):
             call(foreign)
 

@@ -7,10 +7,10 @@ import pytest
 
 from scheduler import config
 from scheduler.errors import ConfigError
-from vehicle.expectations import accuracy_of
 from vehicle.perception.classes import CLASS_ID
 from vehicle.perception.detections import Detections
 from vehicle.perception.detector import RUNGS, Detector, DetectorSpec, load_detector
+from vehicle.perception.expected import accuracy_of
 from vehicle.perception.picture_detector import select_boxes
 from vehicle.perception.yolox import COCO_CLASSES, decode, grid
 
